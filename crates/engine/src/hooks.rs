@@ -1,0 +1,136 @@
+//! The hooks: what an engine author writes. XOR is ten lines, OMEMO is one of them too.
+use crate::*;
+
+/// An encryption engine, installed at run time. Liblinphone's six callbacks, read left to right:
+/// outgoing, incoming, (files encrypted? + make key) = [`file_key`](Self::file_key), upload, download.
+///
+/// Hooks take `&self`: what must be remembered goes into records of the [`Context`], which are stored with
+/// the step or not at all. A hook that reads records may be run again from its start, when the
+/// machine had to load them first; nothing of the earlier run remains.
+///
+/// Anything but a clean `Ok` fails closed.
+pub trait Engine: std::any::Any + Send {
+    /// Names its records and, on XMPP, its EME. Never shown to a person.
+    fn name(&self) -> &'static str;
+
+    /// A message wants to leave.
+    fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted>;
+
+    /// A message came in.
+    fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted>;
+
+    /// A file goes with this message. `Skipped`: files are not encrypted; `Done`: with this key.
+    fn file_key(&self, _cx: &mut Context<'_>, _message: &Outgoing<'_>, _file: &FileInfo) -> Hook<FileKey> {
+        Ok(Outcome::Skipped)
+    }
+    /// The cipher of one upload. It lives as long as the transfer, whatever becomes of the engine.
+    fn upload(&self, _file: &FileInfo, _key: &FileKey) -> Result<Box<dyn FileCipher>, Status> {
+        Err(Status::INTERNAL)
+    }
+    /// The cipher of one download.
+    fn download(&self, _file: &FileInfo, _key: &FileKey) -> Result<Box<dyn FileCipher>, Status> {
+        Err(Status::INTERNAL)
+    }
+
+    /// Something happened that is no message: an answer, a publication, a new connection, the time asked for.
+    /// Engines without devices leave it.
+    fn notice(&self, _cx: &mut Context<'_>, _notice: &Notice) -> Result<(), Halt> {
+        Ok(())
+    }
+}
+
+/// What every message hook returns. `?` works on everything a [`Context`] can refuse and on any error.
+pub type Hook<T> = Result<Outcome<T>, Halt>;
+
+/// −1, 0, 1 and 300–699 of Liblinphone, as a type. `Done` carries the result: it can't be forgotten.
+#[derive(Debug)]
+pub enum Outcome<T> {
+    /// Not mine. What follows is the chat's [`Policy`], never the engine's choice.
+    Skipped,
+    /// Here it is.
+    Done(T),
+    /// Later. The hook runs again (`until_answered`) or somebody completes it (`until_completed`).
+    Pending(Pending),
+    /// No: the code goes on the wire, the reason to the person. (`Err` undoes what the hook did, a refusal keeps it.)
+    Rejected(Refusal),
+}
+
+/// Made by [`Network::until_answered`] or [`Network::until_completed`] only: a wait that nothing ends can't be written.
+#[derive(Debug)]
+pub struct Pending(pub(crate) Wait);
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wait {
+    Answers(Vec<RequestId>),
+    Completion(Token),
+}
+
+/// Names a pending message to whoever completes it, from any thread, as [`Input::Complete`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token(pub u64);
+
+/// Why not: one word for the peer, one for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: Status,
+    pub reason: Reason,
+}
+/// What a person can act on; every engine's refusals fall into these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The engine did not say, or failed.
+    Engine,
+    NotEncrypted,
+    /// Written before this device was known to the sender.
+    NotForThisDevice,
+    NoSession,
+    Damaged,
+    Duplicate,
+    Untrusted,
+    /// Nobody is left who could read it: see the report.
+    NoDevice,
+}
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Refusal { status, reason: Reason::Engine }
+    }
+}
+impl Reason {
+    /// With the status the house gives it.
+    pub fn with(self, status: Status) -> Refusal {
+        Refusal { status, reason: self }
+    }
+}
+
+/// A SIP status 300–699; XMPP maps it to a stanza error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status(u16);
+impl Status {
+    pub const NOT_ACCEPTABLE: Self = Status(488);
+    pub const INTERNAL: Self = Status(500);
+    /// Anything outside 300–699 is [`Self::INTERNAL`].
+    pub const fn new(code: u16) -> Self {
+        if code >= 300 && code <= 699 { Status(code) } else { Self::INTERNAL }
+    }
+    pub const fn code(self) -> u16 {
+        self.0
+    }
+}
+
+/// What an engine is told besides messages.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// To an earlier [`Network::ask`].
+    Answer(RequestId, Request, Result<Vec<Item>, RequestError>),
+    /// The server pushed what somebody published.
+    Published(Node, Option<Vec<u8>>),
+    /// Connected; `resumed`: the same stream as before.
+    Online { resumed: bool },
+    /// Archived messages are being read (prekeys are kept until it ends).
+    CatchUp { running: bool },
+    /// A person decided about a device's key.
+    TrustChanged(Device, Fingerprint, Trust),
+    /// The time set with [`Network::wake_at`].
+    Wake,
+}

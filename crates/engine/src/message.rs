@@ -1,0 +1,207 @@
+//! Messages before and after an engine. Plaintext and ciphertext are different types, so that the
+//! one can't stand where the other belongs (Liblinphone falls back to the plaintext when an engine
+//! leaves an empty body; here there is nothing to fall back to).
+use crate::{Address, ChatId, Device, Exclusion, Fingerprint, MessageId, Time, Trust};
+use std::borrow::Cow;
+use zeroize::Zeroizing;
+
+/// A MIME type. `STANZA` = the body is a run of XML elements that an XMPP stanza carries as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentType(pub std::borrow::Cow<'static, str>);
+impl ContentType {
+    pub const TEXT: Self = ContentType(std::borrow::Cow::Borrowed("text/plain"));
+    pub const STANZA: Self = ContentType(std::borrow::Cow::Borrowed("application/vnd.subrosa.stanza+xml"));
+}
+
+/// What a message is for. Typing notices and receipts pass the hooks too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    Text,
+    Typing,
+    Receipt,
+    FileOffer,
+    Call,
+    Other,
+}
+
+/// Words to keep: wiped on drop, `Debug` tells the length only.
+#[derive(Clone)]
+pub struct Plaintext {
+    /// What the bytes are.
+    pub content_type: ContentType,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+/// What an engine made of a [`Plaintext`]. Never empty.
+#[derive(Clone, Debug)]
+pub struct Encrypted {
+    parts: Vec<Part>,
+    report: Vec<DeviceReport>,
+}
+
+/// One body that travels by itself: a message to devices of both OMEMO versions has two, each in a stanza of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What the body is.
+    pub content_type: ContentType,
+    /// Never empty.
+    pub body: Vec<u8>,
+}
+
+/// An engine said it was done and left nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine left an empty body")]
+pub struct EmptyBody;
+
+/// What an engine made of an incoming body.
+#[derive(Debug)]
+pub struct Decrypted {
+    /// With the content type it had before the sender's engine.
+    pub plain: Plaintext,
+    /// Which device wrote it, where the engine knows devices.
+    pub sender: Option<Sender>,
+}
+
+/// The device a message came from, the key that proved it, and what that key is worth.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// Which device.
+    pub device: Device,
+    /// The identity key that proved it.
+    pub key: Fingerprint,
+    /// What that key is worth to us.
+    pub trust: Trust,
+    /// The version it spoke, in the engine's words: `"omemo:2"`.
+    pub protocol: Cow<'static, str>,
+}
+
+/// A [`Decrypted`] that came through a [`crate::Machine`]. Only the machine makes one: it is evidence.
+pub struct Received {
+    pub(crate) from: Address,
+    pub(crate) sent: Time,
+    pub(crate) decrypted: Decrypted,
+    pub(crate) in_clear: bool,
+}
+
+/// What goes on the network. Transports read it; only the machine can make the clear one,
+/// and it does so only under [`crate::Policy::Optional`] (`non_exhaustive` on a variant = no outside constructor).
+pub enum Wire {
+    Encrypted(Part),
+    #[non_exhaustive]
+    Clear {
+        plain: Plaintext,
+    },
+}
+
+/// One line of the answer to "who got it, who not and why".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceReport {
+    /// Which device.
+    pub device: Device,
+    /// The version spoken to it, in the engine's words: `"omemo:2"`. Empty where none was chosen.
+    pub protocol: Cow<'static, str>,
+    /// `Ok`: it can read the message.
+    pub result: Result<(), Exclusion>,
+}
+
+/// Whom a message is for.
+#[derive(Clone, Debug)]
+pub enum Recipients {
+    /// All devices of these people, and the sender's others.
+    People(Vec<Address>),
+    /// Exactly one device: call fingerprints, heartbeats, key transport.
+    Device(Device),
+}
+
+/// The outgoing hook's view: read it, give back an [`Encrypted`].
+pub struct Outgoing<'a> {
+    pub id: &'a MessageId,
+    pub chat: &'a ChatId,
+    pub to: &'a Recipients,
+    pub kind: Kind,
+    pub plain: &'a Plaintext,
+}
+
+/// The incoming hook's view: read it, give back a [`Decrypted`].
+pub struct Incoming<'a> {
+    pub id: &'a MessageId,
+    pub chat: &'a ChatId,
+    /// Equal to the account's own address for what its other devices sent (carbons).
+    pub from: &'a Address,
+    /// When it was sent, by the server's clock: a delay or archive stamp, else now.
+    pub sent: Time,
+    pub kind: Kind,
+    pub content_type: &'a ContentType,
+    pub body: &'a [u8],
+}
+
+impl Plaintext {
+    /// Any bytes, NULs and nothing included.
+    pub fn new(content_type: ContentType, bytes: impl Into<Vec<u8>>) -> Self {
+        Plaintext { content_type, bytes: Zeroizing::new(bytes.into()) }
+    }
+    /// `text/plain`
+    pub fn text(s: &str) -> Self {
+        Plaintext::new(ContentType::TEXT, s)
+    }
+    /// The bytes themselves.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+impl std::fmt::Debug for Plaintext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plaintext({} bytes)", self.bytes.len())
+    }
+}
+impl Encrypted {
+    /// Fails on an empty body: fail closed.
+    pub fn new(content_type: ContentType, body: Vec<u8>) -> Result<Self, EmptyBody> {
+        Encrypted { parts: Vec::new(), report: Vec::new() }.and(content_type, body)
+    }
+    /// Another body of the same message, to travel by itself. Fails on an empty one.
+    pub fn and(mut self, content_type: ContentType, body: Vec<u8>) -> Result<Self, EmptyBody> {
+        if body.is_empty() {
+            return Err(EmptyBody);
+        }
+        self.parts.push(Part { content_type, body });
+        Ok(self)
+    }
+    /// With the device-by-device report; engines without devices leave it out.
+    pub fn with_report(self, report: Vec<DeviceReport>) -> Self {
+        Encrypted { report, ..self }
+    }
+    /// At least one.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+    pub fn report(&self) -> &[DeviceReport] {
+        &self.report
+    }
+    pub(crate) fn into_parts(self) -> Vec<Part> {
+        self.parts
+    }
+    pub(crate) fn take_report(&mut self) -> Vec<DeviceReport> {
+        std::mem::take(&mut self.report)
+    }
+}
+impl Received {
+    pub fn plaintext(&self) -> &Plaintext {
+        &self.decrypted.plain
+    }
+    pub fn from(&self) -> &Address {
+        &self.from
+    }
+    /// When, by the server's clock.
+    pub fn sent(&self) -> Time {
+        self.sent
+    }
+    /// `None`: in clear, or by an engine without devices.
+    pub fn sender(&self) -> Option<&Sender> {
+        self.decrypted.sender.as_ref()
+    }
+    pub fn in_clear(&self) -> bool {
+        self.in_clear
+    }
+}
