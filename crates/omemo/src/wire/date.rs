@@ -1,0 +1,1 @@
+//! XEP-0082 dates and times, both ways.
