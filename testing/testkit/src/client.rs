@@ -1,0 +1,263 @@
+//! One device: a machine, its store, its randomness, and what a host owes them. It does what a careful
+//! application does: commits a step, then performs its outputs, then says `Done`; after a crash it starts
+//! a new machine over the same store.
+use crate::{Crash, CrashError, CrashStore, Seeded};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use subrosa_engine::{
+    Address, ContentType, Context, Engine, Event, Halt, Input, Installed, Kind, Machine, MessageId, Output, OutputId, Outputs, Recipients, Request,
+    RequestId, Status, Store, Time, Wire,
+};
+
+/// A message on its way. Ends up as one [`Input::Receive`] for every session it reaches.
+#[derive(Clone, Debug)]
+pub struct Stanza {
+    /// The sender's id of the message.
+    pub id: MessageId,
+    /// The sender's account.
+    pub from: Address,
+    /// Whom it is for.
+    pub to: Recipients,
+    /// What it is for.
+    pub kind: Kind,
+    /// What the body is.
+    pub content_type: ContentType,
+    /// The body as it travels.
+    pub body: Vec<u8>,
+    /// It was sent in clear, by a confirmed choice.
+    pub in_clear: bool,
+}
+
+/// What a client wants from the network.
+pub(crate) enum Sent {
+    Stanza(OutputId, Stanza),
+    Request(RequestId, Request),
+}
+
+type Install<H> = Box<dyn Fn(&mut Machine) -> H>;
+
+/// One device of one account.
+pub struct Client<H, S: Store> {
+    me: Address,
+    install: Install<H>,
+    machine: Machine,
+    handle: H,
+    store: CrashStore<S>,
+    rng: Seeded,
+    /// What waits to be fed; network inputs are told apart because the server keeps them until they are stored.
+    pub(crate) queue: VecDeque<Input>,
+    pub(crate) online: bool,
+    /// Grows with every connection: an answer to an earlier one reaches nobody.
+    pub(crate) stream: u64,
+    /// Transmitted, not yet acknowledged by the server. In memory only: the machine owes them over a restart.
+    unacked: BTreeMap<OutputId, Stanza>,
+    open: BTreeMap<RequestId, Request>,
+    /// The application's history, on disk: an output that comes again is known by its id.
+    shown: BTreeSet<OutputId>,
+    events: Vec<Event>,
+    refused: Vec<(MessageId, Status)>,
+    restarts: usize,
+}
+
+impl<H, S: Store> Client<H, S> {
+    pub(crate) fn new(me: Address, store: S, rng: Seeded, install: Install<H>) -> Self {
+        let mut machine = Machine::new(me.clone());
+        let handle = install(&mut machine);
+        Client {
+            me,
+            install,
+            machine,
+            handle,
+            store: CrashStore::new(store),
+            rng,
+            queue: VecDeque::new(),
+            online: false,
+            stream: 0,
+            unacked: BTreeMap::new(),
+            open: BTreeMap::new(),
+            shown: BTreeSet::new(),
+            events: Vec::new(),
+            refused: Vec::new(),
+            restarts: 0,
+        }
+    }
+    /// The account.
+    pub fn me(&self) -> &Address {
+        &self.me
+    }
+    /// What the installing closure returned, for the machine that runs now.
+    pub fn handle(&self) -> &H {
+        &self.handle
+    }
+    /// The machine, to look at.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+    /// The store, to plan crashes and to count commits.
+    pub fn store(&mut self) -> &mut CrashStore<S> {
+        &mut self.store
+    }
+    /// All that was shown to the user, in order, over all restarts.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+    /// Messages that this device refused, with the status that went on the wire.
+    pub fn refused(&self) -> &[(MessageId, Status)] {
+        &self.refused
+    }
+    /// How often it crashed.
+    pub fn restarts(&self) -> usize {
+        self.restarts
+    }
+    /// The texts that were shown, with who wrote them, in order.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        let text = |e: &Event| match e {
+            Event::Message { message, .. } => {
+                Some((message.from().as_str().to_owned(), String::from_utf8_lossy(message.plaintext().bytes()).into_owned()))
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(text).collect()
+    }
+
+    /// The process dies: all that is not on disk is gone. `refeed` comes back to it: what the server had not
+    /// been told it has, what the user had not been told is stored.
+    pub(crate) fn restart(&mut self, refeed: Vec<Input>) {
+        self.restarts += 1;
+        self.machine = Machine::new(self.me.clone());
+        self.handle = (self.install)(&mut self.machine);
+        self.unacked.clear();
+        self.open.clear();
+        // what was never fed: the server keeps messages, the application keeps what the user wants
+        let waiting: Vec<Input> = refeed.into_iter().chain(self.queue.drain(..)).filter(survives).collect();
+        self.queue.extend(waiting);
+        self.online = false;
+    }
+    /// The input that the start of a stream feeds. All that was not acknowledged goes out again behind it.
+    pub(crate) fn connect(&mut self) -> Vec<Sent> {
+        self.online = true;
+        self.stream += 1;
+        self.queue.push_front(Input::Online { resumed: false });
+        let stanzas = self.unacked.iter().map(|(id, s)| Sent::Stanza(*id, s.clone()));
+        stanzas.chain(self.open.iter().map(|(id, r)| Sent::Request(*id, r.clone()))).collect()
+    }
+    /// The server has it.
+    pub(crate) fn acknowledged(&mut self, output: OutputId) {
+        if self.unacked.remove(&output).is_some() {
+            self.queue.push_back(Input::Done(output));
+        }
+    }
+    pub(crate) fn answered(&mut self, id: RequestId, answer: Result<Vec<subrosa_engine::Item>, subrosa_engine::RequestError>) {
+        if self.open.remove(&id).is_some() {
+            self.queue.push_back(Input::Answer(id, answer));
+        }
+    }
+    pub(crate) fn wake_at(&self) -> Option<Time> {
+        self.machine.wake_at()
+    }
+
+    /// One step over the first `most` waiting inputs, then its outputs.
+    pub(crate) fn turn(&mut self, now: Time, most: usize) -> Vec<Sent> {
+        let mut redo = Vec::new();
+        let mut step = self.machine.begin(now, &mut self.rng);
+        for input in self.queue.drain(..most.min(self.queue.len())) {
+            redo.extend(copy(&input));
+            step.feed(input);
+        }
+        let result = step.commit(&mut self.store);
+        self.settle(result.map_err(|e| (e.source, e.inputs)), redo).0
+    }
+    /// One step with one call.
+    pub(crate) fn call<E: Engine, T: Send + 'static>(
+        &mut self,
+        now: Time,
+        engine: Installed<E>,
+        f: impl FnMut(&E, &mut Context<'_>) -> Result<T, Halt> + Send,
+    ) -> (Vec<Sent>, Option<T>) {
+        let mut step = self.machine.begin(now, &mut self.rng);
+        let reply = step.call(engine, f);
+        let result = step.commit(&mut self.store);
+        let (sent, mut outputs) = self.settle(result.map_err(|e| (e.source, e.inputs)), Vec::new());
+        (sent, outputs.as_mut().and_then(|o| o.reply(&reply)))
+    }
+    #[allow(clippy::type_complexity)]
+    fn settle(&mut self, result: Result<Outputs, (CrashError<S::Error>, Vec<Input>)>, redo: Vec<Input>) -> (Vec<Sent>, Option<Outputs>) {
+        let crash = self.store.take_tripped();
+        match (result, crash) {
+            (Ok(outputs), None) => (self.perform(outputs, usize::MAX), None),
+            (Ok(outputs), Some(crash)) => {
+                let sent = if let Crash::AfterOutputs(n) = crash { self.perform(outputs, n) } else { Vec::new() };
+                // on disk, but nobody was told: the server sends its messages again, the user's are stored
+                self.restart(redo.into_iter().filter(|i| matches!(i, Input::Receive { .. })).collect());
+                (sent, None)
+            }
+            (Err((_, inputs)), Some(Crash::StoreFails)) => {
+                for input in inputs.into_iter().rev() {
+                    self.queue.push_front(input);
+                }
+                (Vec::new(), None)
+            }
+            (Err((_, inputs)), Some(_)) => {
+                self.restart(inputs);
+                (Vec::new(), None)
+            }
+            (Err((e, _)), None) => panic!("{}: the store failed, and no test asked it to: {e}", self.me),
+        }
+    }
+    fn perform(&mut self, outputs: Outputs, most: usize) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        for (id, output) in outputs.into_iter().take(most) {
+            let mut done = true;
+            match output {
+                Output::Transmit { id: message, to, kind, wire } => {
+                    let (content_type, body, in_clear) = match wire {
+                        Wire::Encrypted(part) => (part.content_type, part.body, false),
+                        Wire::Clear { plain, .. } => (plain.content_type.clone(), plain.bytes().to_vec(), true),
+                    };
+                    let stanza = Stanza { id: message, from: self.me.clone(), to, kind, content_type, body, in_clear };
+                    self.unacked.insert(id, stanza.clone());
+                    sent.push(Sent::Stanza(id, stanza));
+                    done = false; // when the server has it
+                }
+                Output::Request(request_id, request) => {
+                    self.open.insert(request_id, request.clone());
+                    sent.push(Sent::Request(request_id, request));
+                }
+                Output::Refuse { id: message, status } => {
+                    if self.shown.insert(id) {
+                        self.refused.push((message, status));
+                    }
+                }
+                Output::Event(event) => {
+                    if self.shown.insert(id) {
+                        self.events.push(event);
+                    }
+                }
+                _ => {}
+            }
+            if done {
+                self.queue.push_back(Input::Done(id));
+            }
+        }
+        sent
+    }
+}
+
+/// What outlives a process that had not stored it: messages (the server's) and commands (the user's).
+fn survives(input: &Input) -> bool {
+    matches!(input, Input::Receive { .. } | Input::Send { .. } | Input::SetTrust(..) | Input::SetPolicy(..))
+}
+/// What the server would send again.
+fn copy(input: &Input) -> Option<Input> {
+    match input {
+        Input::Receive { id, chat, from, sent, kind, content_type, body } => Some(Input::Receive {
+            id: id.clone(),
+            chat: chat.clone(),
+            from: from.clone(),
+            sent: *sent,
+            kind: *kind,
+            content_type: content_type.clone(),
+            body: body.clone(),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,431 @@
+//! Clients, a server and the network between them, in one thread and from one seed: the same seed, the same run.
+//!
+//! What the network does is what XMPP over TCP does. From a client to the server nothing is lost or reordered
+//! while the stream stands; a stream that breaks loses a tail, and the client sends what was not acknowledged
+//! again. From the server to a client [`Faults`] decide. Who is offline finds messages when they come back.
+use crate::client::{Client, Sent, Stanza};
+use crate::server::{FakeServer, Push};
+use crate::{Crash, Seeded};
+use std::collections::BTreeMap;
+use subrosa_engine::{
+    Address, ChatId, Context, Engine, Event, Halt, Input, Installed, Item, Keep, Kind, Machine, MemoryStore, MessageId, Node, OutputId, Plaintext,
+    Recipients, Request, RequestError, RequestId, Store, Time,
+};
+
+/// Names a client of a [`World`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientId(usize);
+
+/// How bad the way from the server to a client is. Chances are in thousandths.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// A message never arrives, at one session of one recipient.
+    pub lose: u32,
+    /// A message arrives twice.
+    pub duplicate: u32,
+    /// Messages take up to this many milliseconds longer.
+    pub delay: u64,
+    /// Messages may overtake each other (give a delay too).
+    pub reorder: bool,
+    /// A request gets no answer; after a while the transport says [`RequestError::Unreachable`].
+    pub unanswered: u32,
+    /// A client leaves what came in lying, to take it in one step with what comes next.
+    pub batch: u32,
+}
+
+enum Packet {
+    /// At the server.
+    Stanza {
+        client: usize,
+        stream: u64,
+        output: OutputId,
+        stanza: Stanza,
+    },
+    Request {
+        client: usize,
+        stream: u64,
+        id: RequestId,
+        request: Request,
+    },
+    /// At a client.
+    Message {
+        client: usize,
+        input: Input,
+    },
+    Answer {
+        client: usize,
+        stream: u64,
+        id: RequestId,
+        answer: Result<Vec<Item>, RequestError>,
+    },
+    Acknowledged {
+        client: usize,
+        stream: u64,
+        output: OutputId,
+    },
+    Push {
+        client: usize,
+        stream: u64,
+        push: Push,
+    },
+}
+
+/// Everybody.
+pub struct World<H, S: Store = MemoryStore> {
+    /// The server: nodes to look at, to damage, to refuse.
+    pub server: FakeServer,
+    /// What the network does from here on.
+    pub faults: Faults,
+    clients: Vec<Client<H, S>>,
+    /// What was sent to a client while it was away.
+    spool: BTreeMap<usize, Vec<Input>>,
+    flight: BTreeMap<(u64, u64), Packet>,
+    /// The latest arrival on each way, where order is kept: client and direction.
+    order: BTreeMap<(usize, bool), u64>,
+    interest: Box<dyn Fn(&str) -> bool>,
+    rng: Seeded,
+    now: u64,
+    sequence: u64,
+    /// Client, commit and crash, for the client that is going to join.
+    plan: Option<(usize, usize, Crash)>,
+}
+
+impl<H, S: Store> World<H, S> {
+    /// Empty, with a network that works.
+    pub fn new(seed: u64) -> Self {
+        World {
+            server: FakeServer::default(),
+            faults: Faults::default(),
+            clients: Vec::new(),
+            spool: BTreeMap::new(),
+            flight: BTreeMap::new(),
+            order: BTreeMap::new(),
+            interest: Box::new(|_| true),
+            rng: Seeded::new(seed),
+            now: 1_700_000_000_000,
+            sequence: 0,
+            plan: None,
+        }
+    }
+    /// Which nodes clients announce interest in (`+notify`); all, unless said otherwise.
+    pub fn notify(&mut self, interest: impl Fn(&str) -> bool + 'static) {
+        self.interest = Box::new(interest);
+    }
+    /// A device joins, with its store, and goes online. `install` runs again at every restart.
+    pub fn join_with(&mut self, account: &str, store: S, install: impl Fn(&mut Machine) -> H + 'static) -> ClientId {
+        let rng = self.rng.fork();
+        self.clients.push(Client::new(account.into(), store, rng, Box::new(install)));
+        let id = ClientId(self.clients.len() - 1);
+        if let Some((_, commit, crash)) = self.plan.filter(|(client, ..)| *client == id.0) {
+            self.clients[id.0].store().plan(commit, crash);
+        }
+        self.connect(id);
+        id
+    }
+    /// All of them, in the order in which they joined.
+    pub fn clients(&self) -> impl Iterator<Item = ClientId> + use<H, S> {
+        (0..self.clients.len()).map(ClientId)
+    }
+    /// One client.
+    pub fn client(&self, who: ClientId) -> &Client<H, S> {
+        &self.clients[who.0]
+    }
+    /// One client, to plan crashes.
+    pub fn client_mut(&mut self, who: ClientId) -> &mut Client<H, S> {
+        &mut self.clients[who.0]
+    }
+    /// The clock.
+    pub fn now(&self) -> Time {
+        Time(self.now)
+    }
+    /// The world's own randomness, for scenarios.
+    pub fn rng(&mut self) -> &mut Seeded {
+        &mut self.rng
+    }
+
+    /// Gives a client an input; [`Self::run`] lets it act.
+    pub fn feed(&mut self, who: ClientId, input: Input) {
+        self.clients[who.0].queue.push_back(input);
+    }
+    /// A user writes to somebody. The id is the one in all events about the message.
+    pub fn send(&mut self, from: ClientId, to: &str, text: &str) -> MessageId {
+        self.sequence += 1;
+        let id = MessageId(format!("m{}", self.sequence).into());
+        let to: Address = to.into();
+        let (chat, to) = (ChatId(to.clone()), Recipients::People(vec![to]));
+        self.feed(from, Input::Send { id: id.clone(), chat, to, kind: Kind::Text, plain: Plaintext::text(text) });
+        id
+    }
+    /// Calls an engine's own method in a step of its own; what it sends is under way afterwards.
+    /// `None`: it failed, or the client crashed.
+    pub fn call<E: Engine, T: Send + 'static>(
+        &mut self,
+        who: ClientId,
+        engine: Installed<E>,
+        f: impl FnMut(&E, &mut Context<'_>) -> Result<T, Halt> + Send,
+    ) -> Option<T> {
+        let (sent, reply) = self.clients[who.0].call(Time(self.now), engine, f);
+        self.dispatch(who.0, sent);
+        reply
+    }
+
+    /// Until nothing is under way and nobody has anything left to do. Time passes only as messages travel.
+    ///
+    /// # Panics
+    /// When the clients never come to rest.
+    pub fn run(&mut self) {
+        self.advance(None);
+    }
+    /// As [`Self::run`], and lets so many milliseconds pass, with everything that clients want to be woken for.
+    pub fn run_for(&mut self, milliseconds: u64) {
+        let end = self.now.saturating_add(milliseconds);
+        self.advance(Some(end));
+        self.now = self.now.max(end);
+    }
+    fn advance(&mut self, end: Option<u64>) {
+        for turns in 0.. {
+            assert!(turns < 200_000, "the clients never come to rest");
+            if self.act() {
+                continue;
+            }
+            let packet = self.flight.keys().next().map(|(due, _)| *due);
+            let wakes = self.clients.iter().enumerate().filter(|(_, c)| c.online).filter_map(|(i, c)| Some((c.wake_at()?.0, i)));
+            let wake = wakes.min().filter(|(at, _)| *at <= end.unwrap_or(self.now));
+            match (packet, wake) {
+                (due, Some((at, client))) if due.is_none_or(|due| at < due) => {
+                    self.now = self.now.max(at);
+                    self.clients[client].queue.push_back(Input::Tick);
+                }
+                (Some(due), _) if end.is_none_or(|end| due <= end) => {
+                    self.now = self.now.max(due);
+                    if let Some((_, packet)) = self.flight.pop_first() {
+                        self.arrive(packet);
+                    }
+                }
+                _ => break,
+            }
+        }
+    }
+    /// One step of the first client that has something to do.
+    fn act(&mut self) -> bool {
+        let idle = self.flight.is_empty();
+        for i in 0..self.clients.len() {
+            if self.clients[i].queue.is_empty() || (!idle && self.rng.permille(self.faults.batch)) {
+                continue;
+            }
+            let most = if self.faults.batch > 0 { usize::MAX } else { 1 };
+            let before = self.clients[i].restarts();
+            let sent = self.clients[i].turn(Time(self.now), most);
+            self.dispatch(i, sent);
+            if self.clients[i].restarts() != before {
+                self.cut(i);
+                self.connect(ClientId(i));
+            }
+            return true;
+        }
+        false
+    }
+
+    /// The process of a client dies now and starts again over its store.
+    pub fn crash(&mut self, who: ClientId) {
+        self.clients[who.0].restart(Vec::new());
+        self.cut(who.0);
+        self.connect(who);
+    }
+    /// A client loses its connection; the process lives.
+    pub fn disconnect(&mut self, who: ClientId) {
+        self.clients[who.0].online = false;
+        self.cut(who.0);
+    }
+    /// It comes back.
+    pub fn connect(&mut self, who: ClientId) {
+        let sent = self.clients[who.0].connect();
+        let me = self.clients[who.0].me().clone();
+        for push in self.server.last_items(&me) {
+            self.push_to(who.0, push);
+        }
+        for input in self.spool.remove(&who.0).unwrap_or_default() {
+            self.post(who.0, false, Packet::Message { client: who.0, input });
+        }
+        self.dispatch(who.0, sent);
+    }
+    /// Another client of the owner, or a rogue server, publishes something.
+    pub fn publish_as(&mut self, owner: &str, name: &str, item: Option<&str>, keep: Keep, payload: &[u8]) {
+        let node = Node { owner: owner.into(), name: name.into(), item: item.map(Into::into) };
+        let push = self.server.publish(&node, keep, payload.to_vec());
+        self.push_all(&push);
+    }
+    /// A stanza from outside: replayed, forged, damaged.
+    pub fn inject(&mut self, stanza: Stanza) {
+        self.route(None, &stanza);
+    }
+
+    fn dispatch(&mut self, client: usize, sent: Vec<Sent>) {
+        if !self.clients[client].online {
+            return; // it goes out with the next connection
+        }
+        let stream = self.clients[client].stream;
+        for sent in sent {
+            let packet = match sent {
+                Sent::Stanza(output, stanza) => Packet::Stanza { client, stream, output, stanza },
+                Sent::Request(id, request) => Packet::Request { client, stream, id, request },
+            };
+            self.post(client, true, packet);
+        }
+    }
+    /// Puts a packet on the way of one client, up to the server or down from it.
+    fn post(&mut self, client: usize, up: bool, packet: Packet) {
+        let late = self.rng.below(self.faults.delay.saturating_add(1));
+        let mut due = self.now + 1 + late;
+        let free = self.faults.reorder && matches!(packet, Packet::Message { .. });
+        if !free {
+            let last = self.order.entry((client, up)).or_default();
+            due = due.max(*last);
+            *last = due;
+        }
+        self.sequence += 1;
+        self.flight.insert((due, self.sequence), packet);
+    }
+    /// A stream breaks: of what was going up a tail is lost, what was going down waits or is lost.
+    fn cut(&mut self, broken: usize) {
+        let mut up =
+            self.flight.values().filter(|p| matches!(p, Packet::Stanza { client, .. } | Packet::Request { client, .. } if *client == broken)).count();
+        up = usize::try_from(self.rng.below(up as u64 + 1)).unwrap_or(0);
+        let flight = std::mem::take(&mut self.flight);
+        for (due, packet) in flight {
+            let of = match &packet {
+                Packet::Stanza { client, .. } | Packet::Request { client, .. } | Packet::Message { client, .. } => *client,
+                Packet::Answer { client, .. } | Packet::Acknowledged { client, .. } | Packet::Push { client, .. } => *client,
+            };
+            match packet {
+                packet if of != broken => drop(self.flight.insert(due, packet)),
+                packet @ (Packet::Stanza { .. } | Packet::Request { .. }) if up > 0 => {
+                    up -= 1;
+                    self.flight.insert(due, packet);
+                }
+                Packet::Message { input, .. } => self.spool.entry(broken).or_default().push(input),
+                _ => {}
+            }
+        }
+    }
+    fn arrive(&mut self, packet: Packet) {
+        match packet {
+            Packet::Stanza { client, stream, output, stanza } => {
+                self.route(Some(client), &stanza);
+                self.post(client, false, Packet::Acknowledged { client, stream, output });
+            }
+            Packet::Request { client, stream, id, request } => {
+                if self.rng.permille(self.faults.unanswered) {
+                    let answer = Err(RequestError::Unreachable);
+                    self.sequence += 1;
+                    self.flight.insert((self.now + 30_000, self.sequence), Packet::Answer { client, stream, id, answer });
+                    return;
+                }
+                let from = self.clients[client].me().clone();
+                let (answer, push) = self.server.answer(&from, &request);
+                self.post(client, false, Packet::Answer { client, stream, id, answer });
+                push.iter().for_each(|push| self.push_all(push));
+            }
+            Packet::Message { client, input } if self.clients[client].online => self.clients[client].queue.push_back(input),
+            Packet::Message { client, input } => self.spool.entry(client).or_default().push(input),
+            Packet::Answer { client, stream, id, answer } if self.clients[client].stream == stream => self.clients[client].answered(id, answer),
+            Packet::Acknowledged { client, stream, output } if self.clients[client].stream == stream => self.clients[client].acknowledged(output),
+            Packet::Push { client, stream, push } if self.clients[client].stream == stream => {
+                self.clients[client].queue.push_back(Input::Published(push.node, push.payload));
+            }
+            _ => {}
+        }
+    }
+    /// To every session of the recipients, and a carbon to every other one of the sender.
+    fn route(&mut self, from: Option<usize>, stanza: &Stanza) {
+        self.server.see(&stanza.body);
+        let people: Vec<Address> = match &stanza.to {
+            Recipients::People(people) => people.clone(),
+            Recipients::Device(device) => vec![device.owner.clone()],
+        };
+        for i in 0..self.clients.len() {
+            let me = self.clients[i].me().clone();
+            let carbon = me == stanza.from && Some(i) != from;
+            let Some(peer) = people.iter().find(|p| **p == me).map(|_| &stanza.from).or(if carbon { people.first() } else { None }) else { continue };
+            if Some(i) == from {
+                continue; // a note to oneself goes to one's other devices
+            }
+            if self.rng.permille(self.faults.lose) {
+                continue;
+            }
+            let peer = if me == stanza.from { people.first().unwrap_or(peer).clone() } else { peer.clone() };
+            let copies = if self.rng.permille(self.faults.duplicate) { 2 } else { 1 };
+            for _ in 0..copies {
+                let input = Input::Receive {
+                    id: stanza.id.clone(),
+                    chat: ChatId(peer.clone()),
+                    from: stanza.from.clone(),
+                    sent: Time(self.now),
+                    kind: stanza.kind,
+                    content_type: stanza.content_type.clone(),
+                    body: stanza.body.clone(),
+                };
+                if self.clients[i].online {
+                    self.post(i, false, Packet::Message { client: i, input });
+                } else {
+                    self.spool.entry(i).or_default().push(input);
+                }
+            }
+        }
+    }
+    fn push_all(&mut self, push: &Push) {
+        for i in 0..self.clients.len() {
+            let me = self.clients[i].me().clone();
+            if self.server.may_be_told(&me, push) {
+                self.push_to(i, push.clone());
+            }
+        }
+    }
+    fn push_to(&mut self, client: usize, push: Push) {
+        if self.clients[client].online && (self.interest)(&push.node.name) {
+            let stream = self.clients[client].stream;
+            self.post(client, false, Packet::Push { client, stream, push });
+        }
+    }
+}
+
+impl<H> World<H, MemoryStore> {
+    /// A device joins with a store in memory, which outlives its crashes.
+    pub fn join(&mut self, account: &str, install: impl Fn(&mut Machine) -> H + 'static) -> ClientId {
+        self.join_with(account, MemoryStore::default(), install)
+    }
+}
+
+/// Runs a scenario once undisturbed, then again for every commit of every client and every way to die there
+/// ([`Crash::ALL`]); `check` judges each run. The scenario gets an empty world of this seed and must do the same
+/// in every run.
+///
+/// Returns how many runs that were.
+pub fn crash_everywhere<H, S: Store>(
+    seed: u64,
+    scenario: impl Fn(&mut World<H, S>),
+    mut check: impl FnMut(&World<H, S>, Option<(ClientId, usize, Crash)>),
+) -> usize {
+    let mut world = World::new(seed);
+    scenario(&mut world);
+    check(&world, None);
+    let commits: Vec<usize> = world.clients.iter_mut().map(|c| c.store().commits()).collect();
+    let mut runs = 1;
+    for (client, commits) in commits.into_iter().enumerate() {
+        for commit in 0..commits {
+            for crash in Crash::ALL {
+                let mut world = World::new(seed);
+                world.plan = Some((client, commit, crash));
+                scenario(&mut world);
+                check(&world, Some((ClientId(client), commit, crash)));
+                runs += 1;
+            }
+        }
+    }
+    runs
+}
+
+/// Was this message reported as sent?
+pub fn was_sent(events: &[Event], message: &MessageId) -> bool {
+    events.iter().any(|e| matches!(e, Event::Sent { id, .. } if id == message))
+}
