@@ -10,8 +10,10 @@ mod date;
 pub mod device_list;
 pub mod encrypted;
 mod error;
+mod read;
 pub mod sce;
 mod version;
+mod write;
 
 pub use error::WireError;
 pub use version::{NodeKind, Version};

@@ -1,8 +1,19 @@
-//! Stanza Content Encryption: the envelope inside an OMEMO 2 payload (XEP-0420 0.5.0).
-use super::WireError;
+//! Stanza Content Encryption: the envelope inside an OMEMO 2 payload (XEP-0420 0.5.0, XEP-0384 §4.5).
+//!
+//! Owns the affix elements and the padding. What the affixes claim is compared with nothing here: only who knows the stanza can.
+use super::read::{Element, Reader, Token};
+use super::{WireError, date, write};
 use rand_core::CryptoRng;
 use subrosa_engine::Time;
 use zeroize::Zeroizing;
+
+const SCE: &str = "urn:xmpp:sce:1";
+const CLIENT: &str = "jabber:client";
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+/// Content is padded up to this, so that short words look alike.
+const PADDED_TO: usize = 256;
+/// And by up to this many more at random.
+const RANDOM_PADDING: u32 = 200;
 
 /// The affix elements that we write, and the content.
 #[derive(Clone, Copy)]
@@ -33,28 +44,196 @@ pub struct Envelope {
     pub padded: bool,
 }
 
-/// Writes an envelope with random padding.
-#[must_use]
-pub fn write(envelope: &Outgoing<'_>, rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>> {
-    let _ = (envelope, rng);
-    Zeroizing::default()
+impl std::fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing").field("content", &format_args!("{} bytes", self.content.len())).finish_non_exhaustive()
+    }
+}
+impl std::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Envelope").field("content", &format_args!("{} bytes", self.content.len())).finish_non_exhaustive()
+    }
 }
 
-/// Reads an envelope.
+/// Writes an envelope: content, padding up to a fixed size and a random length more, sender, recipient, time.
+#[must_use]
+pub fn write(envelope: &Outgoing<'_>, rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>> {
+    let padding = PADDED_TO.saturating_sub(envelope.content.len()).saturating_add(random_below(RANDOM_PADDING.saturating_add(1), rng));
+    // never grows, so that no copy of the content stays behind unwiped
+    let addresses = envelope.from.len().saturating_add(envelope.to.map_or(0, str::len)).saturating_mul(6);
+    let mut out = Zeroizing::new(Vec::with_capacity(envelope.content.len().saturating_add(padding).saturating_add(addresses).saturating_add(256)));
+    out.extend_from_slice(b"<envelope xmlns='urn:xmpp:sce:1'><content>");
+    out.extend_from_slice(envelope.content);
+    out.extend_from_slice(b"</content><rpad>");
+    rpad(&mut out, padding, rng);
+    out.extend_from_slice(b"</rpad><from jid='");
+    write::attribute(&mut out, envelope.from);
+    if let Some(to) = envelope.to {
+        out.extend_from_slice(b"'/><to jid='");
+        write::attribute(&mut out, to);
+    }
+    out.extend_from_slice(b"'/><time stamp='");
+    date::write(&mut out, envelope.time);
+    out.extend_from_slice(b"'/></envelope>");
+    out
+}
+
+/// A number below `n`, each as likely.
+fn random_below(n: u32, rng: &mut dyn CryptoRng) -> usize {
+    let limit = u32::MAX.checked_rem(n).map_or(0, |rest| u32::MAX.saturating_sub(rest));
+    loop {
+        let drawn = rng.next_u32();
+        if drawn < limit || limit == 0 {
+            return drawn.checked_rem(n).and_then(|r| usize::try_from(r).ok()).unwrap_or(0);
+        }
+    }
+}
+
+fn rpad(out: &mut Vec<u8>, len: usize, rng: &mut dyn CryptoRng) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut random = [0; 64];
+    let mut left = len;
+    while left > 0 {
+        rng.fill_bytes(&mut random);
+        let n = left.min(random.len());
+        out.extend(random.iter().take(n).filter_map(|b| ALPHABET.get(usize::from(b & 63))));
+        left = left.saturating_sub(n);
+    }
+}
+
+/// Reads an envelope. Unknown affixes are passed over; padding of any length is accepted.
+///
+/// # Errors
+/// [`WireError`]: not XML, not an envelope, without content, or with a time that is none.
 pub fn parse(xml: &[u8]) -> Result<Envelope, WireError> {
-    let _ = xml;
-    Err(WireError::NotXml)
+    let mut reader = Reader::new(xml)?;
+    reader.root(SCE, "envelope")?;
+    let (mut content, mut from, mut to, mut time, mut padded) = (None, None, None, None, false);
+    while let Some(element) = reader.child()? {
+        let name = if element.namespace == SCE { element.name.as_str() } else { "" };
+        if name == "content" {
+            once(&mut content, read_content(&mut reader, xml.len())?, "content")?;
+            continue;
+        }
+        match name {
+            "rpad" => padded = true,
+            "from" => once(&mut from, attribute(&element, "from", "jid")?, "from")?,
+            "to" => once(&mut to, attribute(&element, "to", "jid")?, "to")?,
+            "time" => once(&mut time, date::parse(&attribute(&element, "time", "stamp")?)?, "time")?,
+            _ => {}
+        }
+        reader.skip()?;
+    }
+    reader.finish("envelope")?;
+    Ok(Envelope { content: content.ok_or(WireError::MissingElement("content"))?, from, to, time, padded })
+}
+
+fn once<T>(place: &mut Option<T>, value: T, name: &'static str) -> Result<(), WireError> {
+    if place.replace(value).is_some() { Err(WireError::RepeatedElement(name)) } else { Ok(()) }
+}
+
+fn attribute(element: &Element, name: &'static str, attribute: &'static str) -> Result<String, WireError> {
+    element.attribute(attribute).map(str::to_owned).ok_or(WireError::MissingAttribute { element: name, attribute })
+}
+
+/// Whether an element counts only outside of the encryption, where servers see it (XEP-0420 §8, XEP-0384 §5.5).
+fn belongs_outside(element: &Element) -> bool {
+    matches!(
+        element.namespace.as_str(),
+        "urn:xmpp:hints" | "urn:xmpp:sid:0" | "urn:xmpp:eme:0" | "http://jabber.org/protocol/address" | "urn:xmpp:delay"
+    ) && element.name != "origin-id"
+}
+
+/// `<content>` is open; it is consumed. Its children are written anew, because they may lean on declarations around them.
+fn read_content(reader: &mut Reader<'_>, len: usize) -> Result<Zeroizing<Vec<u8>>, WireError> {
+    let mut out = Zeroizing::new(Vec::with_capacity(len));
+    while let Some(element) = reader.child()? {
+        if belongs_outside(&element) { reader.skip()? } else { copy(reader, &element, &mut out)? }
+    }
+    Ok(out)
+}
+
+/// Copies the open element, which is consumed.
+fn copy(reader: &mut Reader<'_>, element: &Element, out: &mut Vec<u8>) -> Result<(), WireError> {
+    let mut open = vec![start(element, None, out)];
+    while let Some((name, namespace)) = open.last() {
+        match reader.next()?.ok_or(WireError::NotXml)? {
+            Token::Start(child) => {
+                let child = start(&child, Some(namespace), out);
+                open.push(child);
+            }
+            Token::Text(text) => write::text(out, &text),
+            Token::End => {
+                out.extend_from_slice(b"</");
+                out.extend_from_slice(name.as_bytes());
+                out.push(b'>');
+                open.pop();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes an opening tag inside an element of the namespace `outer`. Gives the name and namespace.
+fn start(element: &Element, outer: Option<&str>, out: &mut Vec<u8>) -> (String, String) {
+    out.push(b'<');
+    out.extend_from_slice(element.name.as_bytes());
+    if outer != Some(element.namespace.as_str()) {
+        out.extend_from_slice(b" xmlns='");
+        write::attribute(out, &element.namespace);
+        out.push(b'\'');
+    }
+    let mut prefixes = 0u32;
+    for ((namespace, name), value) in element.attributes.iter() {
+        out.push(b' ');
+        if *namespace == XML {
+            out.extend_from_slice(b"xml:");
+        } else if namespace.is_some() {
+            // a prefix for each, declared where it is used
+            out.extend_from_slice(b"xmlns:a");
+            write::number(out, prefixes);
+            out.extend_from_slice(b"='");
+            write::attribute(out, namespace);
+            out.extend_from_slice(b"' a");
+            write::number(out, prefixes);
+            out.push(b':');
+            prefixes = prefixes.saturating_add(1);
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"='");
+        write::attribute(out, value);
+        out.push(b'\'');
+    }
+    out.push(b'>');
+    (element.name.as_str().to_owned(), element.namespace.as_str().to_owned())
 }
 
 /// A text message as content: `<body xmlns='jabber:client'>`. Characters that XML cannot hold become U+FFFD.
 #[must_use]
 pub fn text(body: &str) -> Zeroizing<Vec<u8>> {
-    let _ = body;
-    Zeroizing::default()
+    // a reference takes up to six bytes for one
+    let references = body.bytes().filter(|b| b"<>&\r".contains(b) || *b < 0x20).count();
+    let mut out = Zeroizing::new(Vec::with_capacity(body.len().saturating_add(references.saturating_mul(5)).saturating_add(64)));
+    out.extend_from_slice(b"<body xmlns='jabber:client'>");
+    write::text(&mut out, body);
+    out.extend_from_slice(b"</body>");
+    out
 }
 
 /// The text of a content, if it has a body.
+///
+/// # Errors
+/// [`WireError`]: not XML.
 pub fn body(content: &[u8]) -> Result<Option<Zeroizing<String>>, WireError> {
-    let _ = content;
-    Err(WireError::NotXml)
+    let mut reader = Reader::new(content)?;
+    let mut body = None;
+    while let Some(element) = reader.child()? {
+        if body.is_none() && element.is(CLIENT, "body") {
+            body = Some(reader.text()?);
+        } else {
+            reader.skip()?;
+        }
+    }
+    reader.next()?;
+    Ok(body)
 }

@@ -1,0 +1,161 @@
+//! A pull reader over a run of sibling elements, with the limits that hold for all that arrives.
+//!
+//! Knows elements, attributes and text; no schema. Invariant: whoever is handed an element by [`Reader::child`] consumes it
+//! to its end with `child`, `text` or `skip`, or comes back to a known place with [`Reader::leave`].
+use super::{MAX_BYTES, MAX_DEPTH, WireError};
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use rxml::{AttrMap, Event, Namespace, NcName, Parse as _, Parser};
+use zeroize::Zeroizing;
+
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
+/// An element's opening.
+pub(super) struct Element {
+    pub(super) namespace: Namespace<'static>,
+    pub(super) name: NcName,
+    pub(super) attributes: AttrMap,
+}
+
+impl Element {
+    pub(super) fn is(&self, namespace: &str, name: &str) -> bool {
+        self.name == name && self.namespace == namespace
+    }
+    /// An attribute without a namespace.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.get(Namespace::none(), name).map(String::as_str)
+    }
+    /// An attribute that holds an id.
+    pub(super) fn id(&self, element: &'static str, attribute: &'static str) -> Result<u32, WireError> {
+        super::id(element, self.attribute(attribute).ok_or(WireError::MissingAttribute { element, attribute })?)
+    }
+    /// Whether an `xs:boolean` attribute is there and true.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.attribute(name).is_some_and(|v| matches!(v.trim(), "true" | "1"))
+    }
+}
+
+pub(super) enum Token {
+    Start(Element),
+    End,
+    Text(Zeroizing<String>),
+}
+
+pub(super) struct Reader<'a> {
+    parser: Parser,
+    /// The input between the tags of a root of ours, because siblings have none.
+    chunks: [&'a [u8]; 3],
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(xml: &'a [u8]) -> Result<Self, WireError> {
+        if xml.len() > MAX_BYTES {
+            return Err(WireError::TooLarge(xml.len()));
+        }
+        let mut reader = Reader { parser: Parser::new(), chunks: [b"<r>", xml, b"</r>"], depth: 0 };
+        match reader.next()? {
+            Some(Token::Start(_)) => Ok(reader),
+            _ => Err(WireError::NotXml),
+        }
+    }
+    /// How many elements are open. 1 outside of all siblings.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+    /// The next token; `None` when all siblings have been read.
+    pub(super) fn next(&mut self) -> Result<Option<Token>, WireError> {
+        let [open, inner, close] = &mut self.chunks;
+        for chunk in [open, inner] {
+            match self.parser.parse(chunk, false) {
+                Ok(Some(event)) => return self.token(event),
+                Ok(None) => return Err(WireError::NotXml),
+                Err(rxml::error::EndOrError::NeedMoreData) => {}
+                Err(rxml::error::EndOrError::Error(_)) => return Err(WireError::NotXml),
+            }
+        }
+        match self.parser.parse(close, true) {
+            Ok(Some(event)) => self.token(event),
+            Ok(None) => Ok(None),
+            Err(_) => Err(WireError::NotXml),
+        }
+    }
+    fn token(&mut self, event: Event) -> Result<Option<Token>, WireError> {
+        Ok(Some(match event {
+            Event::StartElement(_, (namespace, name), attributes) => {
+                self.depth = self.depth.saturating_add(1);
+                // the root of ours is not counted
+                if self.depth > MAX_DEPTH.saturating_add(1) {
+                    return Err(WireError::TooDeep);
+                }
+                Token::Start(Element { namespace, name, attributes })
+            }
+            Event::EndElement(_) => {
+                self.depth = self.depth.saturating_sub(1);
+                Token::End
+            }
+            Event::Text(_, text) => Token::Text(Zeroizing::new(text)),
+            Event::XmlDeclaration(..) => return Err(WireError::NotXml),
+        }))
+    }
+    /// The next child of the open element, or `None` at its end, which is consumed.
+    pub(super) fn child(&mut self) -> Result<Option<Element>, WireError> {
+        loop {
+            match self.next()? {
+                Some(Token::Start(element)) => return Ok(Some(element)),
+                Some(Token::Text(_)) => {}
+                Some(Token::End) | None => return Ok(None),
+            }
+        }
+    }
+    /// Consumes the open element.
+    pub(super) fn skip(&mut self) -> Result<(), WireError> {
+        self.leave(self.depth.saturating_sub(1))
+    }
+    /// Consumes elements until `depth` are open.
+    pub(super) fn leave(&mut self, depth: usize) -> Result<(), WireError> {
+        while self.depth > depth {
+            self.next()?;
+        }
+        Ok(())
+    }
+    /// The text of the open element, which is consumed; that of its children is not part of it.
+    pub(super) fn text(&mut self) -> Result<Zeroizing<String>, WireError> {
+        let mut whole = Zeroizing::new(String::new());
+        loop {
+            match self.next()? {
+                Some(Token::Text(part)) if whole.is_empty() => whole = part,
+                Some(Token::Text(part)) => whole.push_str(&part),
+                Some(Token::Start(_)) => self.skip()?,
+                Some(Token::End) | None => return Ok(whole),
+            }
+        }
+    }
+    /// The bytes in the open element, which is consumed.
+    pub(super) fn base64(&mut self, element: &'static str) -> Result<Vec<u8>, WireError> {
+        let mut text = self.text()?;
+        if text.bytes().any(|b| b.is_ascii_whitespace()) {
+            text.retain(|c| !c.is_ascii_whitespace());
+        }
+        BASE64.decode(text.as_bytes()).map_err(|_| WireError::BadBase64(element))
+    }
+    /// The one element that the input has to be, opened; [`Reader::finish`] afterwards.
+    pub(super) fn root(&mut self, namespace: &str, name: &'static str) -> Result<Element, WireError> {
+        let element = self.child()?.ok_or(WireError::MissingElement(name))?;
+        if element.name != name {
+            return Err(WireError::WrongElement(name));
+        }
+        if element.namespace != namespace {
+            return Err(WireError::WrongNamespace(name));
+        }
+        Ok(element)
+    }
+    /// Nothing follows the element read as root.
+    pub(super) fn finish(&mut self, name: &'static str) -> Result<(), WireError> {
+        match self.child()? {
+            Some(_) => Err(WireError::RepeatedElement(name)),
+            None => self.next().map(drop),
+        }
+    }
+}
