@@ -5,6 +5,7 @@
 use super::{MAX_BYTES, MAX_DEPTH, WireError};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use rxml::error::EndOrError;
 use rxml::{AttrMap, Event, Namespace, NcName, Parse as _, Parser};
 use zeroize::Zeroizing;
 
@@ -64,26 +65,23 @@ impl<'a> Reader<'a> {
     pub(super) fn depth(&self) -> usize {
         self.depth
     }
-    /// The next token; `None` when all siblings have been read.
-    pub(super) fn next(&mut self) -> Result<Option<Token>, WireError> {
+    fn event(&mut self) -> Result<Option<Event>, WireError> {
         let [open, inner, close] = &mut self.chunks;
         for chunk in [open, inner] {
             match self.parser.parse(chunk, false) {
-                Ok(Some(event)) => return self.token(event),
-                Ok(None) => return Err(WireError::NotXml),
-                Err(rxml::error::EndOrError::NeedMoreData) => {}
-                Err(rxml::error::EndOrError::Error(_)) => return Err(WireError::NotXml),
+                Ok(Some(event)) => return Ok(Some(event)),
+                Err(EndOrError::NeedMoreData) => {}
+                Ok(None) | Err(EndOrError::Error(_)) => return Err(WireError::NotXml),
             }
         }
-        match self.parser.parse(close, true) {
-            Ok(Some(event)) => self.token(event),
-            Ok(None) => Ok(None),
-            Err(_) => Err(WireError::NotXml),
-        }
+        self.parser.parse(close, true).map_err(|_| WireError::NotXml)
     }
-    fn token(&mut self, event: Event) -> Result<Option<Token>, WireError> {
+    /// The next token; `None` when all siblings have been read.
+    pub(super) fn next(&mut self) -> Result<Option<Token>, WireError> {
+        let event = self.event()?;
         Ok(Some(match event {
-            Event::StartElement(_, (namespace, name), attributes) => {
+            None => return Ok(None),
+            Some(Event::StartElement(_, (namespace, name), attributes)) => {
                 self.depth = self.depth.saturating_add(1);
                 // the root of ours is not counted
                 if self.depth > MAX_DEPTH.saturating_add(1) {
@@ -91,12 +89,12 @@ impl<'a> Reader<'a> {
                 }
                 Token::Start(Element { namespace, name, attributes })
             }
-            Event::EndElement(_) => {
+            Some(Event::EndElement(_)) => {
                 self.depth = self.depth.saturating_sub(1);
                 Token::End
             }
-            Event::Text(_, text) => Token::Text(Zeroizing::new(text)),
-            Event::XmlDeclaration(..) => return Err(WireError::NotXml),
+            Some(Event::Text(_, text)) => Token::Text(Zeroizing::new(text)),
+            Some(Event::XmlDeclaration(..)) => return Err(WireError::NotXml),
         }))
     }
     /// The next child of the open element, or `None` at its end, which is consumed.

@@ -138,10 +138,8 @@ fn attribute(element: &Element, name: &'static str, attribute: &'static str) -> 
 
 /// Whether an element counts only outside of the encryption, where servers see it (XEP-0420 §8, XEP-0384 §5.5).
 fn belongs_outside(element: &Element) -> bool {
-    matches!(
-        element.namespace.as_str(),
-        "urn:xmpp:hints" | "urn:xmpp:sid:0" | "urn:xmpp:eme:0" | "http://jabber.org/protocol/address" | "urn:xmpp:delay"
-    ) && element.name != "origin-id"
+    matches!(element.namespace.as_str(), "urn:xmpp:hints" | "urn:xmpp:sid:0" | "urn:xmpp:eme:0" | "http://jabber.org/protocol/address")
+        && element.name != "origin-id"
 }
 
 /// `<content>` is open; it is consumed. Its children are written anew, because they may lean on declarations around them.
