@@ -1,22 +1,40 @@
 //! Subrosa against other people's software.
 //!
 //! Servers and clients of other projects, each a process of its own, driven from our tests. A server is private
-//! to its test: a fresh directory, the loopback address, free ports, gone with the value.
+//! to its test: a fresh directory, the loopback address, free ports, gone with the value. A client is driven over
+//! a protocol of JSON lines by a small program in `peers/`. What a pair of clients must be able to do is written
+//! once, in [`scenario`]s over [`Party`].
 //!
 //! ```no_run
-//! use subrosa_interop::{Friends, Prosody};
+//! use subrosa_interop::{Friends, Kind, Peer, Prosody, scenario};
 //!
 //! let server = Prosody::start(&[("alice", "pw-alice"), ("bob", "pw-bob")], Friends::All)?;
-//! println!("{}:{}", server.host, server.port);
-//! // … two clients talk …
-//! assert!(!server.has_seen("the plain text"));
-//! # Ok::<(), subrosa_interop::StartError>(())
+//! let mut alice = Peer::start(Kind::PythonOmemo2, &server, "alice", "pw-alice")?;
+//! let mut bob = Peer::start(Kind::PythonOmemoBoth, &server, "bob", "pw-bob")?;
+//! scenario::deliver(&mut alice, &mut bob, "under the rose")?;
+//! assert!(!server.has_seen("under the rose"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ejabberd;
+mod lines;
+mod party;
+mod peer;
 mod process;
 mod prosody;
+mod proxy;
 mod server;
 
+pub use ejabberd::Ejabberd;
+pub use lines::PeerError;
+pub use party::{Party, Read};
+pub use peer::{GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};
 pub use process::find_program;
 pub use prosody::Prosody;
+pub use proxy::Proxy;
 pub use server::{Friends, Seen, Server, StartError};
+
+/// What a pair of clients must be able to do.
+pub mod scenario {
+    pub use crate::party::{both_at_once, deliver, first_by, ten_each_way};
+}

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use subrosa_interop::{Friends, Prosody};
+use subrosa_interop::{Ejabberd, Friends, Prosody};
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
@@ -38,6 +38,21 @@ fn prosody_offers_starttls_and_logins_and_goes() {
     assert!(features.contains("SCRAM-SHA-1"), "{features}");
     server.restart().unwrap();
     assert!(greeting(server.port).contains("stream:features"));
+    let (port, dir) = (server.port, server.dir.clone());
+    drop(server);
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "still listening");
+    assert!(!dir.exists());
+}
+
+#[test]
+fn ejabberd_offers_starttls_and_logins_and_goes() {
+    if !Ejabberd::installed() {
+        return eprintln!("skipped: ejabberd is not installed");
+    }
+    let server = Ejabberd::start(&ACCOUNTS, Friends::All).unwrap();
+    let features = greeting(server.port);
+    assert!(features.contains("urn:ietf:params:xml:ns:xmpp-tls"), "{features}");
+    assert!(features.contains("SCRAM-SHA-256"), "{features}");
     let (port, dir) = (server.port, server.dir.clone());
     drop(server);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "still listening");

@@ -1,0 +1,208 @@
+//! Other people's clients, each driven by a small program in `peers/` over the line protocol of `peers/bot.py`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::lines::{Lines, PeerError};
+use crate::party::{Party, Read};
+use crate::process::find_program;
+use crate::server::Server;
+
+/// Whose client it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// python-omemo by slixmpp-omemo, `urn:xmpp:omemo:2` only.
+    PythonOmemo2,
+    /// The same library, the legacy version only.
+    PythonOmemoLegacy,
+    /// The same library with both versions on one device.
+    PythonOmemoBoth,
+    /// omemo-dr, Gajim's library: legacy.
+    OmemoDr,
+    /// Gajim without a screen: legacy.
+    Gajim,
+    /// Profanity in a terminal of its own: legacy.
+    Profanity,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::PythonOmemo2, Self::PythonOmemoLegacy, Self::PythonOmemoBoth, Self::OmemoDr, Self::Gajim, Self::Profanity];
+
+    /// The name on the command line of `cargo xtask interop`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PythonOmemo2 => "python-omemo-2",
+            Self::PythonOmemoLegacy => "python-omemo-legacy",
+            Self::PythonOmemoBoth => "python-omemo-both",
+            Self::OmemoDr => "omemo-dr",
+            Self::Gajim => "gajim",
+            Self::Profanity => "profanity",
+        }
+    }
+
+    /// What is missing to run it here, if anything is.
+    pub fn missing(self) -> Option<String> {
+        let program = |name: &str, packages: &str| {
+            find_program(name).is_none().then(|| format!("{name} is not installed (Debian packages {packages}; `cargo xtask interop` installs them)"))
+        };
+        match self {
+            Self::Gajim => ["gajim", "Xvfb", "dbus-launch"].into_iter().find_map(|name| program(name, GAJIM_PACKAGES)),
+            Self::Profanity => ["profanity", "tmux"].into_iter().find_map(|name| program(name, "profanity tmux")),
+            _ => {
+                let python = venv().join("bin/python");
+                (!python.exists()).then(|| format!("{} is not there (`cargo xtask test` makes it)", python.display()))
+            }
+        }
+    }
+
+    fn command(self) -> Command {
+        let (interpreter, script, arguments): (PathBuf, &str, &[&str]) = match self {
+            Self::PythonOmemo2 => (venv().join("bin/python"), "omemo_bot.py", &["--versions", "omemo:2"]),
+            Self::PythonOmemoLegacy => (venv().join("bin/python"), "omemo_bot.py", &["--versions", "legacy"]),
+            Self::PythonOmemoBoth => (venv().join("bin/python"), "omemo_bot.py", &["--versions", "both"]),
+            Self::OmemoDr => (venv().join("bin/python"), "dr_bot.py", &[]),
+            // The system's Python: Gajim itself and its D-Bus module belong to that one.
+            Self::Gajim => ("/usr/bin/python3".into(), "gajim_driver.py", &[]),
+            Self::Profanity => ("/usr/bin/python3".into(), "profanity_driver.py", &[]),
+        };
+        let mut command = Command::new(interpreter);
+        command.arg(peers_dir().join(script)).args(arguments);
+        command
+    }
+}
+
+/// The Debian packages that Gajim and its driver need.
+pub const GAJIM_PACKAGES: &str = "gajim gajim-omemo xvfb dbus-x11 python3-dbus python3-gi";
+
+/// The private Python environment of the peers, unless `SUBROSA_INTEROP_VENV` names another.
+pub fn venv() -> PathBuf {
+    std::env::var_os("SUBROSA_INTEROP_VENV").map_or_else(|| workspace().join("target/interop/venv"), PathBuf::from)
+}
+
+/// Where the drivers and the list of Python packages are.
+pub fn peers_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
+}
+
+/// A running client of somebody else's, logged in.
+#[derive(Debug)]
+pub struct Peer {
+    lines: Lines,
+    address: String,
+    /// Its device id.
+    pub device: u32,
+    /// The fingerprint it shows for itself: 64 hex digits of the Curve25519 key, where it can say it.
+    pub fingerprint: Option<String>,
+}
+
+impl Peer {
+    /// Starts it and waits until it is logged in and its keys are published.
+    ///
+    /// # Errors
+    /// [`PeerError::Missing`] where its program is not installed, otherwise what it said.
+    pub fn start(kind: Kind, server: &Server, user: &str, password: &str) -> Result<Self, PeerError> {
+        Self::start_towards(kind, server, user, password, &[])
+    }
+
+    /// The same, with the contacts it will write to: Gajim and Profanity want to know them before.
+    ///
+    /// # Errors
+    /// As [`Peer::start`].
+    pub fn start_towards(kind: Kind, server: &Server, user: &str, password: &str, contacts: &[&str]) -> Result<Self, PeerError> {
+        let name = format!("{} ({user})", kind.name());
+        if let Some(what) = kind.missing() {
+            return Err(PeerError::Missing { peer: name, what });
+        }
+        let address = server.address(user);
+        let mut command = kind.command();
+        command.args(["--jid", &address, "--host", &server.host, "--port", &server.port.to_string()]);
+        command.env("SUBROSA_PEER_PASSWORD", password).env("PYTHONDONTWRITEBYTECODE", "1");
+        if matches!(kind, Kind::Gajim | Kind::Profanity) {
+            command.arg("--dir").arg(server.dir.join(format!("peer-{user}")));
+            command.args(contacts.iter().flat_map(|contact| ["--contact", contact]));
+        }
+        let mut lines = Lines::start(&name, &mut command)?;
+        let ready = lines.wait("its login", |line| (line.get("ready").or(line.get("fatal")).is_some()).then(|| line.clone()))?;
+        if let Some(what) = ready["fatal"].as_str() {
+            return Err(PeerError::Refused { peer: name, what: what.to_owned() });
+        }
+        let device = number(&ready["device"]).unwrap_or_default();
+        let fingerprint = ready["fingerprint"].as_str().map(str::to_owned);
+        Ok(Self { lines, address, device, fingerprint })
+    }
+
+    /// Who it is in error messages.
+    pub fn name(&self) -> &str {
+        self.lines.name()
+    }
+
+    /// The devices it knows for `address`, by id, after looking again.
+    ///
+    /// # Errors
+    /// [`PeerError`] when it is gone or silent.
+    pub fn devices(&mut self, address: &str) -> Result<Vec<u32>, PeerError> {
+        self.lines.say(&json!({"do": "devices", "jid": address}))?;
+        self.lines.wait("a list of devices", |line| {
+            let devices = line.get("devices")?.as_array()?;
+            (line["jid"] == address).then(|| devices.iter().filter_map(|device| number(&device["id"])).collect())
+        })
+    }
+
+    /// How many messages without text (key transport, empty) it received since the last call.
+    pub fn empty_messages(&mut self) -> usize {
+        self.lines.take(|line| (line["empty"] == true).then_some(())).len()
+    }
+}
+
+impl Party for Peer {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn send(&mut self, to: &str, text: &str) -> Result<(), PeerError> {
+        self.lines.say(&json!({"do": "send", "to": to, "text": text}))?;
+        let failed = self.lines.wait(&format!("its sending of {text:?}"), |line| match line["failed"].as_str() {
+            Some(reason) => Some(Some(reason.to_owned())),
+            None => (line["sent"] == text).then_some(None),
+        })?;
+        match failed {
+            Some(what) => Err(PeerError::Refused { peer: self.lines.name().to_owned(), what }),
+            None => Ok(()),
+        }
+    }
+
+    fn read(&mut self, text: &str) -> Result<Read, PeerError> {
+        self.lines.wait(&format!("{text:?}"), |line| {
+            (line["got"] == text).then(|| Read {
+                from: line["from"].as_str().unwrap_or_default().to_owned(),
+                device: number(&line["device"]),
+                protocol: line["protocol"].as_str().map(str::to_owned),
+            })
+        })
+    }
+
+    fn hold(&mut self) -> Result<bool, PeerError> {
+        self.lines.say(&json!({"do": "hold"}))?;
+        Ok(true)
+    }
+
+    fn release(&mut self) -> Result<(), PeerError> {
+        self.lines.say(&json!({"do": "release"}))
+    }
+
+    fn complaints(&mut self) -> Vec<String> {
+        self.lines.take(|line| ["undecryptable", "clear", "bounced"].iter().any(|key| line.get(key).is_some()).then(|| line.to_string()))
+    }
+}
+
+pub(crate) fn number(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
+}

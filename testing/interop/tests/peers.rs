@@ -1,0 +1,76 @@
+//! The peers among themselves: known good before they are asked about us.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use subrosa_interop::scenario::{deliver, first_by, ten_each_way};
+use subrosa_interop::{Ejabberd, Friends, Kind, Party, Peer, Prosody, Server};
+
+const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
+
+/// Runs the two on a fresh Prosody, unless something is not installed here.
+fn pair(one: Kind, other: Kind) {
+    if let Some(what) = [one, other].into_iter().find_map(Kind::missing) {
+        return eprintln!("skipped: {what}");
+    }
+    if !Prosody::installed() {
+        return eprintln!("skipped: prosody is not installed");
+    }
+    let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
+    talk(one, other, &server);
+    // The positive control of "the server reads nothing": it does see the stanzas, and not the words.
+    assert!(server.stanzas().iter().any(|seen| seen.received && seen.xml.contains("<encrypted")));
+    assert!(server.has_seen("pw-bob"));
+    assert!(!server.has_seen("under the rose"));
+}
+
+fn talk(one: Kind, other: Kind, server: &Server) {
+    let mut alice = Peer::start(one, server, "alice", "pw-alice").unwrap_or_else(|error| panic!("{error}"));
+    let mut bob = Peer::start(other, server, "bob", "pw-bob").unwrap_or_else(|error| panic!("{error}"));
+    let good = (|| {
+        let read = deliver(&mut alice, &mut bob, "under the rose")?;
+        assert_eq!((read.from.as_str(), read.device), (alice.address(), Some(alice.device)));
+        first_by(&mut bob, &mut alice, "back")?;
+        ten_each_way(&mut alice, &mut bob, "ten")?;
+        assert_eq!(alice.devices("bob@localhost")?, [bob.device]);
+        Ok::<_, subrosa_interop::PeerError>(())
+    })();
+    good.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(alice.complaints(), [""; 0]);
+    assert_eq!(bob.complaints(), [""; 0]);
+}
+
+#[test]
+fn python_omemo_2_with_itself() {
+    pair(Kind::PythonOmemo2, Kind::PythonOmemo2);
+}
+
+#[test]
+fn python_omemo_legacy_with_both() {
+    pair(Kind::PythonOmemoLegacy, Kind::PythonOmemoBoth);
+}
+
+#[test]
+fn omemo_dr_with_python_omemo() {
+    pair(Kind::OmemoDr, Kind::PythonOmemoLegacy);
+}
+
+#[test]
+fn over_ejabberd() {
+    let (one, other) = (Kind::PythonOmemoBoth, Kind::PythonOmemo2);
+    if let Some(what) = one.missing() {
+        return eprintln!("skipped: {what}");
+    }
+    if !Ejabberd::installed() {
+        return eprintln!("skipped: ejabberd is not installed");
+    }
+    let server = Ejabberd::start(&ACCOUNTS, Friends::All).unwrap();
+    talk(one, other, &server);
+    talk_legacy(&server);
+}
+
+/// On the same accounts: the legacy clients find each other beside the others' devices.
+fn talk_legacy(server: &Server) {
+    let mut alice = Peer::start(Kind::OmemoDr, server, "alice", "pw-alice").unwrap();
+    let mut bob = Peer::start(Kind::PythonOmemoLegacy, server, "bob", "pw-bob").unwrap();
+    first_by(&mut alice, &mut bob, "legacy").unwrap_or_else(|error| panic!("{error}"));
+}
