@@ -21,6 +21,7 @@ pub struct Context<'a> {
     pub records: Records<'a>,
     /// The engine's voice.
     pub network: Network<'a>,
+    pub(crate) settings: &'a Settings,
 }
 
 impl Context<'_> {
@@ -75,8 +76,19 @@ impl Network<'_> {
     /// A message of the engine's own: heartbeat, key transport.
     pub fn transmit(&mut self, to: Recipients, kind: Kind, encrypted: Encrypted) {
         let id = MessageId(format!("own-{}", self.fresh()).into());
-        for part in encrypted.into_parts() {
-            self.outputs.push(Output::Transmit { id: id.clone(), to: to.clone(), kind, wire: Wire::Encrypted(part) });
+        let chat = ChatId(match &to {
+            Recipients::Device(device) => device.owner.clone(),
+            Recipients::People(people) => people.first().cloned().unwrap_or_else(|| "".into()),
+        });
+        for (n, part) in encrypted.into_parts().into_iter().enumerate() {
+            self.outputs.push(Output::Transmit {
+                id: id.clone(),
+                part: n as u16,
+                chat: chat.clone(),
+                to: to.clone(),
+                kind,
+                wire: Wire::Encrypted(part),
+            });
         }
     }
     /// Tells the application.

@@ -49,6 +49,9 @@ pub enum Outcome<T> {
     Skipped,
     /// Here it is.
     Done(T),
+    /// Handled, and there is nothing to show: a key transport, an empty message, a duplicate, one's own reflection.
+    /// What the hook did is kept, nobody is told. Incoming only: an outgoing message can't vanish (it is not sent, and says so).
+    Silent,
     /// Later. The hook runs again (`until_answered`) or somebody completes it (`until_completed`).
     Pending(Pending),
     /// No: the code goes on the wire, the reason to the person. (`Err` undoes what the hook did, a refusal keeps it.)
@@ -58,60 +61,41 @@ pub enum Outcome<T> {
 /// Made by [`Network::until_answered`] or [`Network::until_completed`] only: a wait that nothing ends can't be written.
 #[derive(Debug)]
 pub struct Pending(pub(crate) Wait);
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     Answers(Vec<RequestId>),
     Completion(Token),
+    /// For the messages before it in its chat.
+    Turn,
 }
 
 /// Names a pending message to whoever completes it, from any thread, as [`Input::Complete`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub u64);
 
-/// Why not: one word for the peer, one for the user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub status: Status,
-    pub reason: Reason,
-}
-/// What a person can act on; every engine's refusals fall into these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The engine did not say, or failed.
-    Engine,
-    NotEncrypted,
-    /// Written before this device was known to the sender.
-    NotForThisDevice,
-    NoSession,
-    Damaged,
-    Duplicate,
-    Untrusted,
-    /// Nobody is left who could read it: see the report.
-    NoDevice,
-}
-impl From<Status> for Refusal {
-    fn from(status: Status) -> Self {
-        Refusal { status, reason: Reason::Engine }
-    }
-}
-impl Reason {
-    /// With the status the house gives it.
-    pub fn with(self, status: Status) -> Refusal {
-        Refusal { status, reason: self }
-    }
-}
-
 /// A SIP status 300–699; XMPP maps it to a stanza error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(u16);
 impl Status {
+    /// It is not what it should be.
+    pub const BAD_REQUEST: Self = Status(400);
+    /// Not from this sender.
+    pub const FORBIDDEN: Self = Status(403);
+    /// Nobody answered in time.
+    pub const TIMEOUT: Self = Status(408);
+    /// Longer than is accepted.
+    pub const TOO_LARGE: Self = Status(413);
+    /// What is needed is not there now.
+    pub const UNAVAILABLE: Self = Status(480);
+    /// What Liblinphone answers to clear text where encryption is mandatory.
     pub const NOT_ACCEPTABLE: Self = Status(488);
+    /// The engine failed.
     pub const INTERNAL: Self = Status(500);
     /// Anything outside 300–699 is [`Self::INTERNAL`].
     pub const fn new(code: u16) -> Self {
         if code >= 300 && code <= 699 { Status(code) } else { Self::INTERNAL }
     }
+    /// The number.
     pub const fn code(self) -> u16 {
         self.0
     }
@@ -126,9 +110,15 @@ pub enum Notice {
     /// The server pushed what somebody published.
     Published(Node, Option<Vec<u8>>),
     /// Connected; `resumed`: the same stream as before.
-    Online { resumed: bool },
+    Online {
+        /// The same stream as before: nothing was missed.
+        resumed: bool,
+    },
     /// Archived messages are being read (prekeys are kept until it ends).
-    CatchUp { running: bool },
+    CatchUp {
+        /// `false`: it ended.
+        running: bool,
+    },
     /// A person decided about a device's key.
     TrustChanged(Device, Fingerprint, Trust),
     /// The time set with [`Network::wake_at`].

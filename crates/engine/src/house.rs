@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the house itself remembers (a record too; the sketch keeps it in memory).
+pub(crate) const SPACE: &str = "house";
 #[derive(Clone, Default)]
 pub(crate) struct House {
     next: u64,
@@ -66,11 +67,12 @@ impl Step<'_> {
                     Outcome::Done(key) => Ok(e.upload(file, &key).map(|cipher| (key, cipher)).map_err(Refusal::from)),
                     Outcome::Rejected(why) => Ok(Err(why)),
                     Outcome::Skipped => Ok(Err(Reason::NotEncrypted.with(Status::NOT_ACCEPTABLE))), // + Policy::Optional
+                    Outcome::Silent => Ok(Err(Reason::Engine.into())),
                     Outcome::Pending(_) => todo!("parks, as send() does"),
                 };
                 let output = match self.with(engine, begin).unwrap_or(Ok(Err(Status::NOT_ACCEPTABLE.into())))? {
                     Ok((key, cipher)) => Output::Upload { id: id.clone(), file: file.clone(), key, cipher },
-                    Err(why) => Output::Event(Event::NotSent { id: id.clone(), why, report: Vec::new(), ask: None }),
+                    Err(why) => Output::Event(Event::NotSent { id: id.clone(), kind: Kind::FileOffer, why, report: Vec::new(), ask: None }),
                 };
                 self.outputs.push(output);
                 Ok(())
@@ -81,11 +83,12 @@ impl Step<'_> {
                 let outcome = self.with(engine, |e, cx| e.incoming(cx, &message)).unwrap_or(Ok(Outcome::Skipped));
                 match outcome {
                     Ok(Outcome::Done(decrypted)) => {
-                        let message = Received { from: from.clone(), sent: *sent, decrypted, in_clear: false };
+                        let message = Received { kind: *kind, from: from.clone(), sent: *sent, decrypted, in_clear: false };
                         self.outputs.push(Output::Event(Event::Message { id: id.clone(), chat: chat.clone(), message }));
                     }
                     Ok(Outcome::Rejected(why)) => self.refuse(id, chat, from, why),
                     Ok(Outcome::Skipped) => self.refuse(id, chat, from, Reason::NotEncrypted.with(Status::NOT_ACCEPTABLE)), // + Policy::Optional
+                    Ok(Outcome::Silent) => {}
                     Ok(Outcome::Pending(_)) => todo!("hold the answer, as send() parks"),
                     Err(Halt(Why::Failed(_logged))) => self.refuse(id, chat, from, Status::INTERNAL.into()),
                     Err(cold) => return Err(cold),
@@ -101,7 +104,7 @@ impl Step<'_> {
                         ids.retain(|i| i != id);
                         ids.is_empty()
                     }
-                    Wait::Completion(_) => false,
+                    Wait::Completion(_) | Wait::Turn => false,
                 };
                 let woken: Vec<Parked> = Arc::make_mut(&mut self.house).parked.extract_if(.., ready).collect();
                 woken.into_iter().try_for_each(|p| self.send(p))
@@ -111,7 +114,7 @@ impl Step<'_> {
                 let Some(p) = at.map(|i| Arc::make_mut(&mut self.house).parked.remove(i)) else { return Ok(()) };
                 let outcome = match completion {
                     Completion::Encrypted(body) => Outcome::Done(body.clone()),
-                    Completion::Rejected(why) => Outcome::Rejected(*why),
+                    Completion::Rejected(why) => Outcome::Rejected(why.clone()),
                     Completion::Decrypted(_) => todo!("a held incoming message"),
                 };
                 self.sent(p, Ok(outcome))
@@ -122,7 +125,8 @@ impl Step<'_> {
                 Ok(())
             }
             Job::Input(Input::SetTrust(device, key, trust)) => {
-                self.rows().set_trust(device, key, *trust)?;
+                let now = self.now;
+                self.rows().decide(device, key, *trust, now)?;
                 self.tell(Notice::TrustChanged(device.clone(), *key, *trust))
             }
             Job::Input(Input::Published(resource, body)) => self.tell(Notice::Published(resource.clone(), body.clone())),
@@ -131,6 +135,7 @@ impl Step<'_> {
                 Arc::make_mut(&mut self.house).owed.remove(id);
                 Ok(())
             }
+            Job::Input(Input::CatchUp { running }) => self.tell(Notice::CatchUp { running: *running }),
             Job::Input(Input::Tick) => self.tell(Notice::Wake),
         }
     }
@@ -147,11 +152,12 @@ impl Step<'_> {
     }
     /// The only place where a message becomes a [`Wire`].
     fn sent(&mut self, p: Parked, outcome: Hook<Encrypted>) -> Result<(), Halt> {
-        let not = |why, ask| Output::Event(Event::NotSent { id: p.id.clone(), why, report: Vec::new(), ask });
+        let not = |why, ask| Output::Event(Event::NotSent { id: p.id.clone(), kind: p.kind, why, report: Vec::new(), ask });
         let output = match outcome {
             Err(Halt(Why::Failed(_logged))) => not(Status::INTERNAL.into(), None),
             Err(cold) => return Err(cold),
             Ok(Outcome::Rejected(why)) => not(why, None),
+            Ok(Outcome::Silent) => not(Reason::Engine.into(), None),
             Ok(Outcome::Pending(Pending(wait))) => {
                 self.outputs.push(Output::Event(Event::Waiting { id: p.id.clone() }));
                 Arc::make_mut(&mut self.house).parked.push(Parked { wait, ..p });
@@ -160,21 +166,22 @@ impl Step<'_> {
             Ok(Outcome::Done(body)) if !body.report().is_empty() && body.report().iter().all(|d| d.result.is_err()) => {
                 Output::Event(Event::NotSent {
                     id: p.id,
+                    kind: p.kind,
                     why: Reason::NoDevice.with(Status::NOT_ACCEPTABLE),
                     report: body.report().to_vec(),
                     ask: None,
                 })
             }
             Ok(Outcome::Done(mut body)) => {
-                self.outputs.push(Output::Event(Event::Sent { id: p.id.clone(), report: body.take_report() }));
-                for part in body.into_parts() {
-                    let (id, to) = (p.id.clone(), p.to.clone());
-                    self.outputs.push(Output::Transmit { id, to, kind: p.kind, wire: Wire::Encrypted(part) });
+                self.outputs.push(Output::Event(Event::Sent { id: p.id.clone(), kind: p.kind, report: body.take_report() }));
+                for (n, part) in body.into_parts().into_iter().enumerate() {
+                    let (id, chat, to) = (p.id.clone(), p.chat.clone(), p.to.clone());
+                    self.outputs.push(Output::Transmit { id, part: n as u16, chat, to, kind: p.kind, wire: Wire::Encrypted(part) });
                 }
                 return Ok(());
             }
             Ok(Outcome::Skipped) => match self.rows().get(policy_of(&p.chat))?.is_some_and(|c| c.0) {
-                true => Output::Transmit { id: p.id, to: p.to, kind: p.kind, wire: Wire::Clear { plain: p.plain } },
+                true => Output::Transmit { id: p.id, part: 0, chat: p.chat, to: p.to, kind: p.kind, wire: Wire::Clear { plain: p.plain } },
                 false => not(Reason::NotEncrypted.with(Status::NOT_ACCEPTABLE), Some(ClearTextQuestion::about(&p.chat))),
             },
         };
@@ -182,7 +189,7 @@ impl Step<'_> {
         Ok(())
     }
     fn refuse(&mut self, id: &MessageId, chat: &ChatId, from: &Address, why: Refusal) {
-        self.outputs.push(Output::Refuse { id: id.clone(), status: why.status });
+        self.outputs.push(Output::Refuse { id: id.clone(), chat: chat.clone(), from: from.clone(), status: why.status });
         let (id, chat, from) = (id.clone(), chat.clone(), from.clone());
         self.outputs.push(Output::Event(Event::NotReceived { id, chat, from, device: None, why }));
     }

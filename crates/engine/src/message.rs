@@ -9,19 +9,27 @@ use zeroize::Zeroizing;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentType(pub std::borrow::Cow<'static, str>);
 impl ContentType {
+    /// `text/plain`
     pub const TEXT: Self = ContentType(std::borrow::Cow::Borrowed("text/plain"));
+    /// A run of XML elements: all payload children of an XMPP `<message>` but the transport's own.
     pub const STANZA: Self = ContentType(std::borrow::Cow::Borrowed("application/vnd.subrosa.stanza+xml"));
 }
 
 /// What a message is for. Typing notices and receipts pass the hooks too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
+    /// Words to be read.
     Text,
+    /// Somebody is writing. Worth nothing later: never kept.
     Typing,
+    /// Delivered, read.
     Receipt,
+    /// A file was uploaded: where it is and its key.
     FileOffer,
+    /// Signalling of a call.
     Call,
+    /// Key transport, heartbeats, whatever is not shown.
     Other,
 }
 
@@ -77,7 +85,9 @@ pub struct Sender {
 }
 
 /// A [`Decrypted`] that came through a [`crate::Machine`]. Only the machine makes one: it is evidence.
+#[derive(Debug)]
 pub struct Received {
+    pub(crate) kind: Kind,
     pub(crate) from: Address,
     pub(crate) sent: Time,
     pub(crate) decrypted: Decrypted,
@@ -86,10 +96,14 @@ pub struct Received {
 
 /// What goes on the network. Transports read it; only the machine can make the clear one,
 /// and it does so only under [`crate::Policy::Optional`] (`non_exhaustive` on a variant = no outside constructor).
+#[derive(Debug)]
 pub enum Wire {
+    /// One body that an engine made.
     Encrypted(Part),
+    /// A choice that a person made for this chat.
     #[non_exhaustive]
     Clear {
+        /// As it was given.
         plain: Plaintext,
     },
 }
@@ -106,7 +120,7 @@ pub struct DeviceReport {
 }
 
 /// Whom a message is for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipients {
     /// All devices of these people, and the sender's others.
     People(Vec<Address>),
@@ -115,24 +129,36 @@ pub enum Recipients {
 }
 
 /// The outgoing hook's view: read it, give back an [`Encrypted`].
+#[derive(Debug)]
 pub struct Outgoing<'a> {
+    /// The application's.
     pub id: &'a MessageId,
+    /// The conversation.
     pub chat: &'a ChatId,
+    /// Whom it is for.
     pub to: &'a Recipients,
+    /// What it is for.
     pub kind: Kind,
+    /// The words.
     pub plain: &'a Plaintext,
 }
 
 /// The incoming hook's view: read it, give back a [`Decrypted`].
+#[derive(Debug)]
 pub struct Incoming<'a> {
+    /// The sender's.
     pub id: &'a MessageId,
+    /// The conversation.
     pub chat: &'a ChatId,
     /// Equal to the account's own address for what its other devices sent (carbons).
     pub from: &'a Address,
     /// When it was sent, by the server's clock: a delay or archive stamp, else now.
     pub sent: Time,
+    /// What it is for, as the transport sees it.
     pub kind: Kind,
+    /// What the body is.
     pub content_type: &'a ContentType,
+    /// Everything that may matter to an engine.
     pub body: &'a [u8],
 }
 
@@ -176,6 +202,7 @@ impl Encrypted {
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
+    /// Device by device.
     pub fn report(&self) -> &[DeviceReport] {
         &self.report
     }
@@ -187,9 +214,15 @@ impl Encrypted {
     }
 }
 impl Received {
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+    /// The words.
     pub fn plaintext(&self) -> &Plaintext {
         &self.decrypted.plain
     }
+    /// Who sent it, as the server vouches; one's own address for what one's other devices sent.
     pub fn from(&self) -> &Address {
         &self.from
     }
@@ -201,6 +234,7 @@ impl Received {
     pub fn sender(&self) -> Option<&Sender> {
         self.decrypted.sender.as_ref()
     }
+    /// It was not encrypted: show it so.
     pub fn in_clear(&self) -> bool {
         self.in_clear
     }

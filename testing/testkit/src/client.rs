@@ -208,7 +208,7 @@ impl<H, S: Store> Client<H, S> {
         for (id, output) in outputs.into_iter().take(most) {
             let mut done = true;
             match output {
-                Output::Transmit { id: message, to, kind, wire } => {
+                Output::Transmit { id: message, to, kind, wire, .. } => {
                     let (content_type, body, in_clear) = match wire {
                         Wire::Encrypted(part) => (part.content_type, part.body, false),
                         Wire::Clear { plain, .. } => (plain.content_type.clone(), plain.bytes().to_vec(), true),
@@ -222,7 +222,7 @@ impl<H, S: Store> Client<H, S> {
                     self.open.insert(request_id, request.clone());
                     sent.push(Sent::Request(request_id, request));
                 }
-                Output::Refuse { id: message, status } => {
+                Output::Refuse { id: message, status, .. } => {
                     if self.shown.insert(id) {
                         self.refused.push((message, status));
                     }

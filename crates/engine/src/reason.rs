@@ -1,0 +1,164 @@
+//! Why not, in words that a person can act on. Codes never change once released: RPC, C and JavaScript carry them.
+use crate::{Device, Status};
+
+/// Why not: one word for the peer, one for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What goes on the wire.
+    pub status: Status,
+    /// What the person is told.
+    pub reason: Reason,
+    /// The device that the refused message names as its sender, where the engine could tell.
+    pub device: Option<Device>,
+}
+impl Refusal {
+    /// With the device that the refused message names.
+    pub fn by(self, device: Device) -> Self {
+        Refusal { device: Some(device), ..self }
+    }
+}
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Reason::Engine.with(status)
+    }
+}
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        reason.with(reason.status())
+    }
+}
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+macro_rules! coded {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $code:literal, $sentence:literal;)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+        impl $name {
+            /// All there are, in no order that means anything.
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
+            /// The stable name: never changes once released.
+            pub const fn code(self) -> &'static str {
+                match self { $($name::$variant => $code,)* }
+            }
+            /// The one with this code.
+            pub fn from_code(code: &str) -> Option<Self> {
+                $name::ALL.iter().copied().find(|r| r.code() == code)
+            }
+            /// What happened, and who can do what about it.
+            pub const fn sentence(self) -> &'static str {
+                match self { $($name::$variant => $sentence,)* }
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.sentence())
+            }
+        }
+    };
+}
+
+coded! {
+    /// Why a message was not sent or not received; every engine's refusals fall into these.
+    Reason {
+        /// The engine did not say, or failed.
+        Engine = "engine", "The encryption engine failed; nothing was sent or shown. The log says more.";
+        /// It is in clear, and this chat does not allow that.
+        NotEncrypted = "not-encrypted", "The message is not encrypted, and this chat allows only encrypted ones. Allow clear text for this chat, or ask the sender to encrypt.";
+        /// Written before this device was known to the sender.
+        NotForThisDevice = "not-for-this-device", "The sender did not encrypt to this device. Write to them once, so that they learn of it, and ask them to send it again.";
+        /// No session, and the message does not start one.
+        NoSession = "no-session", "There is no session with the sending device. A new one is being set up; ask the sender to send it again.";
+        /// It does not decrypt: changed on the way, or the session is out of step.
+        Damaged = "damaged", "The message could not be decrypted: it was changed on the way or the session is out of step. Ask the sender to send it again; if that fails, replace the session.";
+        /// It was decrypted before.
+        Duplicate = "duplicate", "The message was received before.";
+        /// The sending key was rejected by a person.
+        Untrusted = "untrusted", "The message comes from a device that you do not trust. Compare its fingerprint with its owner, and trust it if it is theirs.";
+        /// Nobody is left who could read it: see the report.
+        NoDevice = "no-device", "No device is left that could read the message; the report says for each why. Trust at least one, or wait until the contact has one.";
+        /// A known device shows another identity key.
+        KeyChanged = "key-changed", "The device shows another identity key than before. Compare the new fingerprint with its owner, and trust it only if it is theirs.";
+        /// Its counter is further ahead than a session may skip.
+        TooFarAhead = "too-far-ahead", "Too many messages before this one are missing, so that its key can't be computed safely. Replace the session and ask the sender to send it again.";
+        /// It starts a session with a prekey that is not ours, or was used before.
+        UnknownPreKey = "unknown-prekey", "The message starts a session with a prekey that this device no longer has. Write to the sender once, and ask them to send it again.";
+        /// Keys did not arrive in time.
+        Expired = "expired", "The keys needed did not arrive in time. Check the connection and send it again.";
+        /// The server said no to what was needed.
+        ServerRefused = "server-refused", "The server refused what is needed to encrypt; nothing was sent. Try again later, or ask its operator.";
+        /// No device list, or an empty one.
+        DeviceListUnavailable = "device-list-unavailable", "The contact publishes no devices for encryption, or the server does not show them; nothing was sent. Ask them to switch encryption on.";
+        /// What is inside names another sender, recipient or time than the stanza around it.
+        EnvelopeMismatch = "envelope-mismatch", "The encrypted part names another sender, recipient or time than the message around it. Somebody may have moved it; ask the sender whether they wrote it.";
+        /// Not what the protocol says it must be.
+        Malformed = "malformed", "The encrypted message is not well-formed. The sender's program may be broken; ask them to update it.";
+        /// Encrypted in a way that no installed engine speaks.
+        Unsupported = "unsupported", "The message is encrypted in a way that this program does not know. Ask the sender to use another.";
+        /// Longer than is accepted.
+        TooLarge = "too-large", "The message is larger than is accepted. Ask the sender to send it in parts or as a file.";
+    }
+}
+impl Reason {
+    /// With a status of one's own choice.
+    pub fn with(self, status: Status) -> Refusal {
+        Refusal { status, reason: self, device: None }
+    }
+    /// The status that the house gives it.
+    pub fn status(self) -> Status {
+        match self {
+            Reason::Engine => Status::INTERNAL,
+            Reason::Expired => Status::TIMEOUT,
+            Reason::Untrusted | Reason::KeyChanged => Status::FORBIDDEN,
+            Reason::Malformed | Reason::EnvelopeMismatch => Status::BAD_REQUEST,
+            Reason::TooLarge => Status::TOO_LARGE,
+            Reason::ServerRefused | Reason::DeviceListUnavailable => Status::UNAVAILABLE,
+            _ => Status::NOT_ACCEPTABLE,
+        }
+    }
+}
+
+coded! {
+    /// Why a device was left out. Reasons that a person can act on.
+    Exclusion {
+        /// A person said no.
+        Untrusted = "untrusted", "You do not trust this device. Trust it if its fingerprint is its owner's.";
+        /// Nobody decided yet: its owner has verified devices and this one is not, or keys are decided by hand.
+        Undecided = "undecided", "Nobody decided about this device yet. Compare its fingerprint with its owner, then trust it or not.";
+        /// A new device of one's own account, not yet approved here.
+        AwaitsApproval = "awaits-approval", "This new device of your own account awaits your approval here. Approve it if it is yours; change your password if it is not.";
+        /// It shows another key than it had.
+        IdentityKeyChanged = "identity-key-changed", "The device shows another identity key than before. Compare the new fingerprint with its owner, and trust it only if it is theirs.";
+        /// It published no keys.
+        NoBundle = "no-bundle", "The device published no keys. Its owner should start their program once, or remove the device.";
+        /// What it published is broken, or its signature is.
+        BadBundle = "bad-bundle", "The keys that the device published are broken or wrongly signed. Its owner should update their program or remove the device.";
+        /// The server did not hand its keys out.
+        BundleUnavailable = "bundle-unavailable", "The server did not hand out the keys of the device. Try again later.";
+        /// It is no longer on its owner's list.
+        NotListed = "not-listed", "The device is no longer on its owner's list.";
+        /// The session with it can't encrypt any more.
+        BrokenSession = "broken-session", "The session with the device is broken. Replace it.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_distinct_kebab_case_and_found_again() {
+        let codes: Vec<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        assert_eq!(codes.iter().collect::<HashSet<_>>().len(), Reason::ALL.len());
+        assert!(codes.iter().all(|c| c.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+        assert!(Reason::ALL.iter().all(|r| Reason::from_code(r.code()) == Some(*r) && r.sentence().ends_with('.')));
+        assert!(Exclusion::ALL.iter().all(|r| Exclusion::from_code(r.code()) == Some(*r) && r.sentence().ends_with('.')));
+        assert_eq!(Reason::from_code("no such thing"), None);
+    }
+}

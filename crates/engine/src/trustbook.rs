@@ -1,0 +1,147 @@
+//! What [`crate::trust`] remembers: the keys of an owner's devices, spread over rows by device id, so that one more device of five
+//! thousand rewrites a small row. Knows no rule.
+use crate::codec::{Reader, Writer};
+use crate::wire::{read_device_id, write_device_id};
+use crate::{Address, Device, DeviceId, Fingerprint, Identity, Record, RowOf, Time, Trust};
+
+/// Rows an owner's devices are spread over.
+const ROWS: u32 = 64;
+/// Earlier and refused keys kept for a device; the oldest go first.
+const REMEMBERED: usize = 16;
+
+/// One device and its keys.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Known {
+    id: DeviceId,
+    pub key: Fingerprint,
+    pub trust: Trust,
+    first_seen: Time,
+    /// Keys it had, and keys that it showed and that were refused.
+    others: Vec<(Fingerprint, Trust, Time)>,
+}
+impl Known {
+    pub fn new(id: DeviceId, key: Fingerprint, trust: Trust, first_seen: Time) -> Self {
+        Known { id, key, trust, first_seen, others: Vec::new() }
+    }
+    /// Whether the person has been told about this other key.
+    pub fn refused(&self, key: &Fingerprint) -> bool {
+        self.others.iter().any(|(k, ..)| k == key)
+    }
+    fn remember(&mut self, key: Fingerprint, trust: Trust, seen: Time) {
+        self.others.retain(|(k, ..)| *k != key);
+        if self.others.len() >= REMEMBERED {
+            self.others.remove(0);
+        }
+        self.others.push((key, trust, seen));
+    }
+}
+
+/// The devices that share a row, by id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Book(Vec<Known>);
+impl Book {
+    pub fn find(&self, id: &DeviceId) -> Option<&Known> {
+        self.0.get(self.0.binary_search_by(|k| k.id.cmp(id)).ok()?)
+    }
+    fn find_mut(&mut self, id: &DeviceId) -> Option<&mut Known> {
+        let at = self.0.binary_search_by(|k| k.id.cmp(id)).ok()?;
+        self.0.get_mut(at)
+    }
+    pub fn insert(&mut self, known: Known) {
+        if let Err(at) = self.0.binary_search_by(|k| k.id.cmp(&known.id)) {
+            self.0.insert(at, known);
+        }
+    }
+    /// Another key than the known one was shown.
+    pub fn refuse(&mut self, id: &DeviceId, key: Fingerprint, now: Time) {
+        if let Some(known) = self.find_mut(id) {
+            known.remember(key, Trust::Undecided, now);
+        }
+    }
+    /// A person decided.
+    pub fn decide(&mut self, id: &DeviceId, key: Fingerprint, trust: Trust, now: Time) {
+        let Some(known) = self.find_mut(id) else { return self.insert(Known::new(id.clone(), key, trust, now)) };
+        let seen = known.others.iter().find(|(k, ..)| *k == key).map_or(now, |(.., seen)| *seen);
+        if known.key == key {
+            known.trust = trust;
+        } else if trust.is_trusted() {
+            let old = (known.key, known.trust, known.first_seen);
+            known.others.retain(|(k, ..)| *k != key);
+            (known.key, known.trust, known.first_seen) = (key, trust, seen);
+            known.remember(old.0, old.1, old.2);
+        } else {
+            known.remember(key, trust, seen);
+        }
+    }
+    pub fn identities(&self, owner: &Address) -> impl Iterator<Item = Identity> {
+        self.0.iter().flat_map(move |known| {
+            let line =
+                move |(key, trust, first_seen, current)| Identity { device: Device::of(owner, known.id.clone()), key, trust, first_seen, current };
+            let others = known.others.iter().map(|(key, trust, seen)| (*key, *trust, *seen, false));
+            std::iter::once((known.key, known.trust, known.first_seen, true)).chain(others).map(line)
+        })
+    }
+}
+impl Record for Book {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.len(self.0.len());
+        let key = |out: &mut Writer, key: &Fingerprint, trust: Trust, seen: Time| {
+            out.raw(&key.0).u8(trust as u8).varint(seen.0);
+        };
+        for known in &self.0 {
+            write_device_id(&mut out, &known.id);
+            key(&mut out, &known.key, known.trust, known.first_seen);
+            out.len(known.others.len());
+            known.others.iter().for_each(|(k, trust, seen)| key(&mut out, k, *trust, *seen));
+        }
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut input = Reader::versioned(bytes, 1)?;
+        let key = |input: &mut Reader<'_>| Some((Fingerprint(input.array()?), read_trust(input)?, Time(input.varint()?)));
+        let mut book = Book::default();
+        for _ in 0..input.len()? {
+            let id = read_device_id(&mut input)?;
+            let (current, trust, first_seen) = key(&mut input)?;
+            let others = (0..input.len()?).map(|_| key(&mut input)).collect::<Option<_>>()?;
+            book.0.push(Known { key: current, others, ..Known::new(id, current, trust, first_seen) });
+        }
+        input.end()?;
+        book.0.is_sorted_by(|a, b| a.id < b.id).then_some(book)
+    }
+}
+pub(crate) fn read_trust(input: &mut Reader<'_>) -> Option<Trust> {
+    let n = input.u8()?;
+    Trust::ALL.into_iter().find(|t| *t as u8 == n)
+}
+
+/// How many devices of an owner have a verified key.
+#[derive(Clone)]
+pub(crate) struct Verified(pub u64);
+impl Record for Verified {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.varint(self.0);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut input = Reader::versioned(bytes, 1)?;
+        let count = Verified(input.varint()?);
+        input.end().map(|()| count)
+    }
+}
+pub(crate) fn verified_of(owner: &Address) -> RowOf<Verified> {
+    RowOf::person("verified", owner)
+}
+/// Where a device is: stored, so it never changes.
+pub(crate) fn book_of(device: &Device) -> RowOf<Book> {
+    let spread = match &device.id {
+        DeviceId::Number(n) => *n,
+        DeviceId::Name(name) => name.bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193)), // FNV-1a
+    };
+    RowOf::device("trust", &Device::of(&device.owner, spread & (ROWS - 1)))
+}
+pub(crate) fn all_books_of(owner: &Address) -> Vec<RowOf<Book>> {
+    (0..ROWS).map(|n| RowOf::device("trust", &Device::of(owner, n))).collect()
+}
