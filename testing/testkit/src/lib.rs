@@ -19,7 +19,9 @@
 //! assert!(!world.server.saw(b"hello"));
 //! ```
 mod client;
+pub mod conformance;
 mod crash;
+mod late;
 mod seeded;
 mod server;
 pub mod toy;
@@ -27,6 +29,7 @@ mod world;
 
 pub use client::{Client, Stanza};
 pub use crash::{Crash, CrashError, CrashStore};
+pub use late::{LateEvent, LateStore, Ready, abandon_after, block_on};
 pub use seeded::Seeded;
 pub use server::{Access, FakeServer, PepNode, Push, Quirks};
 pub use world::{ClientId, Faults, World, crash_everywhere, was_sent};

@@ -1,4 +1,4 @@
-//! Two engines that encrypt nothing worth the name, to try hosts and suites on.
+//! Engines that encrypt nothing worth the name, to try hosts and suites on.
 use subrosa_engine::{
     Address, ContentType, Context, Decrypted, Encrypted, Engine, Halt, Hook, Incoming, Item, Keep, Node, Notice, Outcome, Outgoing, Plaintext,
     Reason, Recipients, Record, Request, RowOf, Status,
@@ -28,6 +28,28 @@ impl Engine for Xor {
         }
         let plain = Plaintext::new(ContentType::TEXT, body.iter().map(|b| b ^ key).collect::<Vec<u8>>());
         Ok(Outcome::Done(Decrypted { plain, sender: None }))
+    }
+}
+
+/// Counts what it sends, in a record.
+pub struct Counter;
+impl Counter {
+    /// How many messages were sent.
+    pub fn count(&self, cx: &mut Context<'_>) -> Result<u64, Halt> {
+        Ok(cx.records.get(RowOf::<Numbers>::single("count"))?.and_then(|n| n.0.first()).copied().unwrap_or(0))
+    }
+}
+impl Engine for Counter {
+    fn name(&self) -> &'static str {
+        "toy-counter"
+    }
+    fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
+        let next = self.count(cx)? + 1;
+        cx.records.put(RowOf::single("count"), Numbers(vec![next]));
+        Ok(Outcome::Done(Encrypted::new(TYPE, xor(message.plain.bytes(), next))?))
+    }
+    fn incoming(&self, _: &mut Context<'_>, _: &Incoming<'_>) -> Hook<Decrypted> {
+        Ok(Outcome::Skipped)
     }
 }
 

@@ -82,6 +82,8 @@ pub struct World<H, S: Store = MemoryStore> {
     flight: BTreeMap<(u64, u64), Packet>,
     /// The latest arrival on each way, where order is kept: client and direction.
     order: BTreeMap<(usize, bool), u64>,
+    /// Every stanza that reached the server, in order.
+    stanzas: Vec<Stanza>,
     interest: Box<dyn Fn(&str) -> bool>,
     rng: Seeded,
     now: u64,
@@ -100,6 +102,7 @@ impl<H, S: Store> World<H, S> {
             spool: BTreeMap::new(),
             flight: BTreeMap::new(),
             order: BTreeMap::new(),
+            stanzas: Vec::new(),
             interest: Box::new(|_| true),
             rng: Seeded::new(seed),
             now: 1_700_000_000_000,
@@ -133,6 +136,10 @@ impl<H, S: Store> World<H, S> {
     /// One client, to plan crashes.
     pub fn client_mut(&mut self, who: ClientId) -> &mut Client<H, S> {
         &mut self.clients[who.0]
+    }
+    /// Every stanza that reached the server, in order; to replay or to damage with [`Self::inject`].
+    pub fn stanzas(&self) -> &[Stanza] {
+        &self.stanzas
     }
     /// The clock.
     pub fn now(&self) -> Time {
@@ -312,6 +319,7 @@ impl<H, S: Store> World<H, S> {
         match packet {
             Packet::Stanza { client, stream, output, stanza } => {
                 self.route(Some(client), &stanza);
+                self.stanzas.push(stanza);
                 self.post(client, false, Packet::Acknowledged { client, stream, output });
             }
             Packet::Request { client, stream, id, request } => {

@@ -1,0 +1,3 @@
+//! The suites that a store and an engine must pass before they count as done.
+pub mod engine;
+pub mod store;
