@@ -4,8 +4,8 @@
 use crate::{Crash, CrashError, CrashStore, Seeded};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use subrosa_engine::{
-    Address, ContentType, Context, Engine, Event, Halt, Input, Installed, Kind, Machine, MessageId, Output, OutputId, Outputs, Recipients, Request,
-    RequestId, Status, Store, Time, Wire,
+    Address, ChatId, ContentType, Context, Engine, Event, Halt, Input, Installed, Kind, Machine, MessageId, Output, OutputId, Outputs, Recipients,
+    Request, RequestId, Status, Store, Time, Wire,
 };
 
 /// A message on its way. Ends up as one [`Input::Receive`] for every session it reaches.
@@ -13,8 +13,12 @@ use subrosa_engine::{
 pub struct Stanza {
     /// The sender's id of the message.
     pub id: MessageId,
+    /// Which of the message's bodies this is.
+    pub part: u16,
     /// The sender's account.
     pub from: Address,
+    /// The sender's conversation.
+    pub chat: ChatId,
     /// Whom it is for.
     pub to: Recipients,
     /// What it is for.
@@ -50,7 +54,9 @@ pub struct Client<H, S: Store> {
     pub(crate) stream: u64,
     /// Transmitted, not yet acknowledged by the server. In memory only: the machine owes them over a restart.
     unacked: BTreeMap<OutputId, Stanza>,
-    open: BTreeMap<RequestId, Request>,
+    /// Acknowledged; remembered because an output comes again after a commit that failed.
+    acked: BTreeSet<OutputId>,
+    open: BTreeSet<RequestId>,
     /// The application's history, on disk: an output that comes again is known by its id.
     shown: BTreeSet<OutputId>,
     events: Vec<Event>,
@@ -73,7 +79,8 @@ impl<H, S: Store> Client<H, S> {
             online: false,
             stream: 0,
             unacked: BTreeMap::new(),
-            open: BTreeMap::new(),
+            acked: BTreeSet::new(),
+            open: BTreeSet::new(),
             shown: BTreeSet::new(),
             events: Vec::new(),
             refused: Vec::new(),
@@ -126,28 +133,30 @@ impl<H, S: Store> Client<H, S> {
         self.machine = Machine::new(self.me.clone());
         self.handle = (self.install)(&mut self.machine);
         self.unacked.clear();
+        self.acked.clear();
         self.open.clear();
         // what was never fed: the server keeps messages, the application keeps what the user wants
         let waiting: Vec<Input> = refeed.into_iter().chain(self.queue.drain(..)).filter(survives).collect();
         self.queue.extend(waiting);
         self.online = false;
     }
-    /// The input that the start of a stream feeds. All that was not acknowledged goes out again behind it.
+    /// A stream begins: what was not acknowledged on the last one goes out again. Requests the machine asks again.
     pub(crate) fn connect(&mut self) -> Vec<Sent> {
         self.online = true;
         self.stream += 1;
         self.queue.push_front(Input::Online { resumed: false });
-        let stanzas = self.unacked.iter().map(|(id, s)| Sent::Stanza(*id, s.clone()));
-        stanzas.chain(self.open.iter().map(|(id, r)| Sent::Request(*id, r.clone()))).collect()
+        self.open.clear();
+        self.unacked.iter().map(|(id, s)| Sent::Stanza(*id, s.clone())).collect()
     }
     /// The server has it.
     pub(crate) fn acknowledged(&mut self, output: OutputId) {
         if self.unacked.remove(&output).is_some() {
+            self.acked.insert(output);
             self.queue.push_back(Input::Done(output));
         }
     }
     pub(crate) fn answered(&mut self, id: RequestId, answer: Result<Vec<subrosa_engine::Item>, subrosa_engine::RequestError>) {
-        if self.open.remove(&id).is_some() {
+        if self.open.remove(&id) {
             self.queue.push_back(Input::Answer(id, answer));
         }
     }
@@ -206,32 +215,28 @@ impl<H, S: Store> Client<H, S> {
     fn perform(&mut self, outputs: Outputs, most: usize) -> Vec<Sent> {
         let mut sent = Vec::new();
         for (id, output) in outputs.into_iter().take(most) {
-            let mut done = true;
+            let mut done = output.is_owed();
             match output {
-                Output::Transmit { id: message, to, kind, wire, .. } => {
+                Output::Transmit { .. } if self.unacked.contains_key(&id) => continue, // comes again, and is still under way
+                Output::Transmit { .. } if self.acked.contains(&id) => {}
+                Output::Transmit { id: message, part, chat, to, kind, wire } => {
                     let (content_type, body, in_clear) = match wire {
-                        Wire::Encrypted(part) => (part.content_type, part.body, false),
+                        Wire::Encrypted(part) => (part.content_type.clone(), part.body.clone(), false),
                         Wire::Clear { plain, .. } => (plain.content_type.clone(), plain.bytes().to_vec(), true),
                     };
-                    let stanza = Stanza { id: message, from: self.me.clone(), to, kind, content_type, body, in_clear };
-                    self.unacked.insert(id, stanza.clone());
+                    let stanza = Stanza { id: message, part, from: self.me.clone(), chat, to, kind, content_type, body, in_clear };
+                    if done {
+                        self.unacked.insert(id, stanza.clone());
+                    }
                     sent.push(Sent::Stanza(id, stanza));
                     done = false; // when the server has it
                 }
                 Output::Request(request_id, request) => {
-                    self.open.insert(request_id, request.clone());
+                    self.open.insert(request_id);
                     sent.push(Sent::Request(request_id, request));
                 }
-                Output::Refuse { id: message, status, .. } => {
-                    if self.shown.insert(id) {
-                        self.refused.push((message, status));
-                    }
-                }
-                Output::Event(event) => {
-                    if self.shown.insert(id) {
-                        self.events.push(event);
-                    }
-                }
+                Output::Refuse { id: message, status, .. } if self.shown.insert(id) => self.refused.push((message, status)),
+                Output::Event(event) if self.shown.insert(id) || !done => self.events.push(event),
                 _ => {}
             }
             if done {

@@ -52,6 +52,7 @@ pub struct Push {
     pub payload: Option<Vec<u8>>,
 }
 
+type Service = Box<dyn FnMut(&str, &[u8]) -> Option<Vec<u8>>>;
 type Rule = Box<dyn FnMut(&Address, &Request) -> Option<RequestError>>;
 
 /// A PEP server of many accounts.
@@ -60,7 +61,7 @@ pub struct FakeServer {
     nodes: BTreeMap<(Address, String), PepNode>,
     strangers: Vec<(Address, Address)>,
     rule: Option<Rule>,
-    service: Option<Box<dyn FnMut(&str, &[u8]) -> Option<Vec<u8>>>>,
+    service: Option<Service>,
     seen: Vec<Vec<u8>>,
     requests: Vec<(Address, Request)>,
     /// Where it differs from the default.
@@ -104,7 +105,7 @@ impl FakeServer {
     pub fn serve(&mut self, service: impl FnMut(&str, &[u8]) -> Option<Vec<u8>> + 'static) {
         self.service = Some(Box::new(service));
     }
-    /// Every payload and message body that passed: to prove that no plaintext was among them.
+    /// Whether these bytes were in any payload or message body that passed: to prove that no plaintext was.
     pub fn saw(&self, needle: &[u8]) -> bool {
         !needle.is_empty() && self.seen.iter().any(|bytes| bytes.windows(needle.len()).any(|w| w == needle))
     }

@@ -353,20 +353,19 @@ impl<H, S: Store> World<H, S> {
         };
         for i in 0..self.clients.len() {
             let me = self.clients[i].me().clone();
-            let carbon = me == stanza.from && Some(i) != from;
-            let Some(peer) = people.iter().find(|p| **p == me).map(|_| &stanza.from).or(if carbon { people.first() } else { None }) else { continue };
-            if Some(i) == from {
+            let own = me == stanza.from;
+            if Some(i) == from || !(own || people.contains(&me)) {
                 continue; // a note to oneself goes to one's other devices
             }
+            let chat = if own { stanza.chat.clone() } else { ChatId(stanza.from.clone()) };
             if self.rng.permille(self.faults.lose) {
                 continue;
             }
-            let peer = if me == stanza.from { people.first().unwrap_or(peer).clone() } else { peer.clone() };
             let copies = if self.rng.permille(self.faults.duplicate) { 2 } else { 1 };
             for _ in 0..copies {
                 let input = Input::Receive {
                     id: stanza.id.clone(),
-                    chat: ChatId(peer.clone()),
+                    chat: chat.clone(),
                     from: stanza.from.clone(),
                     sent: Time(self.now),
                     kind: stanza.kind,
