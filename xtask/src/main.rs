@@ -1,1 +1,64 @@
-fn main() {}
+//! The project's own commands: `cargo xtask demo`, `test`, `bench`, `interop`.
+//!
+//! What a command needs and the machine lacks is installed after saying so: [`install`]. Everything that takes
+//! over a second shows that it goes on: [`run`].
+
+mod bench;
+mod checks;
+mod demo;
+mod install;
+mod interop;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show a conversation between Subrosa and other people's clients over a real server
+    Demo {
+        /// Leave the server running and say how to chat by hand; Enter ends it
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run every check: style, architecture, licences, WebAssembly, tests, python-omemo
+    Test,
+    /// Measure, each operation beside the same bare primitives
+    Bench {
+        /// One JSON object a line instead of the table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Talk to other people's software; all of it unless named
+    Interop {
+        /// Which
+        #[arg(value_enum)]
+        peers: Vec<interop::Suite>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Demo { keep } => demo::demo(keep),
+        Command::Test => test::test(),
+        Command::Bench { json } => bench::bench(json),
+        Command::Interop { peers } => interop::interop(&peers),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

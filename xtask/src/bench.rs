@@ -1,0 +1,122 @@
+//! `cargo xtask bench`: runs the benches of the crates and makes one table of their lines.
+//!
+//! A bench prints, after `-- --json`, an object a line: `{"name","value","unit","floor","ratio"}` and, where one is
+//! set, `"target"`: the ratio that must not be exceeded.
+
+use serde::Deserialize;
+
+use crate::install::{Need, ensure};
+use crate::run::{Failure, cargo, quiet};
+
+/// Package and bench.
+const BENCHES: [(&str, &str); 3] = [("subrosa-ratchet", "ratchet"), ("subrosa-omemo", "omemo"), ("subrosa-store", "store")];
+
+/// The promised ratios, for benches that do not carry them in their lines.
+const TARGETS: [(&str, f64); 11] = [
+    ("encrypt", 1.15),
+    ("encrypt_bytes", 1.6),
+    ("decrypt", 1.2),
+    ("session_init", 1.05),
+    ("session_receive", 1.1),
+    ("ping_pong", 1.05),
+    ("keys_102", 0.85),
+    ("skip_1000", 1.3),
+    ("late_message", 2.0),
+    ("fanout_1000", 1.2),
+    ("machine_fanout_1000", 1.6),
+];
+
+/// A line of a bench.
+#[derive(Debug, Deserialize)]
+struct Measured {
+    name: String,
+    value: f64,
+    unit: String,
+    floor: Option<f64>,
+    ratio: Option<f64>,
+    target: Option<f64>,
+}
+
+pub fn bench(json: bool) -> Result<(), Failure> {
+    ensure(&[Need::OpenSsl])?;
+    let mut rows = Vec::new();
+    for (package, name) in BENCHES {
+        let mut command = cargo(&["bench", "--locked", "-p", package, "--bench", name, "--", "--json"]);
+        let output = quiet(&format!("measuring {name}"), &mut command)?;
+        let lines = output.lines().filter(|line| line.starts_with('{'));
+        for line in lines {
+            if json {
+                println!("{line}");
+            }
+            rows.push(serde_json::from_str(line).map_err(|error| format!("{package}: not a line of measurements: {line}: {error}"))?);
+        }
+    }
+    if rows.is_empty() {
+        return Err("the benches printed no measurements".into());
+    }
+    if !json {
+        print!("{}", table(&rows));
+    }
+    Ok(())
+}
+
+fn table(rows: &[Measured]) -> String {
+    let mut lines = vec![["name", "value", "unit", "floor", "ratio", "target", ""].map(str::to_owned)];
+    lines.extend(rows.iter().map(|row| {
+        let target = row.target.or_else(|| TARGETS.iter().find(|(name, _)| *name == row.name).map(|(_, target)| *target));
+        let verdict = match (row.ratio, target) {
+            (Some(ratio), Some(target)) if ratio <= target => "ok",
+            (Some(_), Some(_)) => "missed",
+            _ => "",
+        };
+        let optional = |number: Option<f64>, places| number.map(|number| format!("{number:.places$}")).unwrap_or_default();
+        let places = usize::from(row.value.fract() != 0.0);
+        [
+            row.name.clone(),
+            format!("{:.places$}", row.value),
+            row.unit.clone(),
+            optional(row.floor, places),
+            optional(row.ratio, 2),
+            optional(target, 2),
+            verdict.to_owned(),
+        ]
+    }));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 7] = std::array::from_fn(width);
+    let mut text = String::new();
+    for line in &lines {
+        // Words to the left, numbers to the right.
+        let cells = line
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(column, (cell, width))| if [0, 2, 6].contains(&column) { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+
+    #[test]
+    fn a_number_that_keeps_its_promise_is_told_from_one_that_does_not() {
+        let rows = [
+            r#"{"name":"encrypt","value":1450.2,"unit":"ns","floor":1300.0,"ratio":1.12}"#,
+            r#"{"name":"decrypt","value":2000,"unit":"ns","floor":1000,"ratio":2.0}"#,
+            r#"{"name":"session_size","value":280,"unit":"B","floor":null,"ratio":null}"#,
+            r#"{"name":"other","value":5,"unit":"µs","floor":4,"ratio":1.25,"target":1.5}"#,
+        ]
+        .map(|line| serde_json::from_str(line).expect("a line"));
+        assert_eq!(
+            table(&rows),
+            "name           value  unit   floor  ratio  target\n\
+             encrypt       1450.2  ns    1300.0   1.12    1.15  ok\n\
+             decrypt         2000  ns      1000   2.00    1.20  missed\n\
+             session_size     280  B\n\
+             other              5  µs         4   1.25    1.50  ok\n"
+        );
+    }
+}

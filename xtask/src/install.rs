@@ -1,0 +1,210 @@
+//! What the commands need from the machine, looked for and installed where it is missing.
+//!
+//! Debian packages by apt as root or through sudo, and never a system service started; components of the Rust
+//! toolchain by rustup; Python packages in an environment of our own below `target/`.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use subrosa_interop::{Ejabberd, GAJIM_PACKAGES, Prosody, find_program, peers_dir, venv};
+
+use crate::run::{Failure, quiet, root, succeeds};
+
+/// Something that a command needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The C library that SQLCipher is built with.
+    OpenSsl,
+    /// The server of the tests.
+    Prosody,
+    /// The other server.
+    Ejabberd,
+    /// Gajim and a screen for it.
+    Gajim,
+    /// Profanity and a terminal for it.
+    Profanity,
+    /// rustfmt and clippy.
+    Components,
+    /// The browsers' target.
+    Wasm,
+    /// The Python peers.
+    Python,
+}
+
+impl Need {
+    /// The Debian packages that bring it.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::OpenSsl => &["libssl-dev", "pkg-config", "gcc", "libc6-dev"],
+            Self::Prosody => &["prosody", "openssl", "ca-certificates"],
+            Self::Ejabberd => &["ejabberd"],
+            Self::Profanity => &["profanity", "tmux"],
+            Self::Gajim | Self::Components | Self::Wasm | Self::Python => &[],
+        }
+    }
+
+    /// Whether it is not there.
+    fn missing(self) -> bool {
+        let program = |name| find_program(name).is_none();
+        match self {
+            Self::OpenSsl => !succeeds("pkg-config", &["--exists", "libcrypto"]) || program("cc"),
+            Self::Prosody => !Prosody::installed() || program("openssl"),
+            Self::Ejabberd => !Ejabberd::installed(),
+            Self::Profanity => program("profanity") || program("tmux"),
+            Self::Gajim => subrosa_interop::Kind::Gajim.missing().is_some(),
+            Self::Components | Self::Wasm | Self::Python => false,
+        }
+    }
+}
+
+/// Makes sure that all of it is there.
+pub fn ensure(needs: &[Need]) -> Result<(), Failure> {
+    let missing = needs.iter().filter(|need| need.missing());
+    let packages: Vec<&str> = missing
+        .flat_map(|need| match need {
+            Need::Gajim => GAJIM_PACKAGES.split_whitespace().collect(),
+            other => other.packages().to_vec(),
+        })
+        .collect();
+    if !packages.is_empty() {
+        apt(&packages)?;
+    }
+    for need in needs {
+        match need {
+            Need::Components => components()?,
+            Need::Wasm => wasm()?,
+            Need::Python => python()?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Run by a shell as root with the packages as arguments. Services of what is installed are neither started now
+/// (policy-rc.d forbids it meanwhile) nor at the next boot.
+const APT: &str = r#"
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap 'rm -f $policy' EXIT
+  printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
+fi
+get="apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 install"
+$get "$@" || { echo "Trying again with fresh package lists"; apt-get -q update && $get "$@"; } || exit 1
+for service in prosody ejabberd; do
+  case " $* " in *" $service "*)
+    if [ -d /run/systemd/system ]; then systemctl disable --quiet $service 2>/dev/null; fi;;
+  esac
+done
+exit 0
+"#;
+
+fn apt(packages: &[&str]) -> Result<(), Failure> {
+    let list = packages.join(" ");
+    if find_program("apt-get").is_none() {
+        return Err(format!("these are missing and this is no Debian, so please install what brings them: {list}").into());
+    }
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.starts_with(b"0\n"));
+    let mut command = if is_root {
+        Command::new("sh")
+    } else if find_program("sudo").is_some() && (succeeds("sudo", &["-n", "true"]) || std::io::stdin().is_terminal()) {
+        eprintln!("Missing on this machine: {list}. Installing with apt-get through sudo; no service is started.");
+        // Asks for the password here, where it can be typed, and not behind the progress line.
+        if !Command::new("sudo").arg("-v").stdin(Stdio::inherit()).status().is_ok_and(|status| status.success()) {
+            return Err(format!("sudo was refused; as root: apt-get install --no-install-recommends {list}").into());
+        }
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "sh"]);
+        sudo
+    } else {
+        return Err(format!("these Debian packages are missing; as root: apt-get install --no-install-recommends {list}").into());
+    };
+    if is_root {
+        eprintln!("Missing on this machine: {list}. Installing with apt-get; no service is started.");
+    }
+    quiet("installing Debian packages", command.args(["-c", APT, "sh"]).args(packages)).map(drop)
+}
+
+fn components() -> Result<(), Failure> {
+    let missing: Vec<&str> = [("rustfmt", "fmt"), ("clippy", "clippy")]
+        .into_iter()
+        .filter(|(_, command)| !succeeds("cargo", &[command, "--version"]))
+        .map(|(component, _)| component)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("Missing in the Rust toolchain: {}. Adding with rustup.", missing.join(", "));
+    rustup("adding to the Rust toolchain", &[&["component", "add"], missing.as_slice()].concat())
+}
+
+fn wasm() -> Result<(), Failure> {
+    let sysroot = Command::new("rustc").current_dir(root()).args(["--print", "sysroot"]).output();
+    let sysroot = sysroot.map(|out| PathBuf::from(String::from_utf8_lossy(&out.stdout).trim())).unwrap_or_default();
+    if sysroot.join("lib/rustlib/wasm32-unknown-unknown").is_dir() {
+        return Ok(());
+    }
+    eprintln!("Missing in the Rust toolchain: the target wasm32-unknown-unknown. Adding with rustup.");
+    rustup("adding the WebAssembly target", &["target", "add", "wasm32-unknown-unknown"])
+}
+
+fn rustup(name: &str, args: &[&str]) -> Result<(), Failure> {
+    if find_program("rustup").is_none() {
+        return Err(format!("rustup is not there; please do with your toolchain what `rustup {}` would", args.join(" ")).into());
+    }
+    quiet(name, Command::new("rustup").current_dir(root()).args(args)).map(drop)
+}
+
+/// Makes the Python environment of the peers, or makes it anew when the list of packages has changed.
+fn python() -> Result<(), Failure> {
+    let (home, wanted) = (venv(), fs::read_to_string(peers_dir().join("requirements.txt"))?);
+    let stamp = home.join("requirements.txt");
+    let is_ours = std::env::var_os("SUBROSA_INTEROP_VENV").is_none();
+    if !is_ours || fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
+        return Ok(());
+    }
+    let python = match usable_python() {
+        Ok(python) => python,
+        Err(_) if find_program("apt-get").is_some() => {
+            apt(&["python3", "python3-venv"])?;
+            usable_python()?
+        }
+        Err(error) => return Err(error),
+    };
+    eprintln!("Missing: the Python packages of the peers. Installing with pip below {}.", home.display());
+    let _ = fs::remove_dir_all(&home);
+    fs::create_dir_all(&home)?;
+    quiet("making a Python environment", Command::new(&python).args(["-m", "venv"]).arg(&home))?;
+    let mut pip = Command::new(home.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--prefer-binary", "-r"]);
+    quiet("installing Python packages", pip.arg(peers_dir().join("requirements.txt")))?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+/// A Python that is new enough and can make environments. The first in `PATH` may be one that can't: pyenv's
+/// shims without a version, a build without ensurepip, Debian's without python3-venv.
+fn usable_python() -> Result<PathBuf, Failure> {
+    let mut tried = Vec::new();
+    let candidates = [find_program("python3"), Some("/usr/bin/python3".into())];
+    for python in candidates.into_iter().flatten() {
+        match probe(&python) {
+            Ok(()) => return Ok(python),
+            Err(what) => tried.push(format!("{}: {what}", python.display())),
+        }
+    }
+    let tried = if tried.is_empty() { "none found".to_owned() } else { tried.join("; ") };
+    Err(format!("no Python that can be used for the peers ({tried}). On Debian: apt-get install python3 python3-venv").into())
+}
+
+fn probe(python: &Path) -> Result<(), String> {
+    let check = "import sys, venv, ensurepip; sys.exit(0 if sys.version_info >= (3, 11) else 'is older than 3.11')";
+    let out = Command::new(python).args(["-c", check]).output().map_err(|error| error.to_string())?;
+    if out.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&out.stderr);
+    Err(text.lines().last().unwrap_or("does not run").to_owned())
+}
