@@ -6,7 +6,7 @@ Commands: {"do": "send", "to": address, "text": text} · {"do": "devices", "jid"
 {"do": "hold"} (what arrives waits, unread) · {"do": "release"} · {"do": "quit"}
 Events:   {"ready": own address, "device": id, "fingerprint": hex} ·
 {"sent": text, "to": address, "parts": n, "errors": […]} · {"failed": reason, "to": address} ·
-{"got": text, "from": address, "device": id, "protocol": "omemo:2" | "legacy"} ·
+{"got": text, "from": address, "device": id, "protocol": "omemo:2" | "omemo:1"} ·
 {"empty": true, "from": …, "device": …, "protocol": …} · {"undecryptable": reason, "from": …, "device": …} ·
 {"clear": text, "from": …} · {"bounced": condition, "from": …} · {"devices": [{"id", "fingerprint"}], "jid": …} ·
 {"fatal": reason}
@@ -28,7 +28,7 @@ from slixmpp.xmlstream.matcher import StanzaPath
 
 OMEMO_2 = "urn:xmpp:omemo:2"
 LEGACY = "eu.siacs.conversations.axolotl"
-PROTOCOL = {OMEMO_2: "omemo:2", LEGACY: "legacy"}
+PROTOCOL = {OMEMO_2: "omemo:2", LEGACY: "omemo:1"}
 EME = "urn:xmpp:eme:0"
 
 

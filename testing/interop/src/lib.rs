@@ -24,6 +24,7 @@ mod process;
 mod prosody;
 mod proxy;
 mod server;
+mod subrosa;
 
 pub use ejabberd::Ejabberd;
 pub use lines::PeerError;
@@ -33,6 +34,7 @@ pub use process::find_program;
 pub use prosody::Prosody;
 pub use proxy::Proxy;
 pub use server::{Friends, Seen, Server, StartError};
+pub use subrosa::{Delivery, Device, Sent, Subrosa, subrosa_program};
 
 /// What a pair of clients must be able to do.
 pub mod scenario {

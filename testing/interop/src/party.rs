@@ -11,7 +11,7 @@ pub struct Read {
     pub from: String,
     /// The sender's device, where the peer can say it.
     pub device: Option<u32>,
-    /// `omemo:2` or `legacy`, where the peer can say it.
+    /// `omemo:2` or `omemo:1` (legacy), where the peer can say it.
     pub protocol: Option<String>,
 }
 
