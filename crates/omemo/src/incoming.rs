@@ -1,0 +1,327 @@
+//! One message from one device. Reads as XEP-0384 §5.6 "receiving a message" does.
+//!
+//! Owns which session reads it and what follows: a used prekey is replaced, a new session answered, a heartbeat sent, a lost
+//! session set up again. On a message that is refused for what it is, everything stays as it was.
+//!
+//! Both sides starting at once: the session that the other side started meanwhile is kept to read, and ours goes on, because a
+//! peer that replaces its own (python-omemo) has only ours from then on. If the other side goes on with its own all the
+//! same, we follow: then it did not take ours.
+use crate::directory::{bundle_node, refresh};
+use crate::join;
+use crate::outgoing::send_empty;
+use crate::payload;
+use crate::records::{self, Heal, Ours, SessionRecord, Spoken};
+use crate::wire::encrypted::{self, Encrypted, Key};
+use crate::wire::{Version, WireError, sce};
+use std::time::Duration;
+use subrosa_engine::*;
+use subrosa_ratchet::{AcceptError, DecryptError, KeyExchange, Legacy, MessageKind, Omemo2, Session};
+use zeroize::Zeroizing;
+
+/// How far the time in an envelope and the time of the stanza may be apart: clocks are wrong, zones are mistaken.
+const CLOCKS: Duration = Duration::from_secs(24 * 60 * 60);
+/// A lost session is set up again this often at most.
+const HEAL: Duration = Duration::from_secs(60 * 60);
+/// The other side goes on with its own session for so long, or so many key exchanges, before we follow.
+const RIVAL_AGE: Duration = Duration::from_secs(10);
+const RIVAL_EXCHANGES: u8 = 3;
+
+pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
+    if *message.content_type != ContentType::STANZA {
+        return Ok(Outcome::Skipped);
+    }
+    let us = cx.records.get(records::account())?.map(|a| a.device);
+    // without an identity of ours nothing is for us: still read, to know whether it is OMEMO at all
+    let found = match encrypted::parse(message.body, cx.me.as_str(), us.unwrap_or_default()) {
+        Ok(found) => found.encrypted,
+        Err(WireError::TooLarge(_)) => return Ok(Outcome::Rejected(Reason::TooLarge.into())),
+        Err(_) => return Ok(Outcome::Rejected(Reason::Malformed.into())),
+    };
+    let Some(found) = found else { return Ok(Outcome::Skipped) };
+    let device = Device::of(message.from, found.sid);
+    let no = |reason: Reason| Ok(Outcome::Rejected(Refusal::from(reason).by(device.clone())));
+    if message.from == cx.me && us == Some(found.sid) {
+        return Ok(Outcome::Silent); // our own reflection
+    }
+    if us.is_none() || found.keys.is_empty() {
+        return if found.payload.is_some() { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
+    }
+    // a device that is on no list: perhaps ours is old (XEP-0384 §6)
+    if cx.records.get(records::people(message.from))?.and_then(|p| p.find(found.sid)).is_none_or(|e| !e.is_listed()) {
+        refresh(cx, message.from)?;
+    }
+    let read = cx.attempt(|cx| {
+        let opened = match found.version {
+            Version::Omemo2 => open::<Omemo2>(cx, &device, &found)?,
+            Version::Legacy => open::<Legacy>(cx, &device, &found)?,
+        };
+        Ok(opened.and_then(|opened| match decrypt_payload(&found, &opened.material) {
+            Ok(plain) => Ok((opened, plain)),
+            Err(reason) => Err(Unread::Reason(reason)),
+        }))
+    })?;
+    let (opened, plain) = match read {
+        Ok(read) => read,
+        Err(Unread::Duplicate) => return Ok(Outcome::Silent),
+        Err(Unread::NoSession) => {
+            start_over(cx, &device, found.version)?;
+            return no(Reason::NoSession);
+        }
+        Err(Unread::KeyChanged(key)) => {
+            cx.learn(&device, &key, Origin::Seen)?; // what the attempt told the person is undone with it
+            return no(Reason::KeyChanged);
+        }
+        Err(Unread::Reason(reason)) => return no(reason),
+    };
+    let sender = match cx.sender(&device, &opened.key, found.version.protocol())? {
+        Ok(sender) => sender,
+        Err(refusal) => return Ok(Outcome::Rejected(refusal)),
+    };
+    settle(cx, &device, found.version, opened.then)?;
+    let plain = match (plain, found.version) {
+        (None, _) => None,
+        (Some(text), Version::Legacy) => Some(Plaintext::new(ContentType::TEXT, text.to_vec())),
+        (Some(envelope), Version::Omemo2) => match unfold(cx.me, message, &envelope) {
+            Ok(plain) => plain,
+            Err(reason) => return no(reason),
+        },
+    };
+    Ok(plain.map_or(Outcome::Silent, |plain| Outcome::Done(Decrypted { plain, sender: Some(sender) })))
+}
+
+/// Why nothing came out.
+enum Unread {
+    Duplicate,
+    NoSession,
+    KeyChanged(Fingerprint),
+    Reason(Reason),
+}
+/// What came through the ratchet.
+struct Opened {
+    material: Zeroizing<Vec<u8>>,
+    key: Fingerprint,
+    /// What the message asks for.
+    then: Then,
+}
+/// What follows a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    /// It spent a one-time prekey: the bundle has to change.
+    Republish,
+    /// And it started a session: say that it stands.
+    RepublishAndAnswer,
+    /// Say that the session stands, or move its ratchet.
+    Answer,
+}
+impl From<DecryptError> for Unread {
+    fn from(error: DecryptError) -> Self {
+        match error {
+            DecryptError::Duplicate => Unread::Duplicate,
+            DecryptError::TooFarAhead(_) => Unread::Reason(Reason::TooFarAhead),
+            DecryptError::Message(_) => Unread::Reason(Reason::Malformed),
+            _ => Unread::Reason(Reason::Damaged),
+        }
+    }
+}
+impl From<AcceptError> for Unread {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::UnknownPreKey(_) | AcceptError::UnknownSignedPreKey(_) => Unread::Reason(Reason::UnknownPreKey),
+            AcceptError::Decrypt(error) => error.into(),
+            _ => Unread::Reason(Reason::Malformed),
+        }
+    }
+}
+
+/// Tries each key that may be ours (legacy ids are not qualified by an address).
+fn open<P: Spoken>(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<Result<Opened, Unread>, Halt> {
+    let mut why = Unread::Reason(Reason::NotForThisDevice);
+    for Key { data, .. } in &found.keys {
+        // by the bytes: the attribute is wrong with some peers
+        let read = match MessageKind::sniff::<P>(data) {
+            Some(MessageKind::KeyExchange) => exchange::<P>(cx, device, data)?,
+            Some(MessageKind::Message) => established::<P>(cx, device, data)?,
+            None => Err(Unread::Reason(Reason::Malformed)),
+        };
+        match read {
+            Ok(opened) => return Ok(Ok(opened)),
+            Err(Unread::Duplicate) => return Ok(Err(Unread::Duplicate)),
+            Err(reason) => why = reason,
+        }
+    }
+    Ok(Err(why))
+}
+/// A message of a session that stands.
+fn established<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) -> Result<Result<Opened, Unread>, Halt> {
+    let now = cx.now;
+    let Some(record) = cx.records.edit(records::session(device))? else { return Ok(Err(Unread::NoSession)) };
+    let Some(session) = record.of::<P>() else { return Ok(Err(Unread::NoSession)) };
+    let key = Fingerprint(session.peer().fingerprint());
+    let material = match session.decrypt(data) {
+        Ok(material) => material,
+        Err(DecryptError::NotAuthentic) => match record.rival_of::<P>().map(|rival| rival.decrypt(data)) {
+            Some(Ok(material)) => {
+                // the other side knows that we have it, and goes on with it: so do we
+                record.follow(now);
+                material
+            }
+            Some(Err(error)) => return Ok(Err(error.into())),
+            None => return Ok(Err(Unread::Reason(Reason::Damaged))),
+        },
+        Err(error) => return Ok(Err(error.into())),
+    };
+    record.heard = now;
+    let then = if record.of::<P>().is_some_and(|s| s.heartbeat_due()) { Then::Answer } else { Then::Nothing };
+    Ok(Ok(Opened { material, key, then }))
+}
+/// A key exchange: one that we know is only its message (XEP-0384 §4.3); else a new session.
+fn exchange<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) -> Result<Result<Opened, Unread>, Halt> {
+    let now = cx.now;
+    let Ok(exchange) = KeyExchange::<P>::parse(data) else { return Ok(Err(Unread::Reason(Reason::Malformed))) };
+    if let Some(record) = cx.records.edit(records::session(device))? {
+        if let Some(session) = record.of::<P>().filter(|s| s.knows(&exchange)) {
+            let key = Fingerprint(session.peer().fingerprint());
+            let material = match session.decrypt(exchange.message()) {
+                Ok(material) => material,
+                Err(error) => return Ok(Err(error.into())),
+            };
+            let then = if session.heartbeat_due() { Then::Answer } else { Then::Nothing };
+            record.heard = now;
+            return Ok(Ok(Opened { material, key, then }));
+        }
+        if let Some(session) = record.rival_of::<P>().filter(|s| s.knows(&exchange)) {
+            let key = Fingerprint(session.peer().fingerprint());
+            let material = match session.decrypt(exchange.message()) {
+                Ok(material) => material,
+                Err(error) => return Ok(Err(error.into())),
+            };
+            record.heard = now;
+            let patient = record.rival.as_deref_mut().is_none_or(|rival| {
+                rival.exchanges = rival.exchanges.saturating_add(1);
+                rival.exchanges < RIVAL_EXCHANGES && now < rival.since.after(RIVAL_AGE)
+            });
+            if patient || record.current.as_ref().is_some_and(|c| !c.is_unacknowledged()) {
+                return Ok(Ok(Opened { material, key, then: Then::Nothing }));
+            }
+            record.follow(now);
+            return Ok(Ok(Opened { material, key, then: Then::Answer }));
+        }
+    }
+    accept(cx, device, &exchange)
+}
+/// A new session (XEP-0384 §5.6).
+fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchange<'_, P>) -> Result<Result<Opened, Unread>, Halt> {
+    let now = cx.now;
+    let key = Fingerprint(exchange.identity().fingerprint());
+    if let Standing::Changed { .. } = cx.learn(device, &key, Origin::Seen)? {
+        return Ok(Err(Unread::KeyChanged(key)));
+    }
+    let signed = exchange.signed_pre_key().0;
+    let Some(account) = cx.records.get(records::account())? else { return Ok(Err(Unread::Reason(Reason::NotForThisDevice))) };
+    let identity = account.identity.clone();
+    let signed = account.signed_pre_key(signed).map(|pair| (signed, pair.clone()));
+    let one_time = match exchange.pre_key() {
+        None => None,
+        Some(id) => cx.records.get(records::pool(P::VERSION))?.and_then(|pool| pool.find(id.0)).map(|pair| (id.0, pair.clone())),
+    };
+    let accepted = match Session::accept(&identity, &Ours { one_time, signed }, exchange) {
+        Ok(accepted) => accepted,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let keep = cx.records.get(records::connection())?.is_some_and(|c| c.catching_up);
+    if let Some(used) = accepted.used
+        && let Some(pool) = cx.records.edit(records::pool(P::VERSION))?
+    {
+        pool.spend(used.0, keep, cx.rng);
+    }
+    cx.records.remove(records::absent(device, P::VERSION));
+    let spent = accepted.used.is_some();
+    let (material, session) = (accepted.plaintext, accepted.session);
+    let then = match cx.records.edit(records::session(device))? {
+        None => {
+            cx.records.put(records::session(device), SessionRecord { heard: now, ..SessionRecord::new(P::wrap(session)) });
+            Then::RepublishAndAnswer
+        }
+        Some(record) => {
+            record.heard = now;
+            let spoken = record.current.as_ref();
+            match spoken.filter(|c| c.version() == P::VERSION && c.is_unacknowledged()) {
+                Some(_) => {
+                    record.rival(session, now);
+                    Then::Republish
+                }
+                // XEP-0384 §5.6: it MUST replace the session that is there
+                None if P::VERSION == Version::Omemo2 => {
+                    record.replace(session);
+                    Then::RepublishAndAnswer
+                }
+                None => {
+                    record.receive(session);
+                    Then::RepublishAndAnswer
+                }
+            }
+        }
+    };
+    let then = match then {
+        Then::RepublishAndAnswer if !spent => Then::Answer,
+        Then::Republish if !spent => Then::Nothing,
+        then => then,
+    };
+    Ok(Ok(Opened { material, key, then }))
+}
+
+/// Does what the message asks for.
+fn settle(cx: &mut Context<'_>, device: &Device, version: Version, then: Then) -> Result<(), Halt> {
+    if matches!(then, Then::Republish | Then::RepublishAndAnswer) {
+        join::bundle_changed(cx, version)?;
+    }
+    if matches!(then, Then::Answer | Then::RepublishAndAnswer) {
+        send_empty(cx, device, version)?;
+    }
+    Ok(())
+}
+/// A message for a session that we don't have. OMEMO 2 has a new one set up and says so (XEP-0384 §6), once in a while.
+fn start_over(cx: &mut Context<'_>, device: &Device, version: Version) -> Result<(), Halt> {
+    let Some(id) = records::number(device).filter(|_| version == Version::Omemo2) else { return Ok(()) };
+    let listed = cx.records.get(records::people(&device.owner))?.and_then(|p| p.find(id)).is_some_and(|e| e.in_list(version));
+    let recent = cx.records.get(records::heal(device))?.is_some_and(|h| cx.now < h.at.after(HEAL));
+    if listed && !recent {
+        cx.records.put(records::heal(device), Heal { at: cx.now, due: true });
+        cx.network.ask(Request::Fetch(bundle_node(&device.owner, id, version)));
+    }
+    Ok(())
+}
+
+fn decrypt_payload(found: &Encrypted, material: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Reason> {
+    let Some(payload) = &found.payload else {
+        // key material of the length that belongs to a payload: somebody took it off
+        return payload::check_empty(found.version, material).map(|()| None).map_err(|_| Reason::Damaged);
+    };
+    let plain = match found.version {
+        Version::Omemo2 => payload::decrypt_omemo2(material, payload),
+        Version::Legacy => payload::decrypt_legacy(material, found.iv.as_deref().unwrap_or_default(), payload),
+    };
+    plain.map(Some).map_err(|_| Reason::Damaged)
+}
+/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §5). `None`: there is nothing in it.
+fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Result<Option<Plaintext>, Reason> {
+    let envelope = sce::parse(plain).map_err(|_| Reason::Malformed)?;
+    let to = if message.from == me { &message.chat.0 } else { me };
+    let names = |claimed: &Option<String>, real: &Address| claimed.as_ref().is_none_or(|jid| is_bare(jid, real));
+    let apart = envelope.time.map_or(0, |claimed| claimed.0.abs_diff(message.sent.0));
+    if !names(&envelope.from, message.from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
+        return Err(Reason::EnvelopeMismatch);
+    }
+    if envelope.content.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match sce::body(&envelope.content).map_err(|_| Reason::Malformed)? {
+        Some(body) => Plaintext::text(&body),
+        None => Plaintext::new(ContentType::STANZA, envelope.content.to_vec()),
+    }))
+}
+/// Whether an address as a peer wrote it is this one. Some write a resource, some capitals.
+fn is_bare(claimed: &str, real: &Address) -> bool {
+    claimed.split('/').next().is_some_and(|bare| bare.eq_ignore_ascii_case(real.as_str()))
+}

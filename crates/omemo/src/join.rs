@@ -1,0 +1,333 @@
+//! Joining an account with a new device, and staying published (XEP-0384 §5.3.2, §6).
+//!
+//! Both own lists first, so that the id is free and nobody is thrown out; then the bundle, then the list with ours added;
+//! both versions. The same walk repairs what the server or another client damages. Owns no timer: what has to wait
+//! is done at the next wake-up.
+//!
+//! Invariants: a list is never written before it was read; ours stands on no list without its bundle; repairs wait longer each time.
+use crate::directory::{bundle_node, edit_people, list_node};
+use crate::random;
+use crate::records::{self, Account, Connection, PreKeyPool, Publication, Seen, Stage};
+use crate::wire::device_list::ListedDevice;
+use crate::wire::{MAX_ID, Version, bundle, device_list};
+use std::time::Duration;
+use subrosa_engine::*;
+
+/// How long a signed prekey is used (XEP-0384 §4.3: a week to a month).
+const ROTATION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// What a bundle of an own device was fetched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Adoption {
+    /// It was there when we joined.
+    Trust,
+    /// It came later: a person decides.
+    Show,
+}
+
+/// A new stream: everything may have happened meanwhile.
+pub(crate) fn online(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let me = cx.me.clone();
+    let catching_up = cx.records.get(records::connection())?.is_some_and(|c| c.catching_up);
+    cx.records.put(records::connection(), Connection { since: cx.now, catching_up });
+    for version in Version::ALL {
+        cx.network.ask(Request::Fetch(list_node(&me, version)));
+        let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { continue };
+        if let Some(publication) = cx.records.edit(records::publication(version))? {
+            let retry = |stage: Stage| if stage == Stage::Refused { Stage::Due } else { stage };
+            (publication.bundle, publication.list) = (retry(publication.bundle), retry(publication.list));
+            if publication.bundle == Stage::Done {
+                cx.network.ask(Request::Fetch(bundle_node(&me, device, version)));
+            }
+        }
+    }
+    rotate(cx)?;
+    advance(cx).map(drop)
+}
+/// Does what is next on the way to being published. `true`: nothing is left to do, or it has to wait for a time.
+pub(crate) fn advance(cx: &mut Context<'_>) -> Result<bool, Halt> {
+    let me = cx.me.clone();
+    let people = cx.records.get(records::people(&me))?;
+    let seen = Version::ALL.map(|v| people.and_then(|p| p.seen(v)));
+    let mut settled = true;
+    for (version, seen) in Version::ALL.into_iter().zip(seen) {
+        if seen.is_none() {
+            cx.network.ask(Request::Fetch(list_node(&me, version)));
+            settled = false;
+        }
+    }
+    if !settled || seen.iter().flatten().all(|s| !s.answered) {
+        return Ok(settled);
+    }
+    if cx.records.get(records::account())?.is_none() {
+        create(cx)?;
+    }
+    if cx.records.get(records::account())?.is_none_or(|a| a.leaving) {
+        return Ok(true);
+    }
+    for version in Version::ALL {
+        settled &= publish(cx, version)?;
+    }
+    Ok(settled)
+}
+/// A free id, an identity and its keys. The devices already there are trusted on joining.
+fn create(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let me = cx.me.clone();
+    let others: Vec<u32> = cx.records.get(records::people(&me))?.map(|p| p.listed().map(|e| e.id).collect()).unwrap_or_default();
+    let device = loop {
+        let id = random::below(cx.rng, MAX_ID).saturating_add(1);
+        if !others.contains(&id) {
+            break id;
+        }
+    };
+    cx.records.put(records::account(), Account::generate(device, others.clone(), cx.now, cx.rng));
+    for version in Version::ALL {
+        cx.records.put(records::pool(version), PreKeyPool::generate(cx.rng));
+        cx.records.put(records::publication(version), Publication::default());
+    }
+    cx.network.wake_at(cx.now.after(ROTATION));
+    ask_bundles(cx, &others)
+}
+fn ask_bundles(cx: &mut Context<'_>, own: &[u32]) -> Result<(), Halt> {
+    let me = cx.me.clone();
+    for id in own {
+        let Some(version) = cx.records.get(records::people(&me))?.and_then(|p| p.find(*id)).and_then(|e| e.version()) else { continue };
+        cx.network.ask(Request::Fetch(bundle_node(&me, *id, version)));
+    }
+    Ok(())
+}
+/// One version, one step further.
+fn publish(cx: &mut Context<'_>, version: Version) -> Result<bool, Halt> {
+    let me = cx.me.clone();
+    let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { return Ok(true) };
+    let mut p = cx.records.get(records::publication(version))?.cloned().unwrap_or_default();
+    let people = cx.records.get(records::people(&me))?;
+    let readable = people.and_then(|p| p.seen(version)).is_some_and(|s| s.answered);
+    let listed = people.and_then(|p| p.find(device)).is_some_and(|e| e.in_list(version));
+    let before = p.clone();
+    let may = cx.now >= p.not_before;
+    match p.bundle {
+        Stage::Due if p.tries == 0 || may => p.bundle = Stage::Asked(ask_bundle(cx, version, device)?),
+        Stage::Refused if may => p.bundle = Stage::Asked(ask_bundle(cx, version, device)?),
+        // asked again, so that whoever waits can wait for the answer; the house sends it once
+        Stage::Asked(_) if p.list != Stage::Done => p.bundle = Stage::Asked(ask_bundle(cx, version, device)?),
+        Stage::Due | Stage::Refused => cx.network.wake_at(p.not_before),
+        Stage::Asked(_) | Stage::Done => {}
+    }
+    if p.bundle == Stage::Done || (p.list == Stage::Done && !listed) {
+        match p.list {
+            _ if listed => p.list = Stage::Done,
+            _ if !readable => p.list = Stage::Refused, // never write what could not be read
+            Stage::Asked(_) => p.list = Stage::Asked(ask_list(cx, version, device)?),
+            Stage::Due if p.tries == 0 || may => p.list = Stage::Asked(ask_list(cx, version, device)?),
+            Stage::Refused if may => p.list = Stage::Asked(ask_list(cx, version, device)?),
+            // somebody took us off
+            Stage::Done if may => {
+                p.back_off(cx.now);
+                p.list = Stage::Asked(ask_list(cx, version, device)?);
+            }
+            Stage::Done | Stage::Due | Stage::Refused => cx.network.wake_at(p.not_before),
+        }
+    }
+    let settled = p.settled() || (!may && p.tries > 0);
+    if p != before {
+        cx.records.put(records::publication(version), p);
+    }
+    Ok(settled)
+}
+fn ask_bundle(cx: &mut Context<'_>, version: Version, device: u32) -> Result<RequestId, Halt> {
+    let payload = ours(cx, version)?.map(|b| bundle::write(&b)).unwrap_or_default();
+    let node = Node { owner: cx.me.clone(), name: version.bundle_node(device).into(), item: Some(version.bundle_item(device).into()) };
+    let keep = match version {
+        Version::Omemo2 => Keep::Many, // all devices share the node
+        Version::Legacy => Keep::One,
+    };
+    Ok(cx.network.ask(Request::Publish { node, keep, payload }))
+}
+fn ours(cx: &mut Context<'_>, version: Version) -> Result<Option<bundle::Bundle>, Halt> {
+    let Some(pool) = cx.records.get(records::pool(version))?.cloned() else { return Ok(None) };
+    Ok(cx.records.get(records::account())?.map(|a| a.bundle(version, &pool)))
+}
+fn ask_list(cx: &mut Context<'_>, version: Version, device: u32) -> Result<RequestId, Halt> {
+    let me = cx.me.clone();
+    let mut list = cx.records.get(records::people(&me))?.map(|p| p.list(version)).unwrap_or_default();
+    if !list.iter().any(|d| d.id == device) {
+        list.push(ListedDevice::new(device));
+    }
+    Ok(ask_list_of(cx, version, &list))
+}
+fn ask_list_of(cx: &mut Context<'_>, version: Version, list: &[ListedDevice]) -> RequestId {
+    let node = Node { item: Some(Version::DEVICE_LIST_ITEM.into()), ..list_node(&cx.me.clone(), version) };
+    cx.network.ask(Request::Publish { node, keep: Keep::One, payload: device_list::write(version, list) })
+}
+
+/// Our own list was learned; `new`: devices that were on none of ours before.
+pub(crate) fn own_list(cx: &mut Context<'_>, new: Vec<u32>) -> Result<(), Halt> {
+    if let Some(account) = cx.records.edit(records::account())? {
+        let new: Vec<u32> = new.into_iter().filter(|id| *id != account.device && !account.adopt.contains(id)).collect();
+        account.show.extend_from_slice(&new);
+        account.show.sort_unstable();
+        account.show.dedup();
+        ask_bundles(cx, &new)?;
+    }
+    advance(cx).map(drop)
+}
+/// Our own list could not be fetched.
+pub(crate) fn own_list_failed(cx: &mut Context<'_>, owner: &Address, version: Version) -> Result<(), Halt> {
+    if *owner != *cx.me {
+        return Ok(());
+    }
+    let mut p = cx.records.get(records::publication(version))?.cloned().unwrap_or_default();
+    p.back_off(cx.now);
+    cx.network.wake_at(p.not_before);
+    cx.records.put(records::publication(version), p);
+    advance(cx).map(drop)
+}
+/// The bundle of a device came: whether it is one of ours that we only wanted to see.
+pub(crate) fn seen_bundle(cx: &mut Context<'_>, device: &Device, id: u32) -> Result<Option<Adoption>, Halt> {
+    if device.owner != *cx.me {
+        return Ok(None);
+    }
+    let Some((adopt, show)) = cx.records.get(records::account())?.map(|a| (a.adopt.contains(&id), a.show.contains(&id))) else { return Ok(None) };
+    if !adopt && !show {
+        return Ok(None);
+    }
+    if let Some(account) = cx.records.edit(records::account())? {
+        account.adopt.retain(|n| *n != id);
+        account.show.retain(|n| *n != id);
+    }
+    Ok(Some(if adopt { Adoption::Trust } else { Adoption::Show }))
+}
+/// What the server has of our own bundle.
+pub(crate) fn own_bundle(cx: &mut Context<'_>, version: Version, answer: Result<Vec<Item>, RequestError>) -> Result<(), Halt> {
+    let there = match answer {
+        Ok(items) => items.into_iter().next_back().and_then(|i| bundle::parse(version, &i.payload).ok()),
+        Err(RequestError::NotFound) => None,
+        Err(_) => return Ok(()),
+    };
+    let same = ours(cx, version)?.zip(there).is_some_and(|(mut ours, mut there)| {
+        ours.prekeys.sort_unstable();
+        there.prekeys.sort_unstable();
+        ours == there
+    });
+    if same { Ok(()) } else { bundle_changed(cx, version) }
+}
+/// Our bundle is no longer what is published: a prekey was used, the signed one rotated, somebody damaged it.
+pub(crate) fn bundle_changed(cx: &mut Context<'_>, version: Version) -> Result<(), Halt> {
+    if let Some(p) = cx.records.edit(records::publication(version))? {
+        match p.bundle {
+            Stage::Asked(_) => p.dirty = true,
+            Stage::Done | Stage::Due | Stage::Refused => p.bundle = Stage::Due,
+        }
+    }
+    advance(cx).map(drop)
+}
+/// The server's answer to a publication of ours.
+pub(crate) fn published(cx: &mut Context<'_>, id: RequestId, node: &Node, ok: bool) -> Result<(), Halt> {
+    let now = cx.now;
+    for version in Version::ALL {
+        let Some(mut p) = cx.records.get(records::publication(version))?.cloned() else { continue };
+        let stage = |p: &mut Publication| {
+            if !ok {
+                p.back_off(now);
+            }
+            if ok { Stage::Done } else { Stage::Refused }
+        };
+        if p.bundle == Stage::Asked(id) {
+            p.bundle = stage(&mut p);
+            if std::mem::take(&mut p.dirty) {
+                p.bundle = Stage::Due;
+            }
+        } else if p.list == Stage::Asked(id) {
+            p.list = stage(&mut p);
+            if ok {
+                let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { continue };
+                let owner = node.owner.clone();
+                edit_people(cx, &owner, |people| {
+                    let mut list = people.list(version);
+                    list.retain(|d| d.id != device);
+                    list.push(ListedDevice::new(device));
+                    let pushed = people.seen(version).is_some_and(|s| s.pushed);
+                    people.learn(version, list, Seen { at: now, pushed, answered: true })
+                })?;
+            }
+        } else {
+            continue;
+        }
+        cx.records.put(records::publication(version), p);
+    }
+    advance(cx).map(drop)
+}
+/// The time set came.
+pub(crate) fn wake(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let me = cx.me.clone();
+    rotate(cx)?;
+    if cx.records.get(records::account())?.is_none() && cx.records.get(records::connection())?.is_none() {
+        return Ok(()); // nobody is waiting for us
+    }
+    for version in Version::ALL {
+        let unread = cx.records.get(records::people(&me))?.and_then(|p| p.seen(version)).is_none_or(|s| !s.answered);
+        if unread && cx.records.get(records::publication(version))?.is_none_or(|p| cx.now >= p.not_before) {
+            cx.network.ask(Request::Fetch(list_node(&me, version)));
+        }
+    }
+    advance(cx).map(drop)
+}
+/// A new signed prekey when the old one has served its time; what it replaces is kept one period.
+fn rotate(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let Some(due) = cx.records.get(records::account())?.filter(|a| !a.leaving).map(|a| a.signed.made.after(ROTATION)) else { return Ok(()) };
+    if cx.now < due {
+        cx.network.wake_at(due);
+        return Ok(());
+    }
+    if let Some(account) = cx.records.edit(records::account())? {
+        account.rotate(cx.now, cx.rng);
+    }
+    cx.network.wake_at(cx.now.after(ROTATION));
+    Version::ALL.into_iter().try_for_each(|v| bundle_changed(cx, v))
+}
+/// Old messages are being read, or that ended: then kept prekeys go for good.
+pub(crate) fn catch_up(cx: &mut Context<'_>, running: bool) -> Result<(), Halt> {
+    let since = cx.records.get(records::connection())?.map_or(cx.now, |c| c.since);
+    cx.records.put(records::connection(), Connection { since, catching_up: running });
+    for version in Version::ALL {
+        if !running && cx.records.get(records::pool(version))?.is_some_and(|p| !p.used.is_empty()) {
+            if let Some(pool) = cx.records.edit(records::pool(version))? {
+                pool.used.clear();
+            }
+        }
+    }
+    Ok(())
+}
+/// Takes this device off the account: both lists, both bundles. Nothing is published from here on.
+pub(crate) fn leave(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let me = cx.me.clone();
+    let Some(account) = cx.records.edit(records::account())? else { return Ok(()) };
+    account.leaving = true;
+    let device = account.device;
+    for version in Version::ALL {
+        let list = edit_people(cx, &me, |p| {
+            let mut list = p.list(version);
+            let listed = list.len();
+            list.retain(|d| d.id != device);
+            (list.len() != listed).then_some(list)
+        })?;
+        match list {
+            Some(list) if list.is_empty() => drop(cx.network.ask(Request::Delete(list_node(&me, version)))),
+            Some(list) => drop(ask_list_of(cx, version, &list)),
+            None => {}
+        }
+        cx.network.ask(Request::Delete(bundle_node(&me, device, version)));
+        cx.records.put(records::publication(version), Publication { bundle: Stage::Refused, list: Stage::Refused, ..Publication::default() });
+    }
+    Ok(())
+}
+/// Whether others can find us in at least one version.
+pub(crate) fn is_published(cx: &mut Context<'_>) -> Result<bool, Halt> {
+    for version in Version::ALL {
+        if cx.records.get(records::publication(version))?.is_some_and(Publication::published) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

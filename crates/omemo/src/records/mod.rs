@@ -1,0 +1,72 @@
+//! What OMEMO remembers, one row each: all state there is, so that nothing can be ahead of the disk.
+//!
+//! Owns names, shapes and stored forms of the rows. Knows no rule about when they change.
+mod account;
+mod devices;
+mod session;
+
+pub(crate) use account::{Account, Connection, Ours, PreKeyPool, Publication, Stage};
+pub(crate) use devices::{Absent, Heal, People, Seen};
+pub(crate) use session::{Ratchet, SessionRecord, Spoken};
+
+use crate::wire::Version;
+use subrosa_engine::{Address, Device, DeviceId, RowOf};
+
+/// This device: identity, id, signed prekeys. No row: the account has not joined.
+pub(crate) fn account() -> RowOf<Account> {
+    RowOf::single("account")
+}
+/// The one-time prekeys of one version.
+pub(crate) fn pool(version: Version) -> RowOf<PreKeyPool> {
+    RowOf::single(match version {
+        Version::Omemo2 => "prekeys-2",
+        Version::Legacy => "prekeys-1",
+    })
+}
+/// How far this device is published in one version.
+pub(crate) fn publication(version: Version) -> RowOf<Publication> {
+    RowOf::single(match version {
+        Version::Omemo2 => "publication-2",
+        Version::Legacy => "publication-1",
+    })
+}
+/// The stream to the server.
+pub(crate) fn connection() -> RowOf<Connection> {
+    RowOf::single("connection")
+}
+/// The devices of a person, of both versions.
+pub(crate) fn people(owner: &Address) -> RowOf<People> {
+    RowOf::person("devices", owner)
+}
+/// The session with a device, whatever its version.
+pub(crate) fn session(device: &Device) -> RowOf<SessionRecord> {
+    RowOf::device("session", device)
+}
+/// Why there is no session in this version.
+pub(crate) fn absent(device: &Device, version: Version) -> RowOf<Absent> {
+    RowOf::device(
+        match version {
+            Version::Omemo2 => "absent-2",
+            Version::Legacy => "absent-1",
+        },
+        device,
+    )
+}
+/// When a lost session with a device was last set up again.
+pub(crate) fn heal(device: &Device) -> RowOf<Heal> {
+    RowOf::device("heal", device)
+}
+/// The number of a device; OMEMO has no named ones.
+pub(crate) fn number(device: &Device) -> Option<u32> {
+    match device.id {
+        DeviceId::Number(n) => Some(n),
+        DeviceId::Name(_) => None,
+    }
+}
+/// Index of what is kept for each version.
+pub(crate) const fn slot(version: Version) -> usize {
+    match version {
+        Version::Omemo2 => 0,
+        Version::Legacy => 1,
+    }
+}
