@@ -59,6 +59,7 @@ fn a_conversation() {
     expected.iter().for_each(|text| drop(world.send(alice, "bob@x", text)));
     world.run();
     let mut shown: Vec<String> = world.client(bob).texts().into_iter().map(|(_, text)| text).collect();
-    (shown.sort(), expected.sort());
+    shown.sort();
+    expected.sort();
     assert_eq!(shown, expected);
 }
