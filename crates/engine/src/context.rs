@@ -6,7 +6,6 @@ use crate::hooks::Wait;
 use crate::house::House;
 use crate::*;
 use rand_core::CryptoRng;
-use std::sync::Arc;
 
 /// The hands of a hook, for the length of one call. Everything done through it is stored and released
 /// together, or not at all.
@@ -29,14 +28,15 @@ impl Context<'_> {
     /// stops the message to the others). Two results, so that `?` can't swallow the wrong one:
     /// outside, "the step can't go on" (a cold record); inside, the operation's own answer.
     pub fn attempt<T, E>(&mut self, f: impl FnOnce(&mut Self) -> Result<Result<T, E>, Halt>) -> Result<Result<T, E>, Halt> {
-        let undo = (self.network.outputs.len(), self.network.house.clone());
+        let (outputs, asked, house) = (self.network.outputs.len(), self.network.asked.len(), self.network.house.savepoint());
         let savepoint = self.records.cache.savepoint();
         let result = f(self);
         let keep = matches!(result, Ok(Ok(_)));
         self.records.cache.restore(savepoint, keep);
         if !keep {
-            self.network.outputs.truncate(undo.0);
-            *self.network.house = undo.1;
+            self.network.outputs.truncate(outputs);
+            self.network.asked.truncate(asked);
+            self.network.house.undo_to(house);
         }
         result
     }
@@ -44,63 +44,51 @@ impl Context<'_> {
 
 /// What an engine can say by itself.
 pub struct Network<'a> {
-    pub(crate) engine: usize,
-    pub(crate) house: &'a mut Arc<House>,
+    pub(crate) engine: &'static str,
+    pub(crate) house: &'a mut House,
     pub(crate) outputs: &'a mut Vec<Output>,
     pub(crate) asked: Vec<RequestId>,
 }
 impl Network<'_> {
     /// Asks for something (once: the same question again gets the same id); the answer comes as
-    /// [`Notice::Answer`]. Repeated until answered, over restarts too.
+    /// [`Notice::Answer`]. Repeated until answered, over restarts too. No more than [`Settings::in_flight`] fetches are out at once.
     pub fn ask(&mut self, request: Request) -> RequestId {
-        let open = self.house.asked.iter().find(|(_, (engine, r))| *engine == self.engine && *r == request).map(|(id, _)| *id);
-        let id = open.unwrap_or_else(|| {
-            let id = RequestId(self.fresh());
-            Arc::make_mut(self.house).asked.insert(id, (self.engine, request.clone()));
-            self.outputs.push(Output::Request(id, request));
-            id
-        });
+        let id = self.house.ask(self.engine, request);
         self.asked.push(id);
         id
     }
     /// Waits for all that this call asked (`None`: nothing); then the hook runs again on the same message.
     pub fn until_answered(&mut self) -> Option<Pending> {
-        let asked = std::mem::take(&mut self.asked);
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.sort_unstable();
+        asked.dedup();
         (!asked.is_empty()).then_some(Pending(Wait::Answers(asked)))
     }
     /// Waits for [`Input::Complete`] with this token: threads, people, other processes.
     pub fn until_completed(&mut self) -> (Pending, Token) {
-        let token = Token(self.fresh());
+        let token = Token(self.house.fresh());
         (Pending(Wait::Completion(token)), token)
     }
-    /// A message of the engine's own: heartbeat, key transport.
-    pub fn transmit(&mut self, to: Recipients, kind: Kind, encrypted: Encrypted) {
-        let id = MessageId(format!("own-{}", self.fresh()).into());
+    /// A message of the engine's own: heartbeat, key transport. Owed like any other.
+    pub fn transmit(&mut self, to: Recipients, kind: Kind, encrypted: Encrypted) -> MessageId {
+        let number = self.house.fresh();
+        let id = MessageId(format!("{:016x}-{number:x}", self.house.seed).into());
         let chat = ChatId(match &to {
             Recipients::Device(device) => device.owner.clone(),
             Recipients::People(people) => people.first().cloned().unwrap_or_else(|| "".into()),
         });
-        for (n, part) in encrypted.into_parts().into_iter().enumerate() {
-            self.outputs.push(Output::Transmit {
-                id: id.clone(),
-                part: n as u16,
-                chat: chat.clone(),
-                to: to.clone(),
-                kind,
-                wire: Wire::Encrypted(part),
-            });
+        for (part, body) in (0..).zip(encrypted.into_parts()) {
+            let (id, chat, to) = (id.clone(), chat.clone(), to.clone());
+            self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body) });
         }
+        id
     }
     /// Tells the application.
     pub fn emit(&mut self, event: Event) {
         self.outputs.push(Output::Event(event));
     }
-    /// Be called with [`Notice::Wake`] then (signed prekey rotation).
+    /// Be called with [`Notice::Wake`] then, over restarts too (signed prekey rotation). The earliest counts, and it is for once.
     pub fn wake_at(&mut self, time: Time) {
-        let wake = self.house.wake.map_or(time, |w| w.min(time));
-        Arc::make_mut(self.house).wake = Some(wake);
-    }
-    fn fresh(&mut self) -> u64 {
-        Arc::make_mut(self.house).fresh()
+        self.house.alarm(self.engine, time);
     }
 }

@@ -70,11 +70,11 @@ pub(crate) enum Wait {
 }
 
 /// Names a pending message to whoever completes it, from any thread, as [`Input::Complete`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
 /// A SIP status 300–699; XMPP maps it to a stanza error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Status(u16);
 impl Status {
     /// It is not what it should be.

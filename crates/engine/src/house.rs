@@ -1,210 +1,566 @@
-//! The rules no engine may break: what becomes of an outcome, who waits for what, when clear text may pass.
-use crate::error::Why;
+//! What the house remembers between steps: outputs that are owed, messages that wait, requests that are open. Owns their rows, their
+//! numbers and the indexes over them. Does not know what becomes of them: that is [`crate::rules`].
+//!
+//! On disk, in the space `house`: one row for each thing (`item/#n`), a bitmap of the numbers in use for every 256
+//! (`index/#n`), and one small row (`state`) with the next number, the alarms, and which bitmaps there are. So a step that answers one of
+//! five thousand requests writes three small rows.
+//!
+//! Invariants: everything changes through [`House::set`], so that the indexes are true and the journal can undo; a number is
+//! never used twice, not after an undone step either.
+use crate::codec::{Reader, Writer};
 use crate::hooks::Wait;
-use crate::step::Job;
+use crate::store::Write;
+use crate::wire::{self, Stored};
 use crate::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// What the house itself remembers (a record too; the sketch keeps it in memory).
 pub(crate) const SPACE: &str = "house";
-#[derive(Clone, Default)]
-pub(crate) struct House {
-    next: u64,
-    parked: Vec<Parked>,
-    pub asked: BTreeMap<RequestId, (usize, Request)>,
-    pub wake: Option<Time>,
-    pub owed: BTreeSet<OutputId>,
+const VERSION: u8 = 1;
+/// Numbers that share a bitmap: 2^8.
+const CHUNK: u32 = 8;
+/// The last number of the first bitmap.
+const LAST: u64 = 0xff;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+/// An engine by name: what is stored outlives the order of installation. Empty: none.
+pub(crate) type EngineName = Cow<'static, str>;
+
+/// An open request.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Asked {
+    pub engine: EngineName,
+    pub request: Request,
+}
+/// A message that waits.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub engine: EngineName,
+    pub wait: Wait,
+    pub deadline: Time,
+    /// How often its hook asked for something more.
+    pub rounds: u8,
+    pub message: Arc<Message>,
+}
+#[derive(Debug)]
+pub(crate) enum Message {
+    Out { id: MessageId, chat: ChatId, to: Recipients, kind: Kind, plain: Plaintext },
+    In { id: MessageId, chat: ChatId, from: Address, sent: Time, kind: Kind, content_type: ContentType, body: Vec<u8> },
+    File { id: MessageId, chat: ChatId, to: Recipients, file: FileInfo },
 }
 #[derive(Clone)]
-struct Parked {
-    engine: usize,
-    wait: Wait,
-    id: MessageId,
-    chat: ChatId,
-    to: Recipients,
-    kind: Kind,
-    plain: Plaintext,
+enum Item {
+    /// Its bytes are on disk only: nobody asks for them before the next start.
+    Owed,
+    Asked(Arc<Asked>),
+    Parked(Arc<Parked>),
 }
-impl Record for House {
-    fn encode(&self) -> Vec<u8> {
-        self.next.to_be_bytes().to_vec()
-    }
-    fn decode(_: &[u8]) -> Option<Self> {
-        todo!()
+#[derive(Clone)]
+struct Slot {
+    item: Item,
+    /// A request: it is out, on this connection.
+    flying: bool,
+    /// A request: it may have been out before.
+    again: bool,
+}
+impl Slot {
+    fn new(item: Item) -> Self {
+        Slot { item, flying: false, again: false }
     }
 }
-impl House {
-    pub fn fresh(&mut self) -> u64 {
-        self.next = self.next.wrapping_add(1);
-        self.next
-    }
+enum Change {
+    Slot(u64, Option<Slot>),
+    Alarms(BTreeMap<EngineName, Time>),
+}
+/// How far the rows are loaded.
+enum Loaded {
+    Nothing,
+    State(Vec<u64>),
+    Index(Vec<u64>),
+    All,
 }
 
-impl Step<'_> {
-    pub(crate) fn run(&mut self, job: &mut Job<'_>) -> Result<(), Halt> {
-        match job {
-            Job::Call(engine, reply, f) => {
-                self.replies[*reply] = self.with(*engine, |e, cx| f(e, cx)).transpose()?;
-                Ok(())
-            }
-            Job::Input(Input::Send { id, chat, to, kind, plain }) => {
-                let engine = self.engine_of(chat);
-                self.send(Parked {
-                    engine,
-                    wait: Wait::Answers(Vec::new()),
-                    id: id.clone(),
-                    chat: chat.clone(),
-                    to: to.clone(),
-                    kind: *kind,
-                    plain: plain.clone(),
-                })
-            }
-            Job::Input(Input::OfferFile { id, chat, to, file }) => {
-                let engine = self.engine_of(chat);
-                let message = Outgoing { id, chat, to, kind: Kind::FileOffer, plain: &Plaintext::text("") };
-                let begin = |e: &dyn Engine, cx: &mut Context<'_>| match e.file_key(cx, &message, file)? {
-                    Outcome::Done(key) => Ok(e.upload(file, &key).map(|cipher| (key, cipher)).map_err(Refusal::from)),
-                    Outcome::Rejected(why) => Ok(Err(why)),
-                    Outcome::Skipped => Ok(Err(Reason::NotEncrypted.with(Status::NOT_ACCEPTABLE))), // + Policy::Optional
-                    Outcome::Silent => Ok(Err(Reason::Engine.into())),
-                    Outcome::Pending(_) => todo!("parks, as send() does"),
-                };
-                let output = match self.with(engine, begin).unwrap_or(Ok(Err(Status::NOT_ACCEPTABLE.into())))? {
-                    Ok((key, cipher)) => Output::Upload { id: id.clone(), file: file.clone(), key, cipher },
-                    Err(why) => Output::Event(Event::NotSent { id: id.clone(), kind: Kind::FileOffer, why, report: Vec::new(), ask: None }),
-                };
-                self.outputs.push(output);
-                Ok(())
-            }
-            Job::Input(Input::Receive { id, chat, from, sent, kind, content_type, body }) => {
-                let engine = self.engine_of(chat);
-                let message = Incoming { id, chat, from, sent: *sent, kind: *kind, content_type, body };
-                let outcome = self.with(engine, |e, cx| e.incoming(cx, &message)).unwrap_or(Ok(Outcome::Skipped));
-                match outcome {
-                    Ok(Outcome::Done(decrypted)) => {
-                        let message = Received { kind: *kind, from: from.clone(), sent: *sent, decrypted, in_clear: false };
-                        self.outputs.push(Output::Event(Event::Message { id: id.clone(), chat: chat.clone(), message }));
-                    }
-                    Ok(Outcome::Rejected(why)) => self.refuse(id, chat, from, why),
-                    Ok(Outcome::Skipped) => self.refuse(id, chat, from, Reason::NotEncrypted.with(Status::NOT_ACCEPTABLE)), // + Policy::Optional
-                    Ok(Outcome::Silent) => {}
-                    Ok(Outcome::Pending(_)) => todo!("hold the answer, as send() parks"),
-                    Err(Halt(Why::Failed(_logged))) => self.refuse(id, chat, from, Status::INTERNAL.into()),
-                    Err(cold) => return Err(cold),
-                }
-                Ok(())
-            }
-            Job::Input(Input::Answer(id, answer)) => {
-                let Some((engine, request)) = Arc::make_mut(&mut self.house).asked.remove(id) else { return Ok(()) };
-                let notice = Notice::Answer(*id, request, answer.clone());
-                self.with(engine, |e, cx| e.notice(cx, &notice)).unwrap_or(Ok(()))?;
-                let ready = |p: &mut Parked| match &mut p.wait {
-                    Wait::Answers(ids) => {
-                        ids.retain(|i| i != id);
-                        ids.is_empty()
-                    }
-                    Wait::Completion(_) | Wait::Turn => false,
-                };
-                let woken: Vec<Parked> = Arc::make_mut(&mut self.house).parked.extract_if(.., ready).collect();
-                woken.into_iter().try_for_each(|p| self.send(p))
-            }
-            Job::Input(Input::Complete(token, completion)) => {
-                let at = self.house.parked.iter().position(|p| p.wait == Wait::Completion(*token));
-                let Some(p) = at.map(|i| Arc::make_mut(&mut self.house).parked.remove(i)) else { return Ok(()) };
-                let outcome = match completion {
-                    Completion::Encrypted(body) => Outcome::Done(body.clone()),
-                    Completion::Rejected(why) => Outcome::Rejected(why.clone()),
-                    Completion::Decrypted(_) => todo!("a held incoming message"),
-                };
-                self.sent(p, Ok(outcome))
-            }
-            Job::Input(Input::SetPolicy(chat, policy)) => {
-                let clear = matches!(policy, Policy::Optional(choice) if choice.chat() == chat);
-                self.rows().put(policy_of(chat), ClearAllowed(clear));
-                Ok(())
-            }
-            Job::Input(Input::SetTrust(device, key, trust)) => {
-                let now = self.now;
-                self.rows().decide(device, key, *trust, now)?;
-                self.tell(Notice::TrustChanged(device.clone(), *key, *trust))
-            }
-            Job::Input(Input::Published(resource, body)) => self.tell(Notice::Published(resource.clone(), body.clone())),
-            Job::Input(Input::Online { resumed }) => self.tell(Notice::Online { resumed: *resumed }),
-            Job::Input(Input::Done(id)) => {
-                Arc::make_mut(&mut self.house).owed.remove(id);
-                Ok(())
-            }
-            Job::Input(Input::CatchUp { running }) => self.tell(Notice::CatchUp { running: *running }),
-            Job::Input(Input::Tick) => self.tell(Notice::Wake),
+pub(crate) struct House {
+    loaded: Loaded,
+    /// Makes the ids of engines' own messages unique to this installation. 0: not drawn yet.
+    pub seed: u64,
+    next: u64,
+    alarms: BTreeMap<EngineName, Time>,
+    live: BTreeMap<u64, Slot>,
+    journal: Vec<Change>,
+    /// Outputs found on disk, not yet released by this process.
+    again: Vec<(OutputId, Output)>,
+    // derived from `live`
+    asked: Map<Arc<Asked>, u64>,
+    /// Requests to be released: first what is no fetch.
+    queue: BTreeSet<(bool, u64)>,
+    /// Fetches that are out.
+    flying: usize,
+    /// Who waits for a request, open or not.
+    waiters: Map<u64, Vec<u64>>,
+    /// Open requests that a waiting message waits for.
+    left: Map<u64, usize>,
+    tokens: Map<Token, u64>,
+    chats: Map<ChatId, BTreeSet<u64>>,
+    deadlines: BTreeSet<(Time, u64)>,
+}
+impl Default for House {
+    fn default() -> Self {
+        House {
+            loaded: Loaded::Nothing,
+            seed: 0,
+            next: 1,
+            alarms: BTreeMap::new(),
+            live: BTreeMap::new(),
+            journal: Vec::new(),
+            again: Vec::new(),
+            asked: Map::default(),
+            queue: BTreeSet::new(),
+            flying: 0,
+            waiters: Map::default(),
+            left: Map::default(),
+            tokens: Map::default(),
+            chats: Map::default(),
+            deadlines: BTreeSet::new(),
         }
     }
-    fn engine_of(&self, chat: &ChatId) -> usize {
-        (self.machine.rule)(chat).map_or(usize::MAX, |e| e.0)
+}
+
+/// Numbers, things and their indexes.
+impl House {
+    pub fn fresh(&mut self) -> u64 {
+        let n = self.next;
+        self.next = self.next.saturating_add(1);
+        n
     }
-    fn tell(&mut self, notice: Notice) -> Result<(), Halt> {
-        (0..self.machine.engines.len()).try_for_each(|i| self.with(i, |e, cx| e.notice(cx, &notice)).unwrap_or(Ok(())))
+    fn set(&mut self, id: u64, slot: Option<Slot>) {
+        let before = self.place(id, slot);
+        self.journal.push(Change::Slot(id, before));
     }
-    fn send(&mut self, p: Parked) -> Result<(), Halt> {
-        let message = Outgoing { id: &p.id, chat: &p.chat, to: &p.to, kind: p.kind, plain: &p.plain };
-        let outcome = self.with(p.engine, |e, cx| e.outgoing(cx, &message)).unwrap_or(Ok(Outcome::Skipped));
-        self.sent(p, outcome)
+    /// Changes `live` and everything derived from it.
+    fn place(&mut self, id: u64, slot: Option<Slot>) -> Option<Slot> {
+        let before = self.live.remove(&id);
+        if let Some(before) = &before {
+            self.unlink(id, before);
+        }
+        if let Some(slot) = slot {
+            self.link(id, &slot);
+            self.live.insert(id, slot);
+        }
+        before
     }
-    /// The only place where a message becomes a [`Wire`].
-    fn sent(&mut self, p: Parked, outcome: Hook<Encrypted>) -> Result<(), Halt> {
-        let not = |why, ask| Output::Event(Event::NotSent { id: p.id.clone(), kind: p.kind, why, report: Vec::new(), ask });
-        let output = match outcome {
-            Err(Halt(Why::Failed(_logged))) => not(Status::INTERNAL.into(), None),
-            Err(cold) => return Err(cold),
-            Ok(Outcome::Rejected(why)) => not(why, None),
-            Ok(Outcome::Silent) => not(Reason::Engine.into(), None),
-            Ok(Outcome::Pending(Pending(wait))) => {
-                self.outputs.push(Output::Event(Event::Waiting { id: p.id.clone() }));
-                Arc::make_mut(&mut self.house).parked.push(Parked { wait, ..p });
-                return Ok(());
-            }
-            Ok(Outcome::Done(body)) if !body.report().is_empty() && body.report().iter().all(|d| d.result.is_err()) => {
-                Output::Event(Event::NotSent {
-                    id: p.id,
-                    kind: p.kind,
-                    why: Reason::NoDevice.with(Status::NOT_ACCEPTABLE),
-                    report: body.report().to_vec(),
-                    ask: None,
-                })
-            }
-            Ok(Outcome::Done(mut body)) => {
-                self.outputs.push(Output::Event(Event::Sent { id: p.id.clone(), kind: p.kind, report: body.take_report() }));
-                for (n, part) in body.into_parts().into_iter().enumerate() {
-                    let (id, chat, to) = (p.id.clone(), p.chat.clone(), p.to.clone());
-                    self.outputs.push(Output::Transmit { id, part: n as u16, chat, to, kind: p.kind, wire: Wire::Encrypted(part) });
+    fn link(&mut self, id: u64, slot: &Slot) {
+        match &slot.item {
+            Item::Owed => {}
+            Item::Asked(asked) => {
+                let fetch = matches!(asked.request, Request::Fetch(_));
+                if slot.flying {
+                    self.flying = self.flying.saturating_add(fetch.into());
+                } else {
+                    self.queue.insert((fetch, id));
                 }
-                return Ok(());
+                self.asked.insert(asked.clone(), id);
+                self.count(id, |left| left.saturating_add(1));
             }
-            Ok(Outcome::Skipped) => match self.rows().get(policy_of(&p.chat))?.is_some_and(|c| c.0) {
-                true => Output::Transmit { id: p.id, part: 0, chat: p.chat, to: p.to, kind: p.kind, wire: Wire::Clear { plain: p.plain } },
-                false => not(Reason::NotEncrypted.with(Status::NOT_ACCEPTABLE), Some(ClearTextQuestion::about(&p.chat))),
-            },
-        };
-        self.outputs.push(output);
-        Ok(())
+            Item::Parked(parked) => {
+                match &parked.wait {
+                    Wait::Answers(ids) => {
+                        let open = ids.iter().filter(|r| self.is_asked(**r)).count();
+                        self.left.insert(id, open);
+                        ids.iter().for_each(|r| self.waiters.entry(r.0).or_default().push(id));
+                    }
+                    Wait::Completion(token) => drop(self.tokens.insert(*token, id)),
+                    Wait::Turn => {}
+                }
+                if let Message::Out { chat, .. } = &*parked.message {
+                    self.chats.entry(chat.clone()).or_default().insert(id);
+                }
+                self.deadlines.insert((parked.deadline, id));
+            }
+        }
     }
-    fn refuse(&mut self, id: &MessageId, chat: &ChatId, from: &Address, why: Refusal) {
-        self.outputs.push(Output::Refuse { id: id.clone(), chat: chat.clone(), from: from.clone(), status: why.status });
-        let (id, chat, from) = (id.clone(), chat.clone(), from.clone());
-        self.outputs.push(Output::Event(Event::NotReceived { id, chat, from, device: None, why }));
+    fn unlink(&mut self, id: u64, slot: &Slot) {
+        match &slot.item {
+            Item::Owed => {}
+            Item::Asked(asked) => {
+                let fetch = matches!(asked.request, Request::Fetch(_));
+                if slot.flying {
+                    self.flying = self.flying.saturating_sub(fetch.into());
+                } else {
+                    self.queue.remove(&(fetch, id));
+                }
+                self.asked.remove(asked);
+                self.count(id, |left| left.saturating_sub(1));
+            }
+            Item::Parked(parked) => {
+                match &parked.wait {
+                    Wait::Answers(ids) => {
+                        self.left.remove(&id);
+                        for request in ids {
+                            if let Some(waiters) = self.waiters.get_mut(&request.0) {
+                                waiters.retain(|w| *w != id);
+                                if waiters.is_empty() {
+                                    self.waiters.remove(&request.0);
+                                }
+                            }
+                        }
+                    }
+                    Wait::Completion(token) => drop(self.tokens.remove(token)),
+                    Wait::Turn => {}
+                }
+                if let Message::Out { chat, .. } = &*parked.message
+                    && let Some(waiting) = self.chats.get_mut(chat)
+                {
+                    waiting.remove(&id);
+                    if waiting.is_empty() {
+                        self.chats.remove(chat);
+                    }
+                }
+                self.deadlines.remove(&(parked.deadline, id));
+            }
+        }
+    }
+    fn count(&mut self, request: u64, change: impl Fn(usize) -> usize) {
+        for waiter in self.waiters.get(&request).into_iter().flatten() {
+            if let Some(left) = self.left.get_mut(waiter) {
+                *left = change(*left);
+            }
+        }
+    }
+
+    /// The same question asked once.
+    pub fn ask(&mut self, engine: &'static str, request: Request) -> RequestId {
+        let asked = Asked { engine: engine.into(), request };
+        if let Some(id) = self.asked.get(&asked) {
+            return RequestId(*id);
+        }
+        let id = self.fresh();
+        self.set(id, Some(Slot::new(Item::Asked(asked.into()))));
+        RequestId(id)
+    }
+    pub fn is_asked(&self, id: RequestId) -> bool {
+        matches!(self.live.get(&id.0), Some(Slot { item: Item::Asked(_), .. }))
+    }
+    /// Closes a request. `None`: it is not open.
+    pub fn answered(&mut self, id: RequestId) -> Option<Arc<Asked>> {
+        let Some(Slot { item: Item::Asked(asked), .. }) = self.live.get(&id.0) else { return None };
+        let asked = asked.clone();
+        self.set(id.0, None);
+        Some(asked)
+    }
+    /// Those that waited for this request and now for no other.
+    pub fn ready(&self, id: RequestId) -> Vec<u64> {
+        let ready = |w: &&u64| self.left.get(w).is_none_or(|left| *left == 0);
+        self.waiters.get(&id.0).into_iter().flatten().filter(ready).copied().collect()
+    }
+    /// A new connection: nobody will answer what was asked on the old one.
+    pub fn disconnected(&mut self) {
+        let out: Vec<u64> = self.live.iter().filter(|(_, slot)| slot.flying).map(|(id, _)| *id).collect();
+        for id in out {
+            if let Some(slot) = self.live.get(&id).cloned() {
+                self.set(id, Some(Slot { flying: false, again: true, ..slot }));
+            }
+        }
+    }
+    pub fn park(&mut self, id: u64, parked: Parked) {
+        self.set(id, Some(Slot::new(Item::Parked(parked.into()))));
+    }
+    pub fn parked(&self, id: u64) -> Option<Arc<Parked>> {
+        if let Some(Slot { item: Item::Parked(parked), .. }) = self.live.get(&id) { Some(parked.clone()) } else { None }
+    }
+    pub fn unpark(&mut self, id: u64) {
+        self.set(id, None);
+    }
+    pub fn by_token(&self, token: Token) -> Option<u64> {
+        self.tokens.get(&token).copied()
+    }
+    /// The message of this chat that may leave next.
+    pub fn first_of(&self, chat: &ChatId) -> Option<u64> {
+        self.chats.get(chat)?.first().copied()
+    }
+    pub fn expired(&self, now: Time) -> Vec<u64> {
+        self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, id)| *id).collect()
+    }
+    /// The host needs it no more.
+    pub fn done(&mut self, id: OutputId) {
+        if matches!(self.live.get(&id.0), Some(Slot { item: Item::Owed, .. })) {
+            self.set(id.0, None);
+        }
+    }
+    pub fn alarm(&mut self, engine: &'static str, time: Time) {
+        if self.alarms.get(engine).is_none_or(|set| time < *set) {
+            self.journal.push(Change::Alarms(self.alarms.clone()));
+            self.alarms.insert(engine.into(), time);
+        }
+    }
+    /// The engines whose time has come; their alarms are off.
+    pub fn ring(&mut self, now: Time) -> Vec<EngineName> {
+        let due: Vec<EngineName> = self.alarms.iter().filter(|(_, time)| **time <= now).map(|(engine, _)| engine.clone()).collect();
+        if !due.is_empty() {
+            self.journal.push(Change::Alarms(self.alarms.clone()));
+            self.alarms.retain(|_, time| *time > now);
+        }
+        due
+    }
+    pub fn wake_at(&self) -> Option<Time> {
+        self.deadlines.first().map(|(time, _)| *time).into_iter().chain(self.alarms.values().copied()).min()
     }
 }
 
-fn policy_of(chat: &ChatId) -> RowOf<ClearAllowed> {
-    RowOf::person("policy", &chat.0)
-}
-#[derive(Clone)]
-struct ClearAllowed(bool);
-impl Record for ClearAllowed {
-    fn encode(&self) -> Vec<u8> {
-        vec![self.0.into()]
+/// Steps.
+impl House {
+    pub fn savepoint(&self) -> usize {
+        self.journal.len()
     }
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        Some(ClearAllowed(bytes == [1]))
+    pub fn undo_to(&mut self, savepoint: usize) {
+        while self.journal.len() > savepoint {
+            match self.journal.pop() {
+                Some(Change::Slot(id, before)) => drop(self.place(id, before)),
+                Some(Change::Alarms(before)) => self.alarms = before,
+                None => return,
+            }
+        }
+    }
+    /// Numbers the outputs of a step, lets queued requests go as far as `in_flight` allows, and adds every row that changed.
+    /// After it, memory is ahead of the disk until the commit.
+    pub fn seal(&mut self, outputs: Vec<Output>, in_flight: usize, writes: &mut Vec<Write>) -> Vec<(OutputId, Output, bool)> {
+        let mut released = Vec::with_capacity(outputs.len());
+        let mut owed = BTreeMap::new();
+        for output in outputs {
+            let id = self.fresh();
+            if output.is_owed() {
+                let mut out = Writer::with_capacity(256);
+                out.u8(VERSION).u8(0);
+                wire::write_output(&mut out, &output);
+                owed.insert(id, out.into_bytes());
+                self.set(id, Some(Slot::new(Item::Owed)));
+            }
+            released.push((OutputId(id), output, false));
+        }
+        while let Some((_, id)) = self.queue.first().copied().filter(|(fetch, _)| !fetch || self.flying < in_flight.max(1)) {
+            let Some(slot) = self.live.get(&id).cloned() else { break };
+            if let Item::Asked(asked) = &slot.item {
+                released.push((OutputId(id), Output::Request(RequestId(id), asked.request.clone()), slot.again));
+            }
+            self.place(id, Some(Slot { flying: true, ..slot }));
+        }
+        if self.journal.is_empty() && released.is_empty() {
+            return released;
+        }
+        let mut changed: BTreeMap<u64, bool> = BTreeMap::new();
+        for change in self.journal.drain(..) {
+            if let Change::Slot(id, before) = change {
+                changed.entry(id).or_insert(before.is_some()); // the first: as the disk has it
+            }
+        }
+        let mut chunks = BTreeSet::new();
+        for (id, stored) in changed {
+            let live = self.live.get(&id);
+            if live.is_some() != stored {
+                chunks.insert(id >> CHUNK);
+            }
+            let bytes = live.and_then(|slot| match &slot.item {
+                Item::Owed => owed.remove(&id),
+                Item::Asked(asked) => Some(asked_row(asked)),
+                Item::Parked(parked) => Some(parked_row(parked)),
+            });
+            if bytes.is_some() || (stored && live.is_none()) {
+                writes.push((item(id), bytes));
+            }
+        }
+        for chunk in chunks {
+            let mut bits = [0u8; 1 << CHUNK >> 3];
+            let mut any = false;
+            for id in self.chunk(chunk) {
+                let (byte, bit) = ((id >> 3) as usize & (bits.len().saturating_sub(1)), id & 7);
+                if let Some(byte) = bits.get_mut(byte) {
+                    *byte |= 1 << bit;
+                    any = true;
+                }
+            }
+            writes.push((index(chunk), any.then(|| bits.to_vec())));
+        }
+        writes.push((state(), Some(self.state_row())));
+        released
+    }
+    fn chunk(&self, chunk: u64) -> impl Iterator<Item = u64> {
+        let first = chunk << CHUNK;
+        self.live.range(first..=(first | LAST)).map(|(id, _)| *id)
+    }
+    /// What comes again and is still owed. Once: after the commit.
+    pub fn take_again(&mut self) -> Vec<(OutputId, Output)> {
+        let live = &self.live;
+        let again = std::mem::take(&mut self.again);
+        again.into_iter().filter(|(id, _)| live.contains_key(&id.0)).collect()
+    }
+}
+
+/// Rows.
+impl House {
+    pub fn is_loaded(&self) -> bool {
+        matches!(self.loaded, Loaded::All)
+    }
+    /// Rows without which no step can run.
+    pub fn missing(&self) -> Vec<Key> {
+        match &self.loaded {
+            Loaded::Nothing => vec![state()],
+            Loaded::State(chunks) => chunks.iter().map(|n| index(*n)).collect(),
+            Loaded::Index(ids) => ids.iter().map(|id| item(*id)).collect(),
+            Loaded::All => Vec::new(),
+        }
+    }
+    /// `now` only keeps numbers apart from those of a state that was lost.
+    pub fn supply(&mut self, rows: &[Option<Vec<u8>>], now: Time) {
+        self.loaded = match std::mem::replace(&mut self.loaded, Loaded::All) {
+            Loaded::Nothing => match rows.first().and_then(Option::as_deref).map(|bytes| self.read_state(bytes)) {
+                None => Loaded::All, // the first start
+                Some(Some(chunks)) => Loaded::State(chunks),
+                Some(None) => {
+                    tracing::error!("the state of the house is damaged, or from a newer version: waiting messages are lost");
+                    self.next = now.0 << 20;
+                    Loaded::All
+                }
+            },
+            Loaded::State(chunks) => {
+                let bits = |(chunk, row): (&u64, &Option<Vec<u8>>)| {
+                    let first = *chunk << CHUNK;
+                    let bits = row.clone().unwrap_or_default();
+                    (0u64..1 << CHUNK).filter(move |n| bits.get((n >> 3) as usize).is_some_and(|b| b >> (n & 7) & 1 == 1)).map(move |n| first | n)
+                };
+                Loaded::Index(chunks.iter().zip(rows).flat_map(bits).collect())
+            }
+            Loaded::Index(ids) => {
+                let mut parked = Vec::new();
+                for (id, row) in ids.into_iter().zip(rows) {
+                    match row.as_deref().and_then(read_item) {
+                        Some(Row::Owed(output)) => {
+                            self.place(id, Some(Slot::new(Item::Owed)));
+                            self.again.push((OutputId(id), output));
+                        }
+                        Some(Row::Asked(asked)) => {
+                            drop(self.place(id, Some(Slot { item: Item::Asked(asked.into()), flying: false, again: true })));
+                        }
+                        Some(Row::Parked(p)) => parked.push((id, p)), // after the requests that it waits for
+                        None => tracing::error!(id, "something the house remembered is damaged, or from a newer version: it is lost"),
+                    }
+                }
+                for (id, p) in parked {
+                    self.place(id, Some(Slot::new(Item::Parked(p.into()))));
+                }
+                Loaded::All
+            }
+            Loaded::All => Loaded::All,
+        };
+        if self.missing().is_empty() {
+            self.loaded = Loaded::All;
+        }
+    }
+    fn state_row(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(VERSION);
+        out.u64(self.seed).varint(self.next).len(self.alarms.len());
+        for (engine, time) in &self.alarms {
+            engine.write(&mut out);
+            time.write(&mut out);
+        }
+        let (mut chunks, mut from) = (Vec::new(), 0u64);
+        while let Some((id, _)) = self.live.range(from..).next() {
+            chunks.push(id >> CHUNK);
+            from = (id >> CHUNK).saturating_add(1) << CHUNK;
+        }
+        out.len(chunks.len());
+        let mut last = 0;
+        for chunk in chunks {
+            out.varint(chunk.saturating_sub(last));
+            last = chunk;
+        }
+        out.into_bytes()
+    }
+    fn read_state(&mut self, bytes: &[u8]) -> Option<Vec<u64>> {
+        let mut input = Reader::versioned(bytes, VERSION)?;
+        (self.seed, self.next) = (input.u64()?, input.varint()?);
+        for _ in 0..input.len()? {
+            let engine = Stored::read(&mut input)?;
+            self.alarms.insert(engine, Stored::read(&mut input)?);
+        }
+        let mut last = 0u64;
+        let chunks = (0..input.len()?)
+            .map(|_| {
+                last = last.checked_add(input.varint()?)?;
+                Some(last)
+            })
+            .collect::<Option<_>>()?;
+        input.end().map(|()| chunks)
+    }
+}
+
+fn state() -> Key {
+    Key::single(SPACE, "state")
+}
+fn index(chunk: u64) -> Key {
+    Key::numbered(SPACE, "index", chunk)
+}
+fn item(id: u64) -> Key {
+    Key::numbered(SPACE, "item", id)
+}
+
+enum Row {
+    Owed(Output),
+    Asked(Asked),
+    Parked(Parked),
+}
+fn asked_row(asked: &Asked) -> Vec<u8> {
+    let mut out = Writer::with_capacity(128);
+    out.u8(VERSION).u8(1);
+    asked.engine.write(&mut out);
+    asked.request.write(&mut out);
+    out.into_bytes()
+}
+fn parked_row(parked: &Parked) -> Vec<u8> {
+    let mut out = Writer::with_capacity(256);
+    out.u8(VERSION).u8(2);
+    parked.engine.write(&mut out);
+    parked.wait.write(&mut out);
+    parked.deadline.write(&mut out);
+    out.u8(parked.rounds);
+    parked.message.write(&mut out);
+    out.into_bytes()
+}
+fn read_item(bytes: &[u8]) -> Option<Row> {
+    let mut input = Reader::versioned(bytes, VERSION)?;
+    let row = match input.u8()? {
+        0 => Row::Owed(wire::read_output(&mut input)?),
+        1 => Row::Asked(Asked { engine: Stored::read(&mut input)?, request: Stored::read(&mut input)? }),
+        2 => Row::Parked(Parked {
+            engine: Stored::read(&mut input)?,
+            wait: Stored::read(&mut input)?,
+            deadline: Stored::read(&mut input)?,
+            rounds: input.u8()?,
+            message: Arc::new(Stored::read(&mut input)?),
+        }),
+        _ => return None,
+    };
+    input.end().map(|()| row)
+}
+
+#[cfg(test)]
+impl House {
+    /// The indexes are what a fresh look at everything gives.
+    pub fn check(&self) {
+        let mut fresh = House::default();
+        for asked_first in [true, false] {
+            for (id, slot) in self.live.iter().filter(|(_, s)| matches!(s.item, Item::Asked(_)) == asked_first) {
+                fresh.place(*id, Some(slot.clone()));
+            }
+        }
+        let waiters = |h: &House| h.waiters.iter().map(|(k, v)| (*k, v.iter().copied().collect::<BTreeSet<_>>())).collect::<BTreeMap<_, _>>();
+        assert_eq!(waiters(self), waiters(&fresh));
+        assert_eq!(self.left, fresh.left);
+        assert_eq!((&self.queue, self.flying), (&fresh.queue, fresh.flying));
+        assert_eq!((&self.chats, &self.deadlines), (&fresh.chats, &fresh.deadlines));
+        assert_eq!(self.asked.values().collect::<BTreeSet<_>>(), fresh.asked.values().collect());
+    }
+    pub fn live(&self) -> usize {
+        self.live.len()
     }
 }

@@ -63,7 +63,7 @@ pub struct Part {
 pub struct EmptyBody;
 
 /// What an engine made of an incoming body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decrypted {
     /// With the content type it had before the sender's engine.
     pub plain: Plaintext,

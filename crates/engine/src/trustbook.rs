@@ -1,7 +1,7 @@
 //! What [`crate::trust`] remembers: the keys of an owner's devices, spread over rows by device id, so that one more device of five
 //! thousand rewrites a small row. Knows no rule.
 use crate::codec::{Reader, Writer};
-use crate::wire::{read_device_id, write_device_id};
+use crate::wire::Stored;
 use crate::{Address, Device, DeviceId, Fingerprint, Identity, Record, RowOf, Time, Trust};
 
 /// Rows an owner's devices are spread over.
@@ -87,10 +87,12 @@ impl Record for Book {
         let mut out = Writer::versioned(1);
         out.len(self.0.len());
         let key = |out: &mut Writer, key: &Fingerprint, trust: Trust, seen: Time| {
-            out.raw(&key.0).u8(trust as u8).varint(seen.0);
+            key.write(out);
+            trust.write(out);
+            seen.write(out);
         };
         for known in &self.0 {
-            write_device_id(&mut out, &known.id);
+            known.id.write(&mut out);
             key(&mut out, &known.key, known.trust, known.first_seen);
             out.len(known.others.len());
             known.others.iter().for_each(|(k, trust, seen)| key(&mut out, k, *trust, *seen));
@@ -99,10 +101,10 @@ impl Record for Book {
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::versioned(bytes, 1)?;
-        let key = |input: &mut Reader<'_>| Some((Fingerprint(input.array()?), read_trust(input)?, Time(input.varint()?)));
+        let key = |input: &mut Reader<'_>| Some((Fingerprint::read(input)?, Trust::read(input)?, Time::read(input)?));
         let mut book = Book::default();
         for _ in 0..input.len()? {
-            let id = read_device_id(&mut input)?;
+            let id: DeviceId = Stored::read(&mut input)?;
             let (current, trust, first_seen) = key(&mut input)?;
             let others = (0..input.len()?).map(|_| key(&mut input)).collect::<Option<_>>()?;
             book.0.push(Known { key: current, others, ..Known::new(id, current, trust, first_seen) });
@@ -110,10 +112,6 @@ impl Record for Book {
         input.end()?;
         book.0.is_sorted_by(|a, b| a.id < b.id).then_some(book)
     }
-}
-pub(crate) fn read_trust(input: &mut Reader<'_>) -> Option<Trust> {
-    let n = input.u8()?;
-    Trust::ALL.into_iter().find(|t| *t as u8 == n)
 }
 
 /// How many devices of an owner have a verified key.

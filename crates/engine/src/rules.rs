@@ -1,0 +1,373 @@
+//! The rules no engine may break: what becomes of an outcome, who waits for what and how long, in which order messages leave,
+//! when clear text may pass. Knows no engine and no row format.
+//!
+//! Invariants: [`Step::settle_out`] is the only place where a message becomes a [`Wire`]; every message that came in through an
+//! [`Input`] ends in exactly one of `Transmit`, `NotSent`, `Message`, `NotReceived`, silence that its engine asked for, or waits with a deadline.
+use crate::error::Why;
+use crate::hooks::Wait;
+use crate::house::{EngineName, Message, Parked};
+use crate::step::Job;
+use crate::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How often one message may ask for something more. A round trip each: device lists, bundles, and room for repairs.
+const ROUNDS: u8 = 32;
+
+/// A message on its way through its engine: new, or one that waited.
+struct Passing {
+    /// Where it waits, if it did.
+    parked: Option<(u64, Time, u8)>,
+    engine: EngineName,
+    message: Arc<Message>,
+}
+
+impl Step<'_> {
+    pub(crate) fn run(&mut self, job: &mut Job<'_>) -> Result<(), Halt> {
+        match job {
+            Job::Call(engine, reply, f) => {
+                let result = self.with(*engine, |e, cx| f(e, cx)).transpose()?;
+                if let Some(slot) = self.replies.get_mut(*reply) {
+                    *slot = result;
+                }
+                Ok(())
+            }
+            Job::Input(input) => self.input(input),
+        }
+    }
+    fn input(&mut self, input: &Input) -> Result<(), Halt> {
+        match input {
+            Input::Send { id, chat, to, kind, plain } => {
+                let message = Message::Out { id: id.clone(), chat: chat.clone(), to: to.clone(), kind: *kind, plain: plain.clone() };
+                let new = Passing { parked: None, engine: self.engine_of(chat), message: message.into() };
+                if *kind != Kind::Typing && self.machine.house.first_of(chat).is_some() {
+                    self.park(new, Wait::Turn);
+                    return Ok(());
+                }
+                self.pass(new)
+            }
+            Input::OfferFile { id, chat, to, file } => {
+                let message = Message::File { id: id.clone(), chat: chat.clone(), to: to.clone(), file: file.clone() };
+                self.pass(Passing { parked: None, engine: self.engine_of(chat), message: message.into() })
+            }
+            Input::Receive { id, chat, from, sent, kind, content_type, body } => {
+                let message = Message::In {
+                    id: id.clone(),
+                    chat: chat.clone(),
+                    from: from.clone(),
+                    sent: *sent,
+                    kind: *kind,
+                    content_type: content_type.clone(),
+                    body: body.clone(),
+                };
+                self.pass(Passing { parked: None, engine: self.engine_of(chat), message: message.into() })
+            }
+            Input::Answer(id, answer) => self.answer(*id, answer),
+            Input::Complete(token, completion) => self.complete(*token, completion),
+            Input::SetPolicy(chat, policy) => {
+                let clear = matches!(policy, Policy::Optional(choice) if choice.chat() == chat);
+                if clear {
+                    self.rows().put(policy_of(chat), ClearAllowed);
+                } else {
+                    self.rows().remove(policy_of(chat));
+                }
+                Ok(())
+            }
+            Input::SetTrust(device, key, trust) => {
+                let now = self.now;
+                self.rows().decide(device, key, *trust, now)?;
+                self.tell_all(&Notice::TrustChanged(device.clone(), *key, *trust))
+            }
+            Input::Published(node, payload) => self.tell_all(&Notice::Published(node.clone(), payload.clone())),
+            Input::Online { resumed } => {
+                if !resumed {
+                    self.machine.house.disconnected();
+                }
+                self.tell_all(&Notice::Online { resumed: *resumed })
+            }
+            Input::CatchUp { running } => self.tell_all(&Notice::CatchUp { running: *running }),
+            Input::Done(id) => {
+                self.machine.house.done(*id);
+                Ok(())
+            }
+            Input::Tick => self.tick(),
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, answer: &Result<Vec<Item>, RequestError>) -> Result<(), Halt> {
+        let Some(asked) = self.machine.house.answered(id) else { return Ok(()) };
+        let notice = Notice::Answer(id, asked.request.clone(), answer.clone());
+        self.tell(&asked.engine, &notice)?;
+        let ready = self.machine.house.ready(id);
+        self.resume(ready, |_| None)
+    }
+    fn complete(&mut self, token: Token, completion: &Completion) -> Result<(), Halt> {
+        let Some(id) = self.machine.house.by_token(token) else { return Ok(()) };
+        self.resume([id], |_| Some(completion))
+    }
+    fn tick(&mut self) -> Result<(), Halt> {
+        let expired = self.machine.house.expired(self.now);
+        let late = Completion::Rejected(Reason::Expired.into());
+        self.resume(expired, |_| Some(&late))?;
+        for engine in self.machine.house.ring(self.now) {
+            self.tell(&engine, &Notice::Wake)?;
+        }
+        Ok(())
+    }
+    /// Messages that waited go on: by their hook, or as somebody completed them. Then those behind them in their chats.
+    fn resume<'c>(&mut self, ids: impl IntoIterator<Item = u64>, completed: impl Fn(u64) -> Option<&'c Completion>) -> Result<(), Halt> {
+        let mut chats = BTreeSet::new();
+        for id in ids {
+            let Some(parked) = self.machine.house.parked(id) else { continue };
+            if let Message::Out { chat, .. } = &*parked.message {
+                chats.insert(chat.clone());
+            }
+            let passing = Passing::waited(id, &parked);
+            match completed(id) {
+                Some(completion) => self.end(passing, completion)?,
+                None => self.pass(passing)?,
+            }
+        }
+        for chat in chats {
+            while let Some(id) = self.machine.house.first_of(&chat) {
+                match self.machine.house.parked(id) {
+                    Some(parked) if parked.wait == Wait::Turn => self.pass(Passing::waited(id, &parked))?,
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+    fn end(&mut self, passing: Passing, completion: &Completion) -> Result<(), Halt> {
+        match (&*passing.message, completion) {
+            (Message::Out { .. }, Completion::Encrypted(body)) => self.settle_out(passing, Ok(Outcome::Done(body.clone()))),
+            (Message::In { .. }, Completion::Decrypted(decrypted)) => self.settle_in(passing, Ok(Outcome::Done(decrypted.clone()))),
+            (Message::Out { .. }, completion) => self.settle_out(passing, Ok(Outcome::Rejected(why_not(completion)))),
+            (Message::In { .. }, completion) => self.settle_in(passing, Ok(Outcome::Rejected(why_not(completion)))),
+            (Message::File { .. }, completion) => self.settle_file(passing, Ok(Outcome::Rejected(why_not(completion)))),
+        }
+    }
+    /// Through the hook and on.
+    fn pass(&mut self, passing: Passing) -> Result<(), Halt> {
+        let engine = self.index_of(&passing.engine);
+        let message = passing.message.clone();
+        match &*message {
+            Message::Out { id, chat, to, kind, plain } => {
+                let view = Outgoing { id, chat, to, kind: *kind, plain };
+                let outcome = self.with(engine, |e, cx| e.outgoing(cx, &view)).unwrap_or_else(|| nobody(&passing));
+                self.settle_out(passing, outcome)
+            }
+            Message::In { id, chat, from, sent, kind, content_type, body } => {
+                let view = Incoming { id, chat, from, sent: *sent, kind: *kind, content_type, body };
+                let outcome = self.with(engine, |e, cx| e.incoming(cx, &view)).unwrap_or_else(|| nobody(&passing));
+                self.settle_in(passing, outcome)
+            }
+            Message::File { id, chat, to, file } => {
+                let view = Outgoing { id, chat, to, kind: Kind::FileOffer, plain: &Plaintext::text("") };
+                let hook = |e: &dyn Engine, cx: &mut Context<'_>| {
+                    Ok(match e.file_key(cx, &view, file)? {
+                        Outcome::Done(key) => match e.upload(file, &key) {
+                            Ok(cipher) => Outcome::Done((key, cipher)),
+                            Err(status) => Outcome::Rejected(status.into()),
+                        },
+                        Outcome::Skipped => Outcome::Skipped,
+                        Outcome::Silent => Outcome::Silent,
+                        Outcome::Pending(wait) => Outcome::Pending(wait),
+                        Outcome::Rejected(why) => Outcome::Rejected(why),
+                    })
+                };
+                let outcome = self.with(engine, hook).unwrap_or_else(|| nobody(&passing));
+                self.settle_file(passing, outcome)
+            }
+        }
+    }
+
+    /// The only place where a message becomes a [`Wire`].
+    fn settle_out(&mut self, passing: Passing, outcome: Hook<Encrypted>) -> Result<(), Halt> {
+        let message = passing.message.clone();
+        let Message::Out { id, chat, to, kind, plain } = &*message else { return Ok(()) };
+        let kind = *kind;
+        let not = |why: Refusal, report, ask| Output::Event(Event::NotSent { id: id.clone(), kind, why, report, ask });
+        let output = match self.failed(outcome)? {
+            Err(why) | Ok(Outcome::Rejected(why)) => not(why, Vec::new(), None),
+            Ok(Outcome::Silent) => not(Reason::Engine.into(), Vec::new(), None),
+            Ok(Outcome::Pending(Pending(wait))) if kind != Kind::Typing && passing.may_wait() => {
+                self.park(passing, wait);
+                return Ok(());
+            }
+            Ok(Outcome::Pending(_)) => not(passing.weary().into(), Vec::new(), None),
+            Ok(Outcome::Done(mut body)) if !self.is_readable(to, body.report()) => not(Reason::NoDevice.into(), body.take_report(), None),
+            Ok(Outcome::Done(mut body)) => {
+                let report = body.take_report();
+                for (part, body) in (0..).zip(body.into_parts()) {
+                    let (id, chat, to) = (id.clone(), chat.clone(), to.clone());
+                    self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body) });
+                }
+                Output::Event(Event::Sent { id: id.clone(), kind, report })
+            }
+            Ok(Outcome::Skipped) if self.is_clear_allowed(chat)? => {
+                let (id, chat, to, plain) = (id.clone(), chat.clone(), to.clone(), plain.clone());
+                self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat, to, kind, wire: Wire::Clear { plain } });
+                Output::Event(Event::Sent { id, kind, report: Vec::new() })
+            }
+            Ok(Outcome::Skipped) => not(Reason::NotEncrypted.into(), Vec::new(), Some(ClearTextQuestion::about(chat))),
+        };
+        self.outputs.push(output);
+        self.leave(passing);
+        Ok(())
+    }
+    fn settle_in(&mut self, passing: Passing, outcome: Hook<Decrypted>) -> Result<(), Halt> {
+        let message = passing.message.clone();
+        let Message::In { id, chat, from, sent, kind, content_type, body } = &*message else { return Ok(()) };
+        let shown = |decrypted, in_clear| {
+            let message = Received { kind: *kind, from: from.clone(), sent: *sent, decrypted, in_clear };
+            Output::Event(Event::Message { id: id.clone(), chat: chat.clone(), message })
+        };
+        let why = match self.failed(outcome)? {
+            Ok(Outcome::Done(decrypted)) => {
+                self.outputs.push(shown(decrypted, false));
+                None
+            }
+            Ok(Outcome::Silent) => None,
+            Ok(Outcome::Pending(Pending(wait))) if passing.may_wait() => {
+                self.park(passing, wait);
+                return Ok(());
+            }
+            Ok(Outcome::Pending(_)) => Some(passing.weary().into()),
+            Ok(Outcome::Skipped) if self.is_clear_allowed(chat)? => {
+                let plain = Plaintext::new(content_type.clone(), body.as_slice());
+                self.outputs.push(shown(Decrypted { plain, sender: None }, true));
+                None
+            }
+            Ok(Outcome::Skipped) => (!matches!(kind, Kind::Typing | Kind::Receipt)).then(|| Reason::NotEncrypted.into()),
+            Err(why) | Ok(Outcome::Rejected(why)) => Some(why),
+        };
+        if let Some(why) = why {
+            let (id, chat, from, device) = (id.clone(), chat.clone(), from.clone(), why.device.clone());
+            self.outputs.push(Output::Refuse { id: id.clone(), chat: chat.clone(), from: from.clone(), status: why.status });
+            self.outputs.push(Output::Event(Event::NotReceived { id, chat, from, device, why }));
+        }
+        self.leave(passing);
+        Ok(())
+    }
+    fn settle_file(&mut self, passing: Passing, outcome: Hook<(FileKey, Box<dyn FileCipher>)>) -> Result<(), Halt> {
+        let message = passing.message.clone();
+        let Message::File { id, file, .. } = &*message else { return Ok(()) };
+        let why: Refusal = match self.failed(outcome)? {
+            Ok(Outcome::Done((key, cipher))) => {
+                self.outputs.push(Output::Upload { id: id.clone(), file: file.clone(), key, cipher });
+                self.leave(passing);
+                return Ok(());
+            }
+            Ok(Outcome::Pending(Pending(wait))) if passing.may_wait() => {
+                self.park(passing, wait);
+                return Ok(());
+            }
+            Ok(Outcome::Pending(_)) => passing.weary().into(),
+            Ok(Outcome::Skipped) => Reason::NotEncrypted.into(),
+            Ok(Outcome::Silent) => Reason::Engine.into(),
+            Err(why) | Ok(Outcome::Rejected(why)) => why,
+        };
+        self.outputs.push(Output::Event(Event::NotSent { id: id.clone(), kind: Kind::FileOffer, why, report: Vec::new(), ask: None }));
+        self.leave(passing);
+        Ok(())
+    }
+
+    /// A failed hook closes; a cold record goes on up to the step.
+    fn failed<T>(&self, outcome: Hook<T>) -> Result<Result<Outcome<T>, Refusal>, Halt> {
+        match outcome {
+            Ok(outcome) => Ok(Ok(outcome)),
+            Err(Halt(Why::Failed(error))) => {
+                tracing::warn!(%error, "an engine failed on a message; nothing was sent or shown");
+                Ok(Err(Reason::Engine.into()))
+            }
+            Err(cold) => Err(cold),
+        }
+    }
+    fn park(&mut self, passing: Passing, wait: Wait) {
+        let Passing { parked, engine, message } = passing;
+        let (id, deadline, rounds) = parked.unwrap_or_else(|| {
+            if let Message::Out { id, .. } | Message::File { id, .. } = &*message {
+                self.outputs.push(Output::Event(Event::Waiting { id: id.clone() }));
+            }
+            (self.machine.house.fresh(), self.now.after(self.machine.settings.patience), 0)
+        });
+        let rounds = rounds.saturating_add(u8::from(wait != Wait::Turn));
+        self.machine.house.park(id, Parked { engine, wait, deadline, rounds, message });
+    }
+    fn leave(&mut self, passing: Passing) {
+        if let Some((id, ..)) = passing.parked {
+            self.machine.house.unpark(id);
+        }
+    }
+    /// An engine with devices says who can read it: one of the people it is for must be among them.
+    fn is_readable(&self, to: &Recipients, report: &[DeviceReport]) -> bool {
+        let people: &[Address] = if let Recipients::People(people) = to { people } else { &[] };
+        let counts = |line: &DeviceReport| {
+            line.result.is_ok() && (line.device.owner != self.machine.me || people.is_empty() || people.contains(&self.machine.me))
+        };
+        report.is_empty() || report.iter().any(counts)
+    }
+    fn is_clear_allowed(&mut self, chat: &ChatId) -> Result<bool, Halt> {
+        Ok(self.rows().get(policy_of(chat))?.is_some())
+    }
+
+    fn engine_of(&self, chat: &ChatId) -> EngineName {
+        let engine = (self.machine.rule)(chat).and_then(|id| self.machine.engines.get(id.0));
+        EngineName::Borrowed(engine.map_or("", |e| e.name()))
+    }
+    fn index_of(&self, engine: &EngineName) -> usize {
+        self.machine.engines.iter().position(|e| e.name() == engine).unwrap_or(usize::MAX)
+    }
+    /// A notice that its engine fails on is lost, not the step.
+    fn tell(&mut self, engine: &EngineName, notice: &Notice) -> Result<(), Halt> {
+        let engine = self.index_of(engine);
+        match self.with(engine, |e, cx| e.notice(cx, notice)) {
+            Some(Err(Halt(Why::Failed(error)))) => {
+                tracing::warn!(%error, "an engine failed on a notice");
+                Ok(())
+            }
+            Some(result) => result,
+            None => Ok(()),
+        }
+    }
+    fn tell_all(&mut self, notice: &Notice) -> Result<(), Halt> {
+        let engines: Vec<EngineName> = self.machine.engines.iter().map(|e| e.name().into()).collect();
+        engines.iter().try_for_each(|engine| self.tell(engine, notice))
+    }
+}
+
+impl Passing {
+    fn waited(id: u64, parked: &Parked) -> Self {
+        Passing { parked: Some((id, parked.deadline, parked.rounds)), engine: parked.engine.clone(), message: parked.message.clone() }
+    }
+    fn may_wait(&self) -> bool {
+        self.parked.is_none_or(|(.., rounds)| rounds < ROUNDS)
+    }
+    /// Why a message is not left waiting: it went around too often, or it is worth nothing later.
+    fn weary(&self) -> Reason {
+        if self.parked.is_some() { Reason::Engine } else { Reason::Expired }
+    }
+}
+/// No such engine. A chat without one skips; one that is no longer installed can't be replaced by clear text.
+fn nobody<T>(passing: &Passing) -> Hook<T> {
+    Ok(if passing.engine.is_empty() { Outcome::Skipped } else { Outcome::Rejected(Reason::Engine.into()) })
+}
+fn why_not(completion: &Completion) -> Refusal {
+    if let Completion::Rejected(why) = completion { why.clone() } else { Reason::Engine.into() }
+}
+
+/// A person allowed clear text in this chat: the row is there.
+#[derive(Clone)]
+struct ClearAllowed;
+impl Record for ClearAllowed {
+    fn encode(&self) -> Vec<u8> {
+        vec![1]
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        (bytes == [1]).then_some(ClearAllowed)
+    }
+}
+fn policy_of(chat: &ChatId) -> RowOf<ClearAllowed> {
+    RowOf::person("policy", &chat.0)
+}
