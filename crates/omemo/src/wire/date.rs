@@ -124,7 +124,7 @@ fn digits(text: &mut &[u8], n: usize, range: std::ops::RangeInclusive<u64>) -> O
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
     use super::*;
     use proptest::prelude::*;
 

@@ -22,7 +22,7 @@ const fn word(version: Version) -> &'static str {
     }
 }
 fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0);
+    assert!(text.len().is_multiple_of(2));
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }
 fn hex(bytes: &[u8]) -> String {
