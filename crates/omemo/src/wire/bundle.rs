@@ -1,5 +1,5 @@
 //! Bundles: what a device publishes so that others can start a session with it (XEP-0384 §5.3.2; 0.3.0 §4.3).
-use super::read::{Element, Reader};
+use super::read::{Element, Reader, once};
 use super::{Version, WireError, write};
 use std::collections::HashSet;
 
@@ -117,10 +117,6 @@ fn read_prekeys(version: Version, reader: &mut Reader<'_>, names: &Names) -> Res
 
 fn ours(version: Version, element: &Element, name: &'static str) -> Result<(), WireError> {
     if element.namespace == version.namespace() { Ok(()) } else { Err(WireError::WrongNamespace(name)) }
-}
-
-fn once<T>(place: &mut Option<T>, value: T, name: &'static str) -> Result<(), WireError> {
-    if place.replace(value).is_some() { Err(WireError::RepeatedElement(name)) } else { Ok(()) }
 }
 
 /// A public key. Legacy ones have a type byte, which some peers leave away.

@@ -1,5 +1,5 @@
 //! `<encrypted>` and the elements that stand beside it in a message (XEP-0384 §5.5, XEP-0380, XEP-0334).
-use super::read::{Element, Reader};
+use super::read::{Element, Reader, once};
 use super::{MAX_ID, Version, WireError, write};
 
 /// The most keys with our id that are kept (and later tried).
@@ -186,10 +186,6 @@ struct Header {
     bad_key: Option<WireError>,
     others: usize,
     iv: Option<Vec<u8>>,
-}
-
-fn once<T>(place: &mut Option<T>, value: T, name: &'static str) -> Result<(), WireError> {
-    if place.replace(value).is_some() { Err(WireError::RepeatedElement(name)) } else { Ok(()) }
 }
 
 /// Writes `<encrypted>` key by key, straight into the bytes that are sent.

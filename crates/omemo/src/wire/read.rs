@@ -157,3 +157,8 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+/// Keeps what may stand once.
+pub(super) fn once<T>(place: &mut Option<T>, value: T, name: &'static str) -> Result<(), WireError> {
+    if place.replace(value).is_some() { Err(WireError::RepeatedElement(name)) } else { Ok(()) }
+}

@@ -1,8 +1,8 @@
 //! Stanza Content Encryption: the envelope inside an OMEMO 2 payload (XEP-0420 0.5.0, XEP-0384 §4.5).
 //!
 //! Owns the affix elements and the padding. What the affixes claim is compared with nothing here: only who knows the stanza can.
-use super::read::{Element, Reader, Token};
-use super::{WireError, date, write};
+use super::read::{Element, Reader, Token, once};
+use super::{MAX_BYTES, WireError, date, write};
 use rand_core::CryptoRng;
 use subrosa_engine::Time;
 use zeroize::Zeroizing;
@@ -128,10 +128,6 @@ pub fn parse(xml: &[u8]) -> Result<Envelope, WireError> {
     Ok(Envelope { content: content.ok_or(WireError::MissingElement("content"))?, from, to, time, padded })
 }
 
-fn once<T>(place: &mut Option<T>, value: T, name: &'static str) -> Result<(), WireError> {
-    if place.replace(value).is_some() { Err(WireError::RepeatedElement(name)) } else { Ok(()) }
-}
-
 fn attribute(element: &Element, name: &'static str, attribute: &'static str) -> Result<String, WireError> {
     element.attribute(attribute).map(str::to_owned).ok_or(WireError::MissingAttribute { element: name, attribute })
 }
@@ -153,11 +149,11 @@ fn read_content(reader: &mut Reader<'_>, len: usize) -> Result<Zeroizing<Vec<u8>
 
 /// Copies the open element, which is consumed.
 fn copy(reader: &mut Reader<'_>, element: &Element, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let mut open = vec![start(element, None, out)];
+    let mut open = vec![start(element, None, out)?];
     while let Some((name, namespace)) = open.last() {
         match reader.next()?.ok_or(WireError::NotXml)? {
             Token::Start(child) => {
-                let child = start(&child, Some(namespace), out);
+                let child = start(&child, Some(namespace), out)?;
                 open.push(child);
             }
             Token::Text(text) => write::text(out, &text),
@@ -172,8 +168,9 @@ fn copy(reader: &mut Reader<'_>, element: &Element, out: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-/// Writes an opening tag inside an element of the namespace `outer`. Gives the name and namespace.
-fn start(element: &Element, outer: Option<&str>, out: &mut Vec<u8>) -> (String, String) {
+/// Writes an opening tag inside an element of the namespace `outer`. Gives the name and namespace. A declaration can be long
+/// and used often, so what is written is bounded too.
+fn start(element: &Element, outer: Option<&str>, out: &mut Vec<u8>) -> Result<(String, String), WireError> {
     out.push(b'<');
     out.extend_from_slice(element.name.as_bytes());
     if outer != Some(element.namespace.as_str()) {
@@ -201,9 +198,15 @@ fn start(element: &Element, outer: Option<&str>, out: &mut Vec<u8>) -> (String, 
         out.extend_from_slice(b"='");
         write::attribute(out, value);
         out.push(b'\'');
+        bounded(out)?;
     }
     out.push(b'>');
-    (element.name.as_str().to_owned(), element.namespace.as_str().to_owned())
+    bounded(out)?;
+    Ok((element.name.as_str().to_owned(), element.namespace.as_str().to_owned()))
+}
+
+fn bounded(out: &[u8]) -> Result<(), WireError> {
+    if out.len() > MAX_BYTES { Err(WireError::TooLarge(out.len())) } else { Ok(()) }
 }
 
 /// A text message as content: `<body xmlns='jabber:client'>`. Characters that XML cannot hold become U+FFFD.

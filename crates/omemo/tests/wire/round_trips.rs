@@ -308,3 +308,25 @@ fn limits() {
     let read = encrypted::parse(&crowd.message(None), "juliet@capulet.example", 1_234).unwrap().encrypted.unwrap();
     assert_eq!((read.keys.len(), read.others), (1, 1_999));
 }
+
+/// Longer than what the parser hands out at once, with no character at a round place.
+#[test]
+fn long_texts() {
+    let text = format!("x{}", "\u{1f339}\u{e9}".repeat(20_000));
+    let content = sce::text(&text);
+    let sent = sce::write(&sce::Outgoing { content: &content, from: "a", to: None, time: Time(0) }, &mut Seeded::new(1));
+    let read = sce::parse(&sent).unwrap();
+    assert!(sce::body(&read.content).unwrap().unwrap().as_str() == text);
+}
+
+/// A long declaration, used often, does not become a long message.
+#[test]
+fn declarations_do_not_multiply() {
+    let long = "n".repeat(8_000);
+    let elements = format!("<envelope xmlns='urn:xmpp:sce:1' xmlns:a='{long}'><content>{}</content></envelope>", "<a:x/>".repeat(40_000));
+    let many = (0..20_000).map(|i| format!("a:b{i}='' ")).collect::<String>();
+    let attributes = format!("<envelope xmlns='urn:xmpp:sce:1' xmlns:a='{long}'><content><x {many}/></content></envelope>");
+    for xml in [elements, attributes] {
+        assert!(matches!(sce::parse(xml.as_bytes()), Err(WireError::TooLarge(size)) if size < MAX_BYTES + 10_000), "{}", xml.len());
+    }
+}
