@@ -145,7 +145,6 @@ fn a_request_without_an_answer_ends() {
 
 /// The simulation of the whole promise: whatever dies wherever, a message reported as sent is shown once.
 #[test]
-#[ignore = "until owed outputs are rows"]
 fn a_crash_at_every_commit_loses_and_repeats_nothing() {
     let scenario = |world: &mut Toy| {
         let (alice, bob) = pair(world);

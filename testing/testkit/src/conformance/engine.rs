@@ -253,7 +253,8 @@ pub fn survives_restarts<E: Engine>(make: fn() -> E, _: Promises) {
 macro_rules! engine_conformance {
     ($name:ident, $make:expr, $promises:expr) => {
         $crate::engine_conformance!(@ $name, $make, $promises;
-            carries_messages, fails_closed, an_error_is_no_choice_of_clear_text, survives_hostile_bodies, shows_a_message_once);
+            carries_messages, fails_closed, an_error_is_no_choice_of_clear_text, survives_hostile_bodies, shows_a_message_once,
+            survives_restarts);
     };
     (@ $name:ident, $make:expr, $promises:expr; $($check:ident),+) => {
         mod $name {
