@@ -79,6 +79,12 @@ pub enum MessageError {
     /// A field that the protocol requires is missing.
     #[error("the message lacks its {0}")]
     Missing(&'static str),
+    /// 2^32 - 1: the last number of a chain, which nobody uses.
+    #[error("the message has a counter that no chain reaches")]
+    Counter,
+    /// Authentic, but its text is not padded as PKCS#7 wants.
+    #[error("the message is wrongly padded")]
+    Padding,
     /// A key in it is none.
     #[error("the {0} of the message cannot be used: {1}")]
     BadKey(KeyName, KeyError),

@@ -1,36 +1,93 @@
-//! Identity keys: one pair serves both profiles, its fingerprint is the same in both.
+//! Identity keys and XEdDSA: one pair serves both profiles, its fingerprint is the same in both.
+//!
+//! Signatures: we negate the private scalar where needed, so that our Ed25519 form has sign bit 0. Then our signatures
+//! hold under libsignal's old convention (sign bit of the key in the top bit of the signature), under XEdDSA's (always
+//! 0) and as plain Ed25519. Others' are verified by the rule of the profile they come in.
+use crate::curve;
+use crate::secret::Secret;
 use crate::{KeyError, Profile, PublicKey, SignatureError, StoredError, WireKey};
+use curve25519_dalek::edwards::EdwardsPoint;
+use curve25519_dalek::montgomery::MontgomeryPoint;
+use curve25519_dalek::scalar::{Scalar, clamp_integer};
+use ed25519_dalek::Verifier;
+use ed25519_dalek::VerifyingKey;
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
+use sha2::{Digest, Sha512};
+use zeroize::{Zeroize, Zeroizing};
 
 /// An Ed25519 signature (XEdDSA): 64 bytes.
 pub type Signature = [u8; 64];
+
+const SIGN: u8 = 0x80;
 
 /// A public identity key, in both forms: Montgomery u (fingerprint, legacy) and Ed25519 (OMEMO 2).
 ///
 /// Two are equal if their fingerprints are; the comparison takes constant time.
 #[derive(Clone, Copy, Debug)]
 pub struct IdentityKey {
-    u: [u8; 32],
-    _ed: [u8; 32],
+    pub(crate) u: [u8; 32],
+    pub(crate) ed: [u8; 32],
 }
 impl IdentityKey {
     /// From the wire form of the profile: `0x05` and u in legacy (32 bytes of u are accepted), Ed25519 in OMEMO 2.
-    pub fn parse<P: Profile>(_bytes: &[u8]) -> Result<Self, KeyError> {
-        todo!()
+    pub fn parse<P: Profile>(bytes: &[u8]) -> Result<Self, KeyError> {
+        Self::parse_point::<P>(bytes).map(|(key, _)| key)
+    }
+    pub(crate) fn parse_point<P: Profile>(bytes: &[u8]) -> Result<(Self, EdwardsPoint), KeyError> {
+        let bytes = WireKey::parse::<P>(bytes)?;
+        let (u, ed, point);
+        if P::LIBSIGNAL {
+            if bytes.last().is_none_or(|top| top & SIGN != 0) || !curve::is_canonical(&bytes) {
+                return Err(KeyError::NotOnCurve);
+            }
+            if curve::is_low_order(&bytes) {
+                return Err(KeyError::LowOrder);
+            }
+            u = bytes;
+            point = MontgomeryPoint(u).to_edwards(0).ok_or(KeyError::NotOnCurve)?;
+            ed = point.compress().0;
+        } else {
+            ed = bytes;
+            point = curve::decompress(&ed).ok_or(KeyError::NotOnCurve)?;
+            u = point.to_montgomery().0;
+            if curve::is_low_order(&u) {
+                return Err(KeyError::LowOrder);
+            }
+        }
+        Ok((IdentityKey { u, ed }, point))
     }
     /// The wire form of the profile.
     pub fn to_wire<P: Profile>(&self) -> WireKey {
-        todo!()
+        WireKey::new::<P>(self.bare::<P>())
+    }
+    /// The wire form without its type byte.
+    pub(crate) fn bare<P: Profile>(&self) -> &[u8; 32] {
+        if P::LIBSIGNAL { &self.u } else { &self.ed }
     }
     /// What people compare, the same in both profiles: the 32 bytes of u (XEP-0384 §8).
     pub fn fingerprint(&self) -> [u8; 32] {
         self.u
     }
-    /// Verifies a signature over `message` by the Ed25519 form (labels of OMEMO 2), or by u with
+    /// Verifies a signature over `message` by the Ed25519 form (OMEMO 2: signed prekeys, labels), or by u with
     /// either sign bit (legacy).
-    pub fn verify<P: Profile>(&self, _message: &[u8], _signature: &[u8]) -> Result<(), SignatureError> {
-        todo!()
+    pub fn verify<P: Profile>(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        let point = curve::decompress(&self.ed).ok_or(SignatureError)?;
+        self.verify_point::<P>(point, message, signature)
+    }
+    /// `point`: the decompressed `ed`.
+    pub(crate) fn verify_point<P: Profile>(&self, point: EdwardsPoint, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        let mut signature: Signature = signature.try_into().map_err(|_| SignatureError)?;
+        let mut point = point;
+        if P::LIBSIGNAL {
+            let [.., ours] = self.ed;
+            let [.., top] = &mut signature;
+            if (ours ^ *top) & SIGN != 0 {
+                point = -point;
+            }
+            *top &= !SIGN;
+        }
+        let signature = ed25519_dalek::Signature::from_bytes(&signature);
+        VerifyingKey::from(point).verify(message, &signature).map_err(|_| SignatureError)
     }
 }
 impl PartialEq for IdentityKey {
@@ -41,23 +98,64 @@ impl PartialEq for IdentityKey {
 impl Eq for IdentityKey {}
 
 /// The secret one. `Debug` is redacted.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct IdentityKeyPair {
-    _secret: Zeroizing<[u8; 32]>,
+    /// The private key of X25519.
+    pub(crate) secret: Secret,
+    /// The Ed25519 form of `secret` has sign bit 1: we sign with its negative.
+    negative: bool,
     public: IdentityKey,
 }
 impl IdentityKeyPair {
+    /// Version of the stored form.
+    const VERSION: u8 = 1;
+
     /// A new identity.
-    pub fn generate(_rng: &mut dyn CryptoRng) -> Self {
-        todo!()
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
+        let mut secret = Secret([0; 32]);
+        rng.fill_bytes(&mut secret.0);
+        Self::from_private(&secret.0)
+    }
+    /// Of a Curve25519 private key made elsewhere.
+    pub fn from_private(private: &[u8; 32]) -> Self {
+        let secret = Secret(clamp_integer(*private));
+        let mut point = EdwardsPoint::mul_base_clamped(secret.0);
+        let (u, mut ed) = (point.to_montgomery().0, point.compress().0);
+        point.zeroize();
+        let [.., top] = &mut ed;
+        let negative = *top & SIGN != 0;
+        *top &= !SIGN;
+        IdentityKeyPair { secret, negative, public: IdentityKey { u, ed } }
     }
     /// The public half.
     pub fn public(&self) -> &IdentityKey {
         &self.public
     }
-    /// Signs so that both libsignal's conventions and plain Ed25519 verify it.
-    pub fn sign(&self, _message: &[u8], _rng: &mut dyn CryptoRng) -> Signature {
-        todo!()
+    /// XEdDSA: holds under both of libsignal's conventions and as plain Ed25519. Takes 64 random bytes.
+    pub fn sign(&self, message: &[u8], rng: &mut dyn CryptoRng) -> Signature {
+        let mut private = Scalar::from_bytes_mod_order(self.secret.0);
+        let mut opposite = -private;
+        subtle::ConditionallySelectable::conditional_assign(&mut private, &opposite, u8::from(self.negative).into());
+        opposite.zeroize();
+
+        let mut random = Zeroizing::new([0; 64]);
+        rng.fill_bytes(random.as_mut_slice());
+        let scalar = Secret(private.to_bytes());
+        let mut domain = [0xff; 32];
+        domain[0] = 0xfe;
+        let hash = Sha512::new().chain_update(domain).chain_update(scalar.0).chain_update(message).chain_update(*random);
+        let mut nonce = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+        let commitment = EdwardsPoint::mul_base(&nonce).compress().0;
+        let hash = Sha512::new().chain_update(commitment).chain_update(self.public.ed).chain_update(message);
+        let challenge = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+        let response = add_mul(&nonce, &challenge, &private);
+        private.zeroize();
+        nonce.zeroize();
+        let mut signature = [0; 64];
+        let (first, second) = signature.split_at_mut(32);
+        first.copy_from_slice(&commitment);
+        second.copy_from_slice(response.as_bytes());
+        signature
     }
     /// Signs a signed prekey, as the profile writes it: 33 bytes in legacy, 32 in OMEMO 2.
     pub fn sign_pre_key<P: Profile>(&self, key: &PublicKey, rng: &mut dyn CryptoRng) -> Signature {
@@ -65,10 +163,105 @@ impl IdentityKeyPair {
     }
     /// The stored form, versioned.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        todo!()
+        let head = [Self::VERSION, self.negative.into()];
+        Zeroizing::new([&head, self.secret.0.as_slice(), &self.public.u, &self.public.ed].concat())
     }
     /// What [`IdentityKeyPair::to_bytes`] gave.
-    pub fn from_bytes(_bytes: &[u8]) -> Result<Self, StoredError> {
-        todo!()
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoredError> {
+        let (&version, rest) = bytes.split_first().ok_or(StoredError::Damaged)?;
+        if version != Self::VERSION {
+            return Err(StoredError::Version(version));
+        }
+        let (&negative, rest) = rest.split_first().ok_or(StoredError::Damaged)?;
+        let (secret, rest) = rest.split_first_chunk().ok_or(StoredError::Damaged)?;
+        let (u, rest) = rest.split_first_chunk().ok_or(StoredError::Damaged)?;
+        let ed = rest.try_into().map_err(|_| StoredError::Damaged)?;
+        if negative > 1 || curve::is_low_order(u) {
+            return Err(StoredError::Damaged);
+        }
+        Ok(IdentityKeyPair { secret: Secret(*secret), negative: negative == 1, public: IdentityKey { u: *u, ed } })
+    }
+}
+/// `a + b * c` modulo the group's order: no arithmetic that could overflow.
+#[expect(clippy::arithmetic_side_effects)]
+fn add_mul(a: &Scalar, b: &Scalar, c: &Scalar) -> Scalar {
+    a + b * c
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use crate::{Legacy, Omemo2};
+    use getrandom::{SysRng, rand_core::UnwrapErr};
+
+    fn rng() -> UnwrapErr<SysRng> {
+        UnwrapErr(SysRng)
+    }
+
+    #[test]
+    fn signatures_hold_under_all_conventions() {
+        let mut signs = [0; 2];
+        for _ in 0..16 {
+            let us = IdentityKeyPair::generate(&mut rng());
+            signs[usize::from(us.negative)] += 1;
+            let mut signature = us.sign(b"prekey", &mut rng());
+            assert_eq!((signature[63] & SIGN, us.public.ed[31] & SIGN), (0, 0));
+            us.public.verify::<Legacy>(b"prekey", &signature).unwrap();
+            us.public.verify::<Omemo2>(b"prekey", &signature).unwrap();
+            // as plain Ed25519, by the other crate alone
+            let plain = VerifyingKey::from_bytes(&us.public.ed).unwrap();
+            plain.verify_strict(b"prekey", &ed25519_dalek::Signature::from_bytes(&signature)).unwrap();
+            assert_eq!(us.public.verify::<Legacy>(b"preKey", &signature), Err(SignatureError));
+            assert_eq!(us.public.verify::<Legacy>(b"prekey", &signature[1..]), Err(SignatureError));
+            signature[63] |= SIGN;
+            assert_eq!(us.public.verify::<Legacy>(b"prekey", &signature), Err(SignatureError));
+        }
+        assert!(signs[0] > 0 && signs[1] > 0, "both signs were tried: {signs:?}");
+    }
+    /// libsignal's old convention: signed with the scalar as it is, the sign bit of its public key carried along.
+    #[test]
+    fn sign_bit_in_the_signature() {
+        let mut tried = [false; 2];
+        for seed in 0..16u8 {
+            let signing = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+            let ed = signing.verifying_key().to_bytes();
+            let u = signing.verifying_key().to_montgomery().0;
+            let mut signature = ed25519_dalek::Signer::sign(&signing, b"m").to_bytes();
+            let theirs = IdentityKey::parse::<Omemo2>(&ed).unwrap();
+            theirs.verify::<Omemo2>(b"m", &signature).unwrap();
+            signature[63] |= ed[31] & SIGN;
+            IdentityKey::parse::<Legacy>(&u).unwrap().verify::<Legacy>(b"m", &signature).unwrap();
+            theirs.verify::<Legacy>(b"m", &signature).unwrap();
+            assert_eq!(theirs, IdentityKey::parse::<Legacy>(&u).unwrap(), "one fingerprint in both profiles");
+            tried[usize::from(ed[31] >> 7)] = true;
+        }
+        assert_eq!(tried, [true; 2]);
+    }
+    #[test]
+    fn stored_form() {
+        let us = IdentityKeyPair::generate(&mut rng());
+        let bytes = us.to_bytes();
+        let again = IdentityKeyPair::from_bytes(&bytes).unwrap();
+        assert_eq!((again.secret.0, again.negative, again.public.ed), (us.secret.0, us.negative, us.public.ed));
+        assert_eq!(again.public, us.public);
+        for length in 0..bytes.len() {
+            assert!(IdentityKeyPair::from_bytes(&bytes[..length]).is_err());
+        }
+        assert!(IdentityKeyPair::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_err());
+        assert_eq!(IdentityKeyPair::from_bytes(&[2; 98]).err(), Some(StoredError::Version(2)));
+    }
+    #[test]
+    fn unfit_keys() {
+        let twist = (2u8..).map(|n| [n; 32]).find(|u| MontgomeryPoint(*u).to_edwards(0).is_none()).unwrap();
+        for (u, error) in [(twist, KeyError::NotOnCurve), ([0xff; 32], KeyError::NotOnCurve), ([0; 32], KeyError::LowOrder)] {
+            assert_eq!(IdentityKey::parse::<Legacy>(&u), Err(error));
+        }
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        assert_eq!(IdentityKey::parse::<Omemo2>(&identity), Err(KeyError::LowOrder));
+        assert_eq!(IdentityKey::parse::<Omemo2>(&[1; 31]), Err(KeyError::Length(31)));
+        let off = (2u8..).map(|n| [n; 32]).find(|y| curve::decompress(y).is_none()).unwrap();
+        assert_eq!(IdentityKey::parse::<Omemo2>(&off), Err(KeyError::NotOnCurve));
     }
 }
