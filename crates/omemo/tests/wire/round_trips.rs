@@ -330,3 +330,18 @@ fn declarations_do_not_multiply() {
         assert!(matches!(sce::parse(xml.as_bytes()), Err(WireError::TooLarge(size)) if size < MAX_BYTES + 10_000), "{}", xml.len());
     }
 }
+
+/// The `Char` of XML 1.0 is kept, nothing else is let out.
+#[test]
+fn every_odd_character() {
+    for c in ('\0'..='\u{ff}').chain('\u{d7f0}'..='\u{e00f}').chain('\u{fff0}'..='\u{1000f}').chain(['\u{10ffff}']) {
+        let allowed = matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+        let kept = if allowed { c } else { '\u{fffd}' };
+        let text = format!("a{c}b");
+        let read = sce::body(&sce::text(&text)).unwrap().unwrap();
+        assert_eq!(*read, format!("a{kept}b"), "{c:?}");
+        if !allowed {
+            assert!(!std::str::from_utf8(&sce::text(&text)).unwrap().contains(c), "{c:?}");
+        }
+    }
+}
