@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::install::{Need, ensure};
-use crate::run::{Failure, cargo, loud};
+use crate::run::{Failure, cargo, loud, quiet};
 
 /// Names the peers, separated by spaces, that must be there: their tests fail instead of being skipped.
 pub const REQUIRED: &str = "SUBROSA_INTEROP_REQUIRED";
@@ -29,16 +29,17 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// The test file, and of it the tests that have this in their name.
-    fn tests(self) -> (&'static str, &'static str) {
+    /// The files of tests, and of them those that have this in their names.
+    fn tests(self) -> (&'static [&'static str], &'static str) {
+        const CONVERSATIONS: &[&str] = &["--test", "peers", "--test", "subrosa"];
         match self {
-            Self::PythonOmemo2 => ("subrosa", "python_omemo_2"),
-            Self::PythonOmemoLegacy => ("subrosa", "python_omemo_legacy"),
-            Self::OmemoDr => ("subrosa", "omemo_dr"),
-            Self::Gajim => ("subrosa", "gajim"),
-            Self::Profanity => ("subrosa", "profanity"),
-            Self::Ejabberd => ("subrosa", "ejabberd"),
-            Self::Kill => ("kill", ""),
+            Self::PythonOmemo2 => (CONVERSATIONS, "python_omemo_2"),
+            Self::PythonOmemoLegacy => (CONVERSATIONS, "python_omemo_legacy"),
+            Self::OmemoDr => (CONVERSATIONS, "omemo_dr"),
+            Self::Gajim => (CONVERSATIONS, "gajim"),
+            Self::Profanity => (CONVERSATIONS, "profanity"),
+            Self::Ejabberd => (CONVERSATIONS, "ejabberd"),
+            Self::Kill => (&["--test", "kill"], ""),
         }
     }
 
@@ -61,12 +62,13 @@ pub fn interop(chosen: &[Suite]) -> Result<(), Failure> {
     let mut needs = vec![Need::OpenSsl, Need::Prosody, Need::Python];
     needs.extend(suites.iter().flat_map(|suite| suite.needs()));
     ensure(&needs)?;
+    quiet("building subrosa", &mut cargo(&["build", "--locked", "-p", "subrosa-cli"]))?;
     let mut failed = Vec::new();
     for suite in suites {
-        let (file, names) = suite.tests();
-        let mut command = cargo(&["test", "--locked", "-p", "subrosa-interop", "--test", file, "--", "--include-ignored"]);
+        let (files, names) = suite.tests();
+        let mut command = cargo(&["test", "--locked", "--no-fail-fast", "-p", "subrosa-interop"]);
         // One conversation at a time: screens and shared cores make several of them slow.
-        command.args(["--test-threads", "1", names]).env(REQUIRED, suite.name());
+        command.args(files).args(["--", "--include-ignored", "--test-threads", "1", names]).env(REQUIRED, suite.name());
         if loud(&suite.name(), &mut command).is_err() {
             failed.push(suite.name());
         }

@@ -19,9 +19,10 @@ pub fn test() -> Result<(), Failure> {
     let wasm = ["check", "--locked", "--target", "wasm32-unknown-unknown"];
     let packages = WASM.iter().flat_map(|package| ["-p", *package]);
     loud("the core for WebAssembly", cargo(&wasm).args(packages))?;
+    quiet("building subrosa", &mut cargo(&["build", "--locked", "-p", "subrosa-cli"]))?;
     // Other people's clients are part of the tests of the workspace: here python-omemo has to be there.
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    loud("tests", tests.env(REQUIRED, "python-omemo-2 python-omemo-legacy omemo-dr"))?;
+    loud("tests", tests.env(REQUIRED, "prosody python-omemo-2 python-omemo-legacy omemo-dr"))?;
     println!("\nAll checks passed in {} s.", start.elapsed().as_secs());
     Ok(())
 }

@@ -66,6 +66,11 @@ impl Ejabberd {
     pub fn installed() -> bool {
         libraries().is_some() && find_program("erl").is_some() && find_program("erlc").is_some()
     }
+
+    /// What is missing to run it here, if anything is.
+    pub fn missing() -> Option<String> {
+        (!Self::installed()).then(|| "ejabberd is not installed".to_owned())
+    }
 }
 
 /// Where Debian keeps the libraries of Erlang programs: the directory that has ejabberd's.

@@ -17,6 +17,7 @@
 //! ```
 
 mod ejabberd;
+mod gate;
 mod lines;
 mod party;
 mod peer;
@@ -27,6 +28,7 @@ mod server;
 mod subrosa;
 
 pub use ejabberd::Ejabberd;
+pub use gate::goes_on;
 pub use lines::PeerError;
 pub use party::{Party, Read};
 pub use peer::{GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};

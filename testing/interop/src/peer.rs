@@ -49,13 +49,14 @@ impl Kind {
         let program = |name: &str, packages: &str| {
             find_program(name).is_none().then(|| format!("{name} is not installed (Debian packages {packages}; `cargo xtask interop` installs them)"))
         };
+        let python = || {
+            let python = venv().join("bin/python");
+            (!python.exists()).then(|| format!("{} is not there (`cargo xtask test` makes it)", python.display()))
+        };
         match self {
-            Self::Gajim => ["gajim", "Xvfb", "dbus-launch"].into_iter().find_map(|name| program(name, GAJIM_PACKAGES)),
-            Self::Profanity => ["profanity", "tmux"].into_iter().find_map(|name| program(name, "profanity tmux")),
-            _ => {
-                let python = venv().join("bin/python");
-                (!python.exists()).then(|| format!("{} is not there (`cargo xtask test` makes it)", python.display()))
-            }
+            Self::Gajim => ["gajim", "Xvfb", "dbus-daemon"].into_iter().find_map(|name| program(name, GAJIM_PACKAGES)),
+            Self::Profanity => ["profanity", "tmux"].into_iter().find_map(|name| program(name, "profanity tmux")).or_else(python),
+            _ => python(),
         }
     }
 
@@ -67,7 +68,7 @@ impl Kind {
             Self::OmemoDr => (venv().join("bin/python"), "dr_bot.py", &[]),
             // The system's Python: Gajim itself and its D-Bus module belong to that one.
             Self::Gajim => ("/usr/bin/python3".into(), "gajim_driver.py", &[]),
-            Self::Profanity => ("/usr/bin/python3".into(), "profanity_driver.py", &[]),
+            Self::Profanity => (venv().join("bin/python"), "profanity_driver.py", &[]),
         };
         let mut command = Command::new(interpreter);
         command.arg(peers_dir().join(script)).args(arguments);
@@ -76,7 +77,7 @@ impl Kind {
 }
 
 /// The Debian packages that Gajim and its driver need.
-pub const GAJIM_PACKAGES: &str = "gajim gajim-omemo xvfb dbus-x11 python3-dbus python3-gi";
+pub const GAJIM_PACKAGES: &str = "gajim gajim-omemo xvfb dbus-daemon python3-dbus python3-gi";
 
 /// The private Python environment of the peers, unless `SUBROSA_INTEROP_VENV` names another.
 pub fn venv() -> PathBuf {
@@ -101,6 +102,8 @@ pub struct Peer {
     pub device: u32,
     /// The fingerprint it shows for itself: 64 hex digits of the Curve25519 key, where it can say it.
     pub fingerprint: Option<String>,
+    /// Declared after the process, so removed after its end.
+    _home: Option<tempfile::TempDir>,
 }
 
 impl Peer {
@@ -125,8 +128,15 @@ impl Peer {
         let mut command = kind.command();
         command.args(["--jid", &address, "--host", &server.host, "--port", &server.port.to_string()]);
         command.env("SUBROSA_PEER_PASSWORD", password).env("PYTHONDONTWRITEBYTECODE", "1");
+        let mut home = None;
         if matches!(kind, Kind::Gajim | Kind::Profanity) {
-            command.arg("--dir").arg(server.dir.join(format!("peer-{user}")));
+            // Not below the server's directory: what a client keeps is not what the server has seen.
+            home = tempfile::Builder::new()
+                .prefix("subrosa-peer-")
+                .tempdir()
+                .map(Some)
+                .map_err(|source| PeerError::Process { peer: name.clone(), source })?;
+            command.arg("--dir").args(home.as_ref().map(tempfile::TempDir::path));
             command.args(contacts.iter().flat_map(|contact| ["--contact", contact]));
         }
         let mut lines = Lines::start(&name, &mut command)?;
@@ -136,7 +146,7 @@ impl Peer {
         }
         let device = number(&ready["device"]).unwrap_or_default();
         let fingerprint = ready["fingerprint"].as_str().map(str::to_owned);
-        Ok(Self { lines, address, device, fingerprint })
+        Ok(Self { lines, address, device, fingerprint, _home: home })
     }
 
     /// Who it is in error messages.

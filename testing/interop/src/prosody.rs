@@ -39,6 +39,11 @@ impl Prosody {
         find_program("prosody").is_some()
     }
 
+    /// What is missing to run it here, if anything is.
+    pub fn missing() -> Option<String> {
+        (!Self::installed()).then(|| "prosody is not installed".to_owned())
+    }
+
     /// Stops it if it runs and starts it again with the same data on the same ports.
     ///
     /// # Errors

@@ -74,6 +74,11 @@ pub struct Device {
 }
 
 impl Subrosa {
+    /// What is missing to run it here, if anything is.
+    pub fn missing() -> Option<String> {
+        subrosa_program().is_none().then(|| "`subrosa` is not built (`cargo build -p subrosa-cli`; `cargo xtask test` does)".to_owned())
+    }
+
     /// Logs in, in clear text over the loopback, and starts the RPC. An existing `data` directory is used on.
     ///
     /// # Errors
@@ -232,11 +237,10 @@ impl Subrosa {
 }
 
 fn command(name: &str, data: &Path) -> Result<Command, PeerError> {
-    let program = subrosa_program().ok_or_else(|| PeerError::Missing {
-        peer: name.to_owned(),
-        what: "`subrosa` is not built (`cargo build -p subrosa-cli`; `cargo xtask test` does)".to_owned(),
-    })?;
-    let mut command = Command::new(program);
+    if let Some(what) = Subrosa::missing() {
+        return Err(PeerError::Missing { peer: name.to_owned(), what });
+    }
+    let mut command = Command::new(subrosa_program().unwrap_or_default());
     command.arg("--data").arg(data);
     Ok(command)
 }

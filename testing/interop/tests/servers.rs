@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use subrosa_interop::{Ejabberd, Friends, Prosody};
+use subrosa_interop::{Ejabberd, Friends, Prosody, goes_on};
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
@@ -29,8 +29,8 @@ fn greeting(port: u16) -> String {
 
 #[test]
 fn prosody_offers_starttls_and_logins_and_goes() {
-    if !Prosody::installed() {
-        return eprintln!("skipped: prosody is not installed");
+    if !goes_on("prosody", false, Prosody::missing()) {
+        return;
     }
     let mut server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
     let features = greeting(server.port);
@@ -46,8 +46,8 @@ fn prosody_offers_starttls_and_logins_and_goes() {
 
 #[test]
 fn ejabberd_offers_starttls_and_logins_and_goes() {
-    if !Ejabberd::installed() {
-        return eprintln!("skipped: ejabberd is not installed");
+    if !goes_on("ejabberd", false, Ejabberd::missing()) {
+        return;
     }
     let server = Ejabberd::start(&ACCOUNTS, Friends::All).unwrap();
     let features = greeting(server.port);
@@ -61,8 +61,8 @@ fn ejabberd_offers_starttls_and_logins_and_goes() {
 
 #[test]
 fn two_prosodies_do_not_meet() {
-    if !Prosody::installed() {
-        return eprintln!("skipped: prosody is not installed");
+    if !goes_on("prosody", false, Prosody::missing()) {
+        return;
     }
     let one = Prosody::start(&ACCOUNTS, Friends::None).unwrap();
     let two = Prosody::start(&ACCOUNTS, Friends::None).unwrap();
@@ -72,8 +72,8 @@ fn two_prosodies_do_not_meet() {
 
 #[test]
 fn the_servers_certificate_is_signed_by_its_authority() {
-    if !Prosody::installed() {
-        return eprintln!("skipped: prosody is not installed");
+    if !goes_on("prosody", false, Prosody::missing()) {
+        return;
     }
     let server = Prosody::start(&ACCOUNTS, Friends::None).unwrap();
     let mut client = std::process::Command::new("openssl")

@@ -4,30 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use subrosa_interop::scenario::{both_at_once, deliver, first_by, ten_each_way};
-use subrosa_interop::{Ejabberd, Friends, Kind, Party, Peer, PeerError, Prosody, Proxy, Server, Subrosa, subrosa_program};
+use subrosa_interop::{Ejabberd, Friends, Kind, Party, Peer, PeerError, Prosody, Proxy, Server, Subrosa, goes_on};
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
 /// Peers with a screen or terminal take their time, so they run when they are asked for: `cargo xtask interop`.
 const ON_DEMAND: [Kind; 2] = [Kind::Gajim, Kind::Profanity];
-
-/// Whether to go on; where something is missing that was asked for by name, the test fails instead.
-fn ready(name: &str, on_demand: bool, missing: Option<String>) -> bool {
-    let asked = std::env::var("SUBROSA_INTEROP_REQUIRED").unwrap_or_default();
-    let required = asked.split_whitespace().any(|asked| asked == name);
-    let missing = missing
-        .or_else(|| subrosa_program().is_none().then(|| "`subrosa` is not built (cargo build -p subrosa-cli)".to_owned()))
-        .or_else(|| (!Prosody::installed()).then(|| "prosody is not installed".to_owned()))
-        .or_else(|| (on_demand && !required).then(|| format!("run it by `cargo xtask interop {name}`")));
-    match missing {
-        None => true,
-        Some(what) if required => panic!("{name}: {what}"),
-        Some(what) => {
-            eprintln!("skipped: {name}: {what}");
-            false
-        }
-    }
-}
 
 /// A pair on a fresh server: alice is ours, bob is theirs.
 struct Pair {
@@ -41,8 +23,8 @@ impl Pair {
     fn on(server: &Server, kind: Kind) -> Result<Self, PeerError> {
         let data = tempfile::Builder::new().prefix("subrosa-data-").tempdir().unwrap();
         let proxy = Proxy::before(server).unwrap();
-        let theirs = Peer::start_towards(kind, server, "bob", "pw-bob", &["alice@localhost"])?;
         let ours = Subrosa::start_at(server, proxy.port, "alice", "pw-alice", data.path())?;
+        let theirs = Peer::start_towards(kind, server, "bob", "pw-bob", &["alice@localhost"])?;
         Ok(Self { ours, theirs, proxy, _data: data })
     }
 
@@ -94,7 +76,8 @@ impl Pair {
 
 /// Runs one scenario with one peer on a Prosody of their own.
 fn with(kind: Kind, scenario: fn(&mut Pair) -> Result<(), PeerError>) {
-    if ready(kind.name(), ON_DEMAND.contains(&kind), kind.missing()) {
+    let missing = kind.missing().or_else(Subrosa::missing).or_else(Prosody::missing);
+    if goes_on(kind.name(), ON_DEMAND.contains(&kind), missing) {
         let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
         run(kind, &server, scenario);
         assert!(server.stanzas().iter().any(|seen| seen.received && seen.xml.contains("<encrypted")));
@@ -150,8 +133,8 @@ mod ejabberd {
     use super::*;
 
     fn over_ejabberd(kind: Kind, scenario: fn(&mut Pair) -> Result<(), PeerError>) {
-        let missing = kind.missing().or_else(|| (!Ejabberd::installed()).then(|| "ejabberd is not installed".to_owned()));
-        if ready("ejabberd", true, missing) {
+        let missing = kind.missing().or_else(Subrosa::missing).or_else(Ejabberd::missing);
+        if goes_on("ejabberd", true, missing) {
             let server = Ejabberd::start(&ACCOUNTS, Friends::All).unwrap();
             run(kind, &server, scenario);
         }

@@ -1,0 +1,226 @@
+"""Gajim without a screen, driven over D-Bus: the line protocol of bot.py for a real desktop client.
+
+Gajim keeps its settings in one SQLite file; contacts listed there have OMEMO on. It runs on an X server and a
+session bus of its own, in a directory of its own, on a clear-text connection to the loopback. Run by the system's
+Python, which has Gajim's modules."""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, "/usr/lib/python3/dist-packages")
+
+SERVICE, PATH, INTERFACE = "org.gajim.Gajim", "/org/gajim/dbus/RemoteObject", "org.gajim.dbus.RemoteInterface"
+ACCOUNT = "acc"
+# It refuses uid 0, which tests in containers have; it is told another one.
+START = "import os, sys; os.geteuid = os.getuid = lambda: 1000; from gajim.gajim import main; sys.argv[0] = 'gajim'; main()"
+
+
+def emit(**event):
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def write_settings(directory, args, user, domain):
+    # Gajim's modules chat on standard error as they are loaded.
+    with contextlib.redirect_stderr(io.StringIO()):
+        from gajim.common.settings import CREATE_SQL
+
+    rows = sqlite3.connect(directory / "settings.sqlite")
+    rows.executescript(CREATE_SQL)
+    quiet = ["use_keyring", "plugins_update_check", "plugins_repository_enabled", "check_for_update", "show_trayicon", "sounds_on", "show_notifications"]
+    put = lambda name, value: rows.execute("update settings set settings=? where name=?", (json.dumps(value), name))
+    put("app", {"remote_control": True, **{name: False for name in quiet}})
+    put("plugins", {"omemo": {"active": True}})
+    account = {
+        "active": True,
+        "name": user,
+        "hostname": domain,
+        "password": os.environ["SUBROSA_PEER_PASSWORD"],
+        "savepass": True,
+        "autoconnect": True,
+        "account_label": ACCOUNT,
+        "use_custom_host": True,
+        "custom_host": args.host,
+        "custom_port": args.port,
+        "custom_type": "PLAIN",
+        "use_plain_connection": True,
+        "confirm_unencrypted_connection": False,
+        "anonymous_auth": False,
+        "resource": "gajim",
+    }
+    contacts = {contact: {"encryption": "OMEMO"} for contact in args.contact}
+    settings = {"account": account, "contact": contacts, "group_chat": {}}
+    rows.execute("insert into account_settings values(?, ?)", (ACCOUNT, json.dumps(settings)))
+    rows.commit()
+
+
+class Gajim:
+    def __init__(self, args):
+        self.args = args
+        user, domain = args.jid.split("@")
+        self.dir = Path(args.dir).absolute()
+        home, runtime, config = (self.dir / name for name in ("home", "rt", "cfg"))
+        for directory in (home, runtime, config):
+            directory.mkdir(parents=True, exist_ok=True)
+        runtime.chmod(0o700)
+        os.environ.update(
+            HOME=str(home),
+            XDG_RUNTIME_DIR=str(runtime),
+            XDG_DATA_HOME=str(home / "data"),
+            XDG_CONFIG_HOME=str(home / "cfg"),
+            XDG_CACHE_HOME=str(home / "cache"),
+            GDK_BACKEND="x11",
+            NO_AT_BRIDGE="1",
+            LANG="C.UTF-8",
+        )
+        self.config = config
+        write_settings(config, args, user, domain)
+        self.processes, self.waiting, self.sending = [], [], None
+        self.start_screen()
+        self.start_bus()
+        log = open(self.dir / "gajim.log", "w")
+        self.run(["/usr/bin/python3", "-c", START, "--config-path", str(config), "--loglevel", "gajim=INFO"], stdout=log, stderr=log)
+
+    def run(self, command, **how):
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **how)
+        self.processes.append(process)
+        return process
+
+    def start_screen(self):
+        """The X server finds a free display itself and says which."""
+        reader, writer = os.pipe()
+        log = open(self.dir / "xvfb.log", "w")
+        screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+        self.run(screen, pass_fds=[writer], stdout=log, stderr=log)
+        os.close(writer)
+        with os.fdopen(reader) as answer:
+            os.environ["DISPLAY"] = ":" + answer.readline().strip()
+
+    def start_bus(self):
+        daemon = self.run(["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        os.environ["DBUS_SESSION_BUS_ADDRESS"] = daemon.stdout.readline().strip()
+
+    def connect(self):
+        import dbus
+        from gi.repository import GLib
+        from dbus.mainloop.glib import DBusGMainLoop
+
+        self.glib = GLib
+        DBusGMainLoop(set_as_default=True)
+        self.bus = dbus.SessionBus()
+        end = time.time() + 60
+        while time.time() < end:
+            try:
+                self.remote = dbus.Interface(self.bus.get_object(SERVICE, PATH), INTERFACE)
+                if str(self.remote.get_status(ACCOUNT)) == "online":
+                    break
+            except dbus.DBusException:
+                pass
+            time.sleep(0.1)
+        else:
+            raise TimeoutError("Gajim did not come online: " + (self.dir / "gajim.log").read_text()[-2000:])
+        self.bus.add_signal_receiver(self.received, "NewMessage", INTERFACE, SERVICE, PATH)
+        self.bus.add_signal_receiver(self.was_sent, "MessageSent", INTERFACE, SERVICE, PATH)
+
+    def own_device(self):
+        """From the OMEMO plugin's own database; it is written a moment after the login."""
+        end = time.time() + 30
+        while time.time() < end:
+            for file in (self.dir / "home").rglob("omemo_*.db"), self.config.rglob("omemo_*.db"):
+                for path in file:
+                    try:
+                        rows = sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("select device_id from secret").fetchall()
+                    except sqlite3.Error:
+                        continue
+                    if rows:
+                        return int(rows[0][0])
+            time.sleep(0.1)
+        raise TimeoutError("Gajim's OMEMO plugin made no keys")
+
+    def received(self, arguments):
+        # [account, [sender, text, time, kind, …]]
+        _, details = arguments
+        emit(got=str(details[1]), **{"from": str(details[0]).split("/")[0]})
+
+    def was_sent(self, arguments):
+        # [account, [receiver, text, …]]
+        _, details = arguments
+        if self.sending and str(details[1]) == self.sending["text"]:
+            done, self.sending = self.sending, None
+            emit(sent=done["text"], to=done["to"], parts=1, errors=[])
+            self.send_next()
+
+    def send(self, command):
+        self.waiting.append(command)
+        if not self.sending:
+            self.send_next()
+
+    def send_next(self):
+        if self.waiting:
+            self.sending = self.waiting.pop(0)
+            self.attempt(self.sending, 0)
+
+    def attempt(self, command, number):
+        """Gajim says only that a message was sent. The first one to a contact is refused inside while the keys
+        are fetched, so it is tried again until it goes out."""
+        if self.sending is not command:
+            return False
+        if number == 15:
+            self.sending = None
+            emit(failed="Gajim did not send it", to=command["to"])
+            self.send_next()
+            return False
+        self.remote.send_chat_message(command["to"], command["text"], ACCOUNT)
+        self.glib.timeout_add(2000, self.attempt, command, number + 1)
+        return False
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        os._exit(0)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("--jid", "--host", "--dir"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--contact", action="append", default=[])
+    gajim = Gajim(parser.parse_args())
+    from gi.repository import GLib
+
+    try:
+        gajim.connect()
+        emit(ready=gajim.args.jid, device=gajim.own_device(), fingerprint=None)
+    except Exception as error:  # noqa: BLE001
+        emit(fatal=f"{type(error).__name__}: {error}")
+        gajim.stop()
+
+    def commands():
+        for line in sys.stdin:
+            command = json.loads(line)
+            if command["do"] == "send":
+                GLib.idle_add(gajim.send, command)
+            elif command["do"] == "quit":
+                break
+        GLib.idle_add(gajim.stop)
+
+    threading.Thread(target=commands, daemon=True).start()
+    GLib.MainLoop().run()
+
+
+main()
