@@ -31,6 +31,8 @@ pub struct Faults {
     pub unanswered: u32,
     /// A client leaves what came in lying, to take it in one step with what comes next.
     pub batch: u32,
+    /// A client's commit goes wrong, in one of the ways of [`Crash::ALL`].
+    pub crash: u32,
 }
 
 enum Packet {
@@ -221,6 +223,12 @@ impl<H, S: Store> World<H, S> {
                 continue;
             }
             let most = if self.faults.batch > 0 { usize::MAX } else { 1 };
+            if self.rng.permille(self.faults.crash) {
+                let crash = Crash::ALL[self.rng.below(Crash::ALL.len() as u64) as usize];
+                let store = self.clients[i].store();
+                let next = store.commits();
+                store.plan(next, crash);
+            }
             let before = self.clients[i].restarts();
             let sent = self.clients[i].turn(Time(self.now), most);
             self.dispatch(i, sent);

@@ -40,7 +40,7 @@ fn two_talk_and_the_server_reads_nothing() {
 fn the_same_seed_is_the_same_run() {
     let run = |seed| {
         let mut world = World::new(seed);
-        world.faults = Faults { lose: 200, duplicate: 200, delay: 50, reorder: true, unanswered: 0, batch: 300 };
+        world.faults = Faults { lose: 200, duplicate: 200, delay: 50, reorder: true, batch: 300, ..Faults::default() };
         let (alice, bob) = pair(&mut world);
         (0..30).for_each(|n| drop(world.send(alice, "bob@x", &n.to_string())));
         world.run();
@@ -168,4 +168,34 @@ fn a_crash_at_every_commit_loses_and_repeats_nothing() {
         }
     });
     assert!(runs > 100, "{runs}");
+}
+
+/// The same promise over random crashes on a bad network, both ways at once, over many seeds.
+#[test]
+fn random_crashes_on_a_bad_network() {
+    let mut crashes = 0;
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        let (alice, bob) = pair(&mut world);
+        world.run();
+        world.faults = Faults { duplicate: 100, delay: 200, reorder: seed % 2 == 0, batch: 300, crash: 60, ..Faults::default() };
+        let mut expected = Vec::new();
+        for n in 0..20 {
+            expected.push(format!("{n:02}"));
+            world.send(alice, "bob@x", &expected[n]);
+            world.send(bob, "alice@x", &expected[n]);
+            if n % 3 == 0 {
+                world.run_for(100);
+            }
+        }
+        world.faults.crash = 0;
+        world.run_for(3_600_000);
+        for who in [alice, bob] {
+            let mut shown = texts(&world, who);
+            shown.sort();
+            assert_eq!(shown, expected, "seed {seed}");
+            crashes += world.client(who).restarts();
+        }
+    }
+    assert!(crashes > 100, "{crashes}");
 }
