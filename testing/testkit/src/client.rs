@@ -57,6 +57,7 @@ pub struct Client<H, S: Store> {
     /// Acknowledged; remembered because an output comes again after a commit that failed.
     acked: BTreeSet<OutputId>,
     open: BTreeSet<RequestId>,
+    most_open: usize,
     /// The application's history, on disk: an output that comes again is known by its id.
     shown: BTreeSet<OutputId>,
     events: Vec<Event>,
@@ -81,6 +82,7 @@ impl<H, S: Store> Client<H, S> {
             unacked: BTreeMap::new(),
             acked: BTreeSet::new(),
             open: BTreeSet::new(),
+            most_open: 0,
             shown: BTreeSet::new(),
             events: Vec::new(),
             refused: Vec::new(),
@@ -110,6 +112,10 @@ impl<H, S: Store> Client<H, S> {
     /// Messages that this device refused, with the status that went on the wire.
     pub fn refused(&self) -> &[(MessageId, Status)] {
         &self.refused
+    }
+    /// The most requests that were under way at once.
+    pub fn most_requests(&self) -> usize {
+        self.most_open
     }
     /// How often it crashed.
     pub fn restarts(&self) -> usize {
@@ -233,6 +239,7 @@ impl<H, S: Store> Client<H, S> {
                 }
                 Output::Request(request_id, request) => {
                     self.open.insert(request_id);
+                    self.most_open = self.most_open.max(self.open.len());
                     sent.push(Sent::Request(request_id, request));
                 }
                 Output::Refuse { id: message, status, .. } if self.shown.insert(id) => self.refused.push((message, status)),
