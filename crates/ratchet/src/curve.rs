@@ -117,7 +117,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn hex(text: &str) -> [u8; 32] {
-        let bytes: Vec<u8> = (0..64).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect();
+        let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+        let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
         bytes.try_into().unwrap()
     }
     #[test]

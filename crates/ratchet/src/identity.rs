@@ -82,7 +82,7 @@ impl IdentityKey {
             let [.., ours] = self.ed;
             let [.., top] = &mut signature;
             if (ours ^ *top) & SIGN != 0 {
-                point = -point;
+                point = std::ops::Neg::neg(point);
             }
             *top &= !SIGN;
         }
@@ -134,7 +134,7 @@ impl IdentityKeyPair {
     /// XEdDSA: holds under both of libsignal's conventions and as plain Ed25519. Takes 64 random bytes.
     pub fn sign(&self, message: &[u8], rng: &mut dyn CryptoRng) -> Signature {
         let mut private = Scalar::from_bytes_mod_order(self.secret.0);
-        let mut opposite = -private;
+        let mut opposite = std::ops::Neg::neg(private);
         subtle::ConditionallySelectable::conditional_assign(&mut private, &opposite, u8::from(self.negative).into());
         opposite.zeroize();
 

@@ -3,26 +3,25 @@ use crate::secret::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::sync::LazyLock;
-use zeroize::{Zeroize, Zeroizing};
 
 type HmacSha256 = Hmac<Sha256>;
 
 /// HMAC under 32 zero bytes: the start of every HKDF without salt, two compressions that are always the same.
 static ZERO_SALT: LazyLock<HmacSha256> = LazyLock::new(|| keyed(&[0; 32]));
 
-/// Takes keys of every length, so the error cannot occur; the crate's 64-byte constructor has none.
 fn keyed(key: &[u8; 32]) -> HmacSha256 {
-    let mut block = Zeroizing::new([0; 64]);
-    if let Some(head) = block.first_chunk_mut::<32>() {
+    // the constructor for keys of any length returns a `Result`; this one takes a whole block
+    let mut block = [0; 64];
+    if let Some(head) = block.first_chunk_mut() {
         *head = *key;
     }
-    HmacSha256::new((&*block).into())
+    let keyed = HmacSha256::new((&block).into());
+    block = [0; 64];
+    zeroize::optimization_barrier(&block);
+    keyed
 }
 fn finish(mac: HmacSha256) -> Secret {
-    let mut tag = mac.finalize().into_bytes();
-    let secret = Secret(tag.into());
-    tag.zeroize();
-    secret
+    Secret(mac.finalize().into_bytes().into())
 }
 /// HMAC-SHA256 of the parts, one after the other.
 pub(crate) fn hmac(key: &[u8; 32], parts: [&[u8]; 2]) -> Secret {

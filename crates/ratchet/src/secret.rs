@@ -3,8 +3,23 @@ use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A private key, a shared secret, a root or chain key.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub(crate) struct Secret(pub(crate) [u8; 32]);
+
+/// Whole words and a barrier behind them, where the crate's own way for arrays is byte by byte: a message makes and
+/// drops some twenty of these.
+impl Zeroize for Secret {
+    fn zeroize(&mut self) {
+        self.0 = [0; 32];
+        zeroize::optimization_barrier(&self.0);
+    }
+}
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+impl ZeroizeOnDrop for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -81,8 +81,8 @@ impl AssociatedData {
         let (ours, theirs) = (identities.ours, identities.theirs.bare::<P>());
         let keys = if P::first_is_ours(initiated, we_send) { [ours, theirs] } else { [theirs, ours] };
         let mut bytes = [crate::keys::TYPE; 66];
-        let (skip, length) = if P::LIBSIGNAL { (1, 66) } else { (0, 64) };
-        for (place, key) in bytes.chunks_exact_mut(skip + 32).zip(keys) {
+        let (each, length) = if P::LIBSIGNAL { (33, 66) } else { (32, 64) };
+        for (place, key) in bytes.chunks_exact_mut(each).zip(keys) {
             if let Some(place) = place.last_chunk_mut::<32>() {
                 *place = *key;
             }
