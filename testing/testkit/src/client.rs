@@ -57,7 +57,6 @@ pub struct Client<H, S: Store> {
     /// Acknowledged; remembered because an output comes again after a commit that failed.
     acked: BTreeSet<OutputId>,
     open: BTreeSet<RequestId>,
-    most_open: usize,
     /// The application's history, on disk: an output that comes again is known by its id.
     shown: BTreeSet<OutputId>,
     events: Vec<Event>,
@@ -82,7 +81,6 @@ impl<H, S: Store> Client<H, S> {
             unacked: BTreeMap::new(),
             acked: BTreeSet::new(),
             open: BTreeSet::new(),
-            most_open: 0,
             shown: BTreeSet::new(),
             events: Vec::new(),
             refused: Vec::new(),
@@ -112,10 +110,6 @@ impl<H, S: Store> Client<H, S> {
     /// Messages that this device refused, with the status that went on the wire.
     pub fn refused(&self) -> &[(MessageId, Status)] {
         &self.refused
-    }
-    /// The most requests that were under way at once.
-    pub fn most_requests(&self) -> usize {
-        self.most_open
     }
     /// How often it crashed.
     pub fn restarts(&self) -> usize {
@@ -179,7 +173,7 @@ impl<H, S: Store> Client<H, S> {
             step.feed(input);
         }
         let result = step.commit(&mut self.store);
-        self.settle(result.map_err(|e| (e.source, e.inputs)), redo).0
+        self.settle(result.map_err(|e| (e.source, e.inputs)), redo)
     }
     /// One step with one call.
     pub(crate) fn call<E: Engine, T: Send + 'static>(
@@ -190,30 +184,31 @@ impl<H, S: Store> Client<H, S> {
     ) -> (Vec<Sent>, Option<T>) {
         let mut step = self.machine.begin(now, &mut self.rng);
         let reply = step.call(engine, f);
-        let result = step.commit(&mut self.store);
-        let (sent, mut outputs) = self.settle(result.map_err(|e| (e.source, e.inputs)), Vec::new());
-        (sent, outputs.as_mut().and_then(|o| o.reply(&reply)))
+        let mut result = step.commit(&mut self.store);
+        let answer = result.as_mut().ok().and_then(|outputs| outputs.reply(&reply));
+        let restarts = self.restarts;
+        let sent = self.settle(result.map_err(|e| (e.source, e.inputs)), Vec::new());
+        (sent, answer.filter(|_| self.restarts == restarts))
     }
-    #[allow(clippy::type_complexity)]
-    fn settle(&mut self, result: Result<Outputs, (CrashError<S::Error>, Vec<Input>)>, redo: Vec<Input>) -> (Vec<Sent>, Option<Outputs>) {
+    fn settle(&mut self, result: Result<Outputs, (CrashError<S::Error>, Vec<Input>)>, redo: Vec<Input>) -> Vec<Sent> {
         let crash = self.store.take_tripped();
         match (result, crash) {
-            (Ok(outputs), None) => (self.perform(outputs, usize::MAX), None),
+            (Ok(outputs), None) => self.perform(outputs, usize::MAX),
             (Ok(outputs), Some(crash)) => {
                 let sent = if let Crash::AfterOutputs(n) = crash { self.perform(outputs, n) } else { Vec::new() };
                 // on disk, but nobody was told: the server sends its messages again, the user's are stored
                 self.restart(redo.into_iter().filter(|i| matches!(i, Input::Receive { .. })).collect());
-                (sent, None)
+                sent
             }
             (Err((_, inputs)), Some(Crash::StoreFails)) => {
                 for input in inputs.into_iter().rev() {
                     self.queue.push_front(input);
                 }
-                (Vec::new(), None)
+                Vec::new()
             }
             (Err((_, inputs)), Some(_)) => {
                 self.restart(inputs);
-                (Vec::new(), None)
+                Vec::new()
             }
             (Err((e, _)), None) => panic!("{}: the store failed, and no test asked it to: {e}", self.me),
         }
@@ -239,7 +234,6 @@ impl<H, S: Store> Client<H, S> {
                 }
                 Output::Request(request_id, request) => {
                     self.open.insert(request_id);
-                    self.most_open = self.most_open.max(self.open.len());
                     sent.push(Sent::Request(request_id, request));
                 }
                 Output::Refuse { id: message, status, .. } if self.shown.insert(id) => self.refused.push((message, status)),

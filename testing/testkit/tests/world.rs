@@ -137,12 +137,9 @@ fn a_request_without_an_answer_ends() {
     let mut world = World::new(6);
     let (alice, _) = pair(&mut world);
     world.run();
-    assert_eq!(world.client(alice).most_requests(), 1);
     world.faults.unanswered = 1000;
     world.send(alice, "nobody@x", "hello?");
-    world.send(alice, "nor@x", "hello?");
     world.run();
-    assert_eq!(world.client(alice).most_requests(), 2);
     assert!(world.client(alice).events().iter().any(|e| matches!(e, Event::NotSent { .. })));
 }
 
