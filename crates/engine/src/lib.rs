@@ -82,8 +82,6 @@ mod rules;
 mod settings;
 mod step;
 mod store;
-#[cfg(test)]
-mod tests;
 mod trust;
 mod trustbook;
 mod wire;

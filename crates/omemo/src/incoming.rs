@@ -2,10 +2,6 @@
 //!
 //! Owns which session reads it and what follows: a used prekey is replaced, a new session answered, a heartbeat sent, a lost
 //! session set up again. On a message that is refused for what it is, everything stays as it was.
-//!
-//! Both sides starting at once: the session that the other side started meanwhile is kept to read, and ours goes on, because a
-//! peer that replaces its own (python-omemo) has only ours from then on. If the other side goes on with its own all the
-//! same, we follow: then it did not take ours.
 use crate::directory::{bundle_node, refresh};
 use crate::join;
 use crate::outgoing::send_empty;
@@ -22,9 +18,6 @@ use zeroize::Zeroizing;
 const CLOCKS: Duration = Duration::from_secs(24 * 60 * 60);
 /// A lost session is set up again this often at most.
 const HEAL: Duration = Duration::from_secs(60 * 60);
-/// The other side goes on with its own session for so long, or so many key exchanges, before we follow.
-const RIVAL_AGE: Duration = Duration::from_secs(10);
-const RIVAL_EXCHANGES: u8 = 3;
 
 pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
     if *message.content_type != ContentType::STANZA {
@@ -104,15 +97,12 @@ struct Opened {
     then: Then,
 }
 /// What follows a message.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Nothing,
+#[derive(Clone, Copy, Default)]
+struct Then {
     /// It spent a one-time prekey: the bundle has to change.
-    Republish,
-    /// And it started a session: say that it stands.
-    RepublishAndAnswer,
+    republish: bool,
     /// Say that the session stands, or move its ratchet.
-    Answer,
+    answer: bool,
 }
 impl From<DecryptError> for Unread {
     fn from(error: DecryptError) -> Self {
@@ -158,55 +148,21 @@ fn established<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) ->
     let Some(record) = cx.records.edit(records::session(device))? else { return Ok(Err(Unread::NoSession)) };
     let Some(session) = record.of::<P>() else { return Ok(Err(Unread::NoSession)) };
     let key = Fingerprint(session.peer().fingerprint());
-    let material = match session.decrypt(data) {
-        Ok(material) => material,
-        Err(DecryptError::NotAuthentic) => match record.rival_of::<P>().map(|rival| rival.decrypt(data)) {
-            Some(Ok(material)) => {
-                // the other side knows that we have it, and goes on with it: so do we
-                record.follow(now);
-                material
-            }
-            Some(Err(error)) => return Ok(Err(error.into())),
-            None => return Ok(Err(Unread::Reason(Reason::Damaged))),
-        },
-        Err(error) => return Ok(Err(error.into())),
-    };
-    record.heard = now;
-    let then = if record.of::<P>().is_some_and(|s| s.heartbeat_due()) { Then::Answer } else { Then::Nothing };
-    Ok(Ok(Opened { material, key, then }))
+    Ok(match session.decrypt(data) {
+        Ok(material) => {
+            let then = Then { republish: false, answer: session.heartbeat_due() };
+            record.heard = now;
+            Ok(Opened { material, key, then })
+        }
+        Err(error) => Err(error.into()),
+    })
 }
 /// A key exchange: one that we know is only its message (XEP-0384 §4.3); else a new session.
 fn exchange<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) -> Result<Result<Opened, Unread>, Halt> {
-    let now = cx.now;
     let Ok(exchange) = KeyExchange::<P>::parse(data) else { return Ok(Err(Unread::Reason(Reason::Malformed))) };
-    if let Some(record) = cx.records.edit(records::session(device))? {
-        if let Some(session) = record.of::<P>().filter(|s| s.knows(&exchange)) {
-            let key = Fingerprint(session.peer().fingerprint());
-            let material = match session.decrypt(exchange.message()) {
-                Ok(material) => material,
-                Err(error) => return Ok(Err(error.into())),
-            };
-            let then = if session.heartbeat_due() { Then::Answer } else { Then::Nothing };
-            record.heard = now;
-            return Ok(Ok(Opened { material, key, then }));
-        }
-        if let Some(session) = record.rival_of::<P>().filter(|s| s.knows(&exchange)) {
-            let key = Fingerprint(session.peer().fingerprint());
-            let material = match session.decrypt(exchange.message()) {
-                Ok(material) => material,
-                Err(error) => return Ok(Err(error.into())),
-            };
-            record.heard = now;
-            let patient = record.rival.as_deref_mut().is_none_or(|rival| {
-                rival.exchanges = rival.exchanges.saturating_add(1);
-                rival.exchanges < RIVAL_EXCHANGES && now < rival.since.after(RIVAL_AGE)
-            });
-            if patient || record.current.as_ref().is_some_and(|c| !c.is_unacknowledged()) {
-                return Ok(Ok(Opened { material, key, then: Then::Nothing }));
-            }
-            record.follow(now);
-            return Ok(Ok(Opened { material, key, then: Then::Answer }));
-        }
+    let known = cx.records.edit(records::session(device))?.and_then(|r| r.of::<P>()).is_some_and(|s| s.knows(&exchange));
+    if known {
+        return established::<P>(cx, device, exchange.message());
     }
     accept(cx, device, &exchange)
 }
@@ -236,47 +192,31 @@ fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchan
         pool.spend(used.0, keep, cx.rng);
     }
     cx.records.remove(records::absent(device, P::VERSION));
-    let spent = accepted.used.is_some();
-    let (material, session) = (accepted.plaintext, accepted.session);
-    let then = match cx.records.edit(records::session(device))? {
+    let (spent, material, session) = (accepted.used.is_some(), accepted.plaintext, accepted.session);
+    let crossed = match cx.records.edit(records::session(device))? {
         None => {
             cx.records.put(records::session(device), SessionRecord { heard: now, ..SessionRecord::new(P::wrap(session)) });
-            Then::RepublishAndAnswer
+            false
         }
         Some(record) => {
             record.heard = now;
-            let spoken = record.current.as_ref();
-            match spoken.filter(|c| c.version() == P::VERSION && c.is_unacknowledged()) {
-                Some(_) => {
-                    record.rival(session, now);
-                    Then::Republish
-                }
-                // XEP-0384 §5.6: it MUST replace the session that is there
-                None if P::VERSION == Version::Omemo2 => {
-                    record.replace(session);
-                    Then::RepublishAndAnswer
-                }
-                None => {
-                    record.receive(session);
-                    Then::RepublishAndAnswer
-                }
+            match P::VERSION {
+                Version::Omemo2 => record.replace(session),
+                Version::Legacy => record.receive(session), // a device that speaks both is spoken to in the newer one
             }
+            record.of::<P>().is_some_and(|s| s.is_unacknowledged())
         }
     };
-    let then = match then {
-        Then::RepublishAndAnswer if !spent => Then::Answer,
-        Then::Republish if !spent => Then::Nothing,
-        then => then,
-    };
-    Ok(Ok(Opened { material, key, then }))
+    // where the exchanges crossed, ours goes on, and whoever reads it needs no answer to its own
+    Ok(Ok(Opened { material, key, then: Then { republish: spent, answer: !crossed } }))
 }
 
 /// Does what the message asks for.
 fn settle(cx: &mut Context<'_>, device: &Device, version: Version, then: Then) -> Result<(), Halt> {
-    if matches!(then, Then::Republish | Then::RepublishAndAnswer) {
+    if then.republish {
         join::bundle_changed(cx, version)?;
     }
-    if matches!(then, Then::Answer | Then::RepublishAndAnswer) {
+    if then.answer {
         send_empty(cx, device, version)?;
     }
     Ok(())

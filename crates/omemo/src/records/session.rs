@@ -11,21 +11,11 @@ pub(crate) enum Ratchet {
     Legacy(Session<Legacy>),
     Omemo2(Session<Omemo2>),
 }
-/// A second session of the same version, started by the other side while ours was unanswered, or the one of the two that
-/// is not sent on.
-#[derive(Clone)]
-pub(crate) struct Rival {
-    pub ratchet: Ratchet,
-    pub since: Time,
-    /// Key exchanges read on it since then.
-    pub exchanges: u8,
-}
 /// All sessions with one device.
 #[derive(Clone)]
 pub(crate) struct SessionRecord {
     /// What we send on. `None`: what was stored is damaged.
     pub current: Option<Ratchet>,
-    pub rival: Option<Box<Rival>>,
     /// Of the other version, to read what still comes.
     pub other: Option<Box<Ratchet>>,
     /// When it was last heard of; 0: never.
@@ -80,9 +70,6 @@ impl Ratchet {
     pub fn encrypt(&mut self, plain: &[u8], rng: &mut dyn CryptoRng, out: &mut Vec<u8>) -> Result<MessageKind, EncryptError> {
         both!(self, s => s.encrypt(plain, rng, out))
     }
-    pub fn is_unacknowledged(&self) -> bool {
-        both!(self, s => s.is_unacknowledged())
-    }
     fn read(bytes: &[u8]) -> Option<Self> {
         match *bytes.first()? {
             Legacy::TAG => Session::from_bytes(bytes).ok().map(Ratchet::Legacy),
@@ -93,36 +80,24 @@ impl Ratchet {
 }
 impl SessionRecord {
     pub fn new(ratchet: Ratchet) -> Self {
-        SessionRecord { current: Some(ratchet), rival: None, other: None, heard: Time(0) }
+        SessionRecord { current: Some(ratchet), other: None, heard: Time(0) }
     }
     /// The session of a version that is sent on, or would be.
     pub fn of<P: Spoken>(&mut self) -> Option<&mut Session<P>> {
         self.current.as_mut().and_then(P::of).or_else(|| self.other.as_deref_mut().and_then(P::of))
     }
-    pub fn rival_of<P: Spoken>(&mut self) -> Option<&mut Session<P>> {
-        self.rival.as_deref_mut().and_then(|r| P::of(&mut r.ratchet))
-    }
     pub fn ratchet(&mut self, version: Version) -> Option<&mut Ratchet> {
         let is = |r: &&mut Ratchet| r.version() == version;
         self.current.as_mut().filter(is).or_else(|| self.other.as_deref_mut().filter(is))
     }
-    /// A new session is the one to send on from here. Those of its version stay inside it to decrypt; one of the other
-    /// version is kept beside it.
+    /// Takes in a new session and sends in its version from here. One of the other version is kept beside it, to decrypt.
     pub fn replace<P: Spoken>(&mut self, new: Session<P>) {
         self.receive(new);
         self.speak(P::VERSION);
     }
-    /// The other side started a session of a version; if it is the version that is spoken, it is the one to send on from here.
+    /// Takes in a session that the other side started, without a change of the version that is spoken. Which of two of one
+    /// version sends is the ratchet's to say ([`Session::supersede`]).
     pub fn receive<P: Spoken>(&mut self, new: Session<P>) {
-        let spoken = self.current.as_ref().is_some_and(|c| c.version() == P::VERSION);
-        if spoken && let Some(rival) = self.rival.take() {
-            // the rival steps back behind the current one, and both behind the new one
-            let mut ratchet = rival.ratchet;
-            if let (Some(rival), Some(Some(current))) = (P::of(&mut ratchet), self.current.as_mut().map(P::of)) {
-                std::mem::swap(rival, current);
-                current.supersede(rival.clone());
-            }
-        }
         match self.of::<P>() {
             Some(old) => old.supersede(new),
             None => match &mut self.current {
@@ -131,27 +106,9 @@ impl SessionRecord {
             },
         }
     }
-    /// The other side started a session while ours is unanswered: kept to read.
-    pub fn rival<P: Spoken>(&mut self, new: Session<P>, now: Time) {
-        match self.rival_of::<P>() {
-            Some(old) => old.supersede(new),
-            None => self.rival = Some(Box::new(Rival { ratchet: P::wrap(new), since: now, exchanges: 0 })),
-        }
-        if let Some(rival) = self.rival.as_deref_mut() {
-            (rival.since, rival.exchanges) = (now, 0);
-        }
-    }
-    /// Sends on the rival from here, and keeps the other one in its place.
-    pub fn follow(&mut self, now: Time) {
-        if let (Some(rival), Some(current)) = (self.rival.as_deref_mut(), self.current.as_mut()) {
-            std::mem::swap(&mut rival.ratchet, current);
-            (rival.since, rival.exchanges) = (now, 0);
-        }
-    }
     /// Sends in this version from here, if there is a session of it.
     pub fn speak(&mut self, version: Version) {
         if let Some(other) = self.other.as_deref_mut().filter(|r| r.version() == version) {
-            self.rival = None;
             match &mut self.current {
                 Some(current) => std::mem::swap(current, other),
                 None => self.current = self.other.take().map(|r| *r),
@@ -163,9 +120,6 @@ impl Record for SessionRecord {
     fn encode(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(400);
         out.u8(1).u64(self.heard.0);
-        out.option(self.rival.as_deref(), |out, r| {
-            out.u64(r.since.0).u8(r.exchanges).bytes(&both!(&r.ratchet, s => s.to_bytes()));
-        });
         for ratchet in [self.current.as_ref(), self.other.as_deref()] {
             match ratchet {
                 None => out.len(0),
@@ -177,12 +131,9 @@ impl Record for SessionRecord {
     /// What is damaged is left out: then there is no session, and a new one is started.
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::versioned(bytes, 1)?;
-        let mut record = SessionRecord { current: None, rival: None, other: None, heard: Time(0) };
+        let mut record = SessionRecord { current: None, other: None, heard: Time(0) };
         let mut read = || {
             record.heard = Time(input.u64()?);
-            let rival = input.option(|i| Some((Time(i.u64()?), i.u8()?, i.bytes()?)))?;
-            let rival = rival.and_then(|(since, exchanges, bytes)| Some(Rival { ratchet: Ratchet::read(bytes)?, since, exchanges }));
-            record.rival = rival.map(Box::new);
             record.current = input.bytes().and_then(Ratchet::read);
             record.other = input.bytes().and_then(Ratchet::read).map(Box::new);
             Some(())

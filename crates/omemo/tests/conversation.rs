@@ -1,0 +1,236 @@
+//! People who write to each other: first messages, both at once, several devices, both versions.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod common;
+use common::*;
+use proptest::prelude::*;
+use subrosa_engine::*;
+use subrosa_omemo::wire::Version;
+use subrosa_testkit::{ClientId, Faults};
+
+/// Ten messages each way, in turns; all are read, in order.
+fn ten_each_way(world: &mut World, alice: ClientId, bob: ClientId) {
+    let (before_a, before_b) = (texts(world, alice).len(), texts(world, bob).len());
+    let numbered = |who: &str| (0..10).map(|n| format!("{who} {n}")).collect::<Vec<_>>();
+    for n in 0..10 {
+        world.send(alice, BOB, &format!("a {n}"));
+        world.run();
+        world.send(bob, ALICE, &format!("b {n}"));
+        world.run();
+    }
+    assert_eq!(texts(world, bob)[before_b..], numbered("a"));
+    assert_eq!(texts(world, alice)[before_a..], numbered("b"));
+    assert_eq!((unread(world, alice), unread(world, bob)), (vec![], vec![]));
+}
+
+#[test]
+fn the_first_message_and_its_answer() {
+    let (mut world, alice, bob) = two(1);
+    let id = world.send(alice, BOB, "hello");
+    world.run();
+    assert_eq!(texts(&world, bob), ["hello"]);
+    let to = device(&mut world, bob);
+    assert_eq!(report(&world, alice, &id), [DeviceReport { device: to, protocol: "omemo:2".into(), result: Ok(()) }]);
+    world.send(bob, ALICE, "and hello to you");
+    world.run();
+    assert_eq!(texts(&world, alice), ["and hello to you"]);
+    assert!(!world.server.saw(b"hello"), "the server reads nothing");
+    ten_each_way(&mut world, alice, bob);
+}
+#[test]
+fn legacy_throughout() {
+    let mut world = World::new(2);
+    legacy_only(&mut world);
+    let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+    world.run();
+    let id = world.send(alice, BOB, "hello");
+    world.run();
+    assert_eq!(report(&world, alice, &id)[0].protocol, "omemo:1");
+    ten_each_way(&mut world, alice, bob);
+    assert!(!world.server.saw(b"hello"));
+}
+#[test]
+fn both_start_at_once() {
+    for legacy in [false, true] {
+        let mut world = World::new(3);
+        if legacy {
+            legacy_only(&mut world);
+        }
+        let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+        world.run();
+        world.send(alice, BOB, "at");
+        world.send(bob, ALICE, "once");
+        world.run();
+        assert_eq!((texts(&world, bob), texts(&world, alice)), (vec!["at".into()], vec!["once".into()]));
+        ten_each_way(&mut world, alice, bob);
+        // and both keep writing without waiting
+        for n in 0..10 {
+            world.send(alice, BOB, &format!("x{n}"));
+            world.send(bob, ALICE, &format!("y{n}"));
+            world.run();
+        }
+        assert_eq!((texts(&world, alice).len(), texts(&world, bob).len()), (21, 21));
+        assert_eq!((unread(&world, alice), unread(&world, bob)), (vec![], vec![]));
+        // in the end no side repeats its key exchange
+        world.send(alice, BOB, "last");
+        world.send(bob, ALICE, "last");
+        world.run();
+        let (a, b) = (device(&mut world, alice), device(&mut world, bob));
+        for to in [a, b] {
+            let last = world.stanzas().iter().rev().find_map(|s| carried(s, &to)).unwrap();
+            assert!(!last.keys[0].kex, "a key exchange after all those answers");
+        }
+    }
+}
+#[test]
+fn one_message_to_devices_of_both_versions() {
+    let mut world = World::new(4);
+    legacy_only(&mut world);
+    let old = world.join(BOB, omemo);
+    world.run();
+    world.disconnect(old); // before it learns of the new version
+    world.notify(|_| true);
+    world.server.refuse_nothing();
+    let alice = world.join(ALICE, omemo);
+    let new = world.join(BOB, omemo);
+    world.run();
+    let id = world.send(alice, BOB, "to both");
+    world.run();
+    let (d_old, d_new) = (device(&mut world, old), device(&mut world, new));
+    let report = report(&world, alice, &id);
+    let protocol = |d: &Device| report.iter().find(|r| r.device == *d).map(|r| (r.protocol.clone(), r.result));
+    assert_eq!(protocol(&d_old), Some(("omemo:1".into(), Ok(()))));
+    assert_eq!(protocol(&d_new), Some(("omemo:2".into(), Ok(()))));
+    assert_eq!(report.len(), 2, "no device twice");
+    let sent: Vec<_> = world.stanzas().iter().filter(|s| s.id == id).collect();
+    assert_eq!(sent.len(), 2, "a stanza for each version");
+    assert!(sent.iter().all(|s| carried(s, &d_old).is_some() != carried(s, &d_new).is_some()));
+    world.connect(old);
+    world.run();
+    assert_eq!((texts(&world, old), texts(&world, new)), (vec!["to both".into()], vec!["to both".into()]));
+    assert!(unread(&world, old).iter().chain(&unread(&world, new)).all(|r| *r == Reason::NotForThisDevice));
+}
+#[test]
+fn own_other_devices_read_along() {
+    let mut world = World::new(5);
+    let phone = world.join(ALICE, omemo);
+    world.run();
+    let laptop = world.join(ALICE, omemo);
+    let bob = world.join(BOB, omemo);
+    world.run();
+    world.send(laptop, BOB, "from the laptop");
+    world.run();
+    assert_eq!(texts(&world, bob), ["from the laptop"]);
+    assert_eq!(texts(&world, phone), ["from the laptop"], "by carbon; the laptop trusted the phone on joining");
+}
+#[test]
+fn a_heartbeat_for_fifty_three_without_an_answer() {
+    let (mut world, alice, bob) = two(6);
+    world.send(bob, ALICE, "hello");
+    world.run();
+    let (from, to) = (device(&mut world, bob), device(&mut world, alice));
+    let empties = |world: &World| {
+        world.stanzas().iter().filter(|s| s.from == from.owner).filter_map(|s| carried(s, &to)).filter(|e| e.payload.is_none()).count()
+    };
+    let before = empties(&world);
+    for n in 0..80 {
+        world.send(alice, BOB, &n.to_string());
+        world.run();
+    }
+    assert_eq!(empties(&world) - before, 1, "one for one ratchet key");
+    assert_eq!(texts(&world, bob).len(), 80);
+}
+#[test]
+fn a_session_replaced_by_hand_lives() {
+    let (mut world, alice, bob) = two(7);
+    ten_each_way(&mut world, alice, bob);
+    let (engine, to) = (*world.client(alice).handle(), device(&mut world, bob));
+    assert_eq!(world.call(alice, engine, move |o, cx| o.replace_session(cx, &to)), Some(Ok(())));
+    world.run();
+    ten_each_way(&mut world, alice, bob);
+    let missing = Device::of(&BOB.into(), 1);
+    let missing = world.call(alice, engine, move |o, cx| o.replace_session(cx, &missing)).unwrap();
+    assert_eq!(missing.unwrap_err().code(), "omemo.replace.not-listed");
+}
+#[test]
+fn a_lost_session_is_set_up_again() {
+    let (mut world, alice, bob) = two(8);
+    ten_each_way(&mut world, alice, bob);
+    // bob has the device but not the session: another key accepted, then the old one again
+    let from = device(&mut world, alice);
+    let known = key(&mut world, alice);
+    let other = Fingerprint([7; 32]);
+    world.feed(bob, Input::SetTrust(from.clone(), other, Trust::Trusted));
+    world.feed(bob, Input::SetTrust(from, known, Trust::Trusted));
+    world.run();
+    world.send(alice, BOB, "lost");
+    world.run();
+    assert_eq!(unread(&world, bob), [Reason::NoSession]);
+    world.send(alice, BOB, "found");
+    world.run();
+    assert_eq!(texts(&world, bob).last().unwrap(), "found");
+    world.send(bob, ALICE, "again");
+    world.run();
+    assert_eq!(texts(&world, alice).last().unwrap(), "again");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    /// Whatever the network does, what arrives is read once, whoever writes when.
+    #[test]
+    fn loss_delay_disorder_and_repetition(seed in 0u64..1_000_000, lose in 0u32..150, duplicate in 0u32..200, delay in 0u64..400, reorder: bool, legacy: bool, turns in prop::collection::vec(0u8..3, 1..40)) {
+        let mut world = World::new(seed);
+        if legacy {
+            legacy_only(&mut world);
+        }
+        let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+        world.run();
+        world.faults = Faults { lose, duplicate, delay, reorder, ..Faults::default() };
+        for (n, turn) in turns.iter().enumerate() {
+            if *turn != 1 {
+                world.send(alice, BOB, &format!("a{n}"));
+            }
+            if *turn != 0 {
+                world.send(bob, ALICE, &format!("b{n}"));
+            }
+            if n % 3 == 0 {
+                world.run();
+            }
+        }
+        world.run();
+        for who in [alice, bob] {
+            let mut seen = texts(&world, who);
+            let all = seen.len();
+            seen.sort();
+            seen.dedup();
+            prop_assert_eq!(seen.len(), all, "nothing is shown twice");
+            if lose == 0 {
+                let sent = turns.iter().filter(|t| **t != if who == alice { 0 } else { 1 }).count();
+                prop_assert_eq!(all, sent, "nothing is lost");
+                prop_assert_eq!(unread(&world, who), vec![]);
+            }
+        }
+        // and then, on a good line, everything is well
+        world.faults = Faults::default();
+        for n in 0..3 {
+            world.send(alice, BOB, &format!("c{n}"));
+            world.run();
+            world.send(bob, ALICE, &format!("c{n}"));
+            world.run();
+        }
+        for who in [alice, bob] {
+            let seen = texts(&world, who);
+            prop_assert_eq!(&seen[seen.len() - 3..], ["c0", "c1", "c2"]);
+        }
+    }
+}
+
+/// The version that a device is spoken to is on the list.
+#[test]
+fn both_lists_name_the_device() {
+    let (mut world, alice, _) = two(9);
+    let id = number(&device(&mut world, alice));
+    for version in Version::ALL {
+        assert_eq!(listed(&world, ALICE, version), [id]);
+        assert_eq!(published(&world, ALICE, id, version).unwrap().prekeys.len(), 100);
+    }
+}

@@ -1,0 +1,261 @@
+//! What a server or a peer can send that it should not: each is refused with a word for it, and nothing changes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod common;
+use common::*;
+use proptest::prelude::*;
+use std::time::Instant;
+use subrosa_engine::*;
+use subrosa_omemo::wire::{Version, bundle, device_list, encrypted};
+use subrosa_testkit::Stanza;
+
+fn stanza(from: &str, id: &str, body: Vec<u8>) -> Stanza {
+    let to = Recipients::People(vec![BOB.into()]);
+    Stanza {
+        id: id.into(),
+        part: 0,
+        chat: ChatId(BOB.into()),
+        from: from.into(),
+        to,
+        kind: Kind::Text,
+        content_type: ContentType::STANZA,
+        body,
+        in_clear: false,
+    }
+}
+/// A conversation in the middle, and the last thing alice sent, which bob has not seen.
+fn unseen(seed: u64) -> (World, subrosa_testkit::ClientId, subrosa_testkit::ClientId, Stanza) {
+    let (mut world, alice, bob) = two(seed);
+    for _ in 0..2 {
+        world.send(alice, BOB, "hello");
+        world.run();
+        world.send(bob, ALICE, "hello");
+        world.run();
+    }
+    world.faults.lose = 1000;
+    let id = world.send(alice, BOB, "the real thing");
+    world.run();
+    world.faults.lose = 0;
+    let sent = world.stanzas().iter().find(|s| s.id == id).unwrap().clone();
+    (world, alice, bob, sent)
+}
+
+#[test]
+fn each_kind_of_rubbish_has_its_word_and_changes_nothing() {
+    let (mut world, alice, bob, sent) = unseen(1);
+    let body = String::from_utf8(sent.body.clone()).unwrap();
+    let (a, b) = (device(&mut world, alice), device(&mut world, bob));
+    let ns = "urn:xmpp:omemo:2";
+    let key = |data: &str| {
+        format!(
+            "<encrypted xmlns='{ns}'><header sid='{}'><keys jid='{BOB}'><key rid='{}'>{data}</key></keys></header><payload>AAAA</payload></encrypted>",
+            a.id, b.id
+        )
+    };
+    let payload = body.find("<payload>").unwrap() + 9;
+    let mut forged = body.clone().into_bytes();
+    forged[payload] = if forged[payload] == b'A' { b'B' } else { b'A' };
+    let cases: Vec<(&str, Vec<u8>, Reason)> = vec![
+        ("not XML", b"<encrypted".to_vec(), Reason::Malformed),
+        ("truncated", body.as_bytes()[..body.len() / 2].to_vec(), Reason::Malformed),
+        ("wrong namespace", body.replace(ns, "urn:xmpp:omemo:99").into_bytes(), Reason::NotEncrypted),
+        ("no header", format!("<encrypted xmlns='{ns}'/>").into_bytes(), Reason::Malformed),
+        ("sid 2^31", body.replace(&format!("sid='{}'", a.id), "sid='2147483648'").into_bytes(), Reason::Malformed),
+        ("not base64", key("!!").into_bytes(), Reason::Malformed),
+        ("empty key", key("").into_bytes(), Reason::Malformed),
+        ("no protobuf", key("/////w==").into_bytes(), Reason::Malformed),
+        ("garbage protobuf", key("CgQAAAAA").into_bytes(), Reason::Malformed),
+        ("another device", body.replace(&format!("rid='{}'", b.id), "rid='1'").into_bytes(), Reason::NotForThisDevice),
+        ("payload changed", forged, Reason::Damaged),
+        ("payload gone", format!("{}{}", &body[..payload - 9], &body[body.find("</payload>").unwrap() + 10..]).into_bytes(), Reason::Damaged),
+        ("too large", [b"<x>".as_slice(), &vec![b' '; 300 << 10], b"</x>"].concat(), Reason::TooLarge),
+    ];
+    for (n, (what, bytes, reason)) in cases.into_iter().enumerate() {
+        let before = unread(&world, bob).len();
+        world.inject(stanza(ALICE, &format!("case {n}"), bytes));
+        world.run();
+        assert_eq!(unread(&world, bob)[before..], [reason], "{what}");
+    }
+    // and after all of it the real one is read
+    world.inject(sent);
+    world.run();
+    assert_eq!(texts(&world, bob).last().unwrap(), "the real thing");
+}
+#[test]
+fn the_envelope_must_fit_the_stanza() {
+    let (mut world, _, bob, sent) = unseen(2);
+    // from another address with the same device: no session there
+    world.inject(Stanza { from: "mallory@example.org".into(), id: "moved".into(), ..sent.clone() });
+    world.run();
+    assert_eq!(unread(&world, bob), [Reason::NoSession]);
+    // two days later
+    world.run_for(2 * 24 * 60 * 60_000);
+    world.inject(sent);
+    world.run();
+    assert_eq!(unread(&world, bob), [Reason::NoSession, Reason::EnvelopeMismatch]);
+}
+#[test]
+fn replays_reflections_and_strangers_keys_are_silent() {
+    let (mut world, alice, bob, sent) = unseen(3);
+    for _ in 0..3 {
+        world.inject(sent.clone());
+        world.run();
+    }
+    assert_eq!(texts(&world, bob).iter().filter(|t| *t == "the real thing").count(), 1);
+    let own = Stanza { to: Recipients::People(vec![ALICE.into()]), ..sent };
+    world.inject(own);
+    world.run();
+    assert_eq!((unread(&world, alice), unread(&world, bob)), (vec![], vec![]));
+    // an empty message for somebody else's device
+    let mut other = encrypted::Builder::omemo2(5, 1);
+    other.recipient(BOB);
+    other.key(1, false, b"\x0a");
+    world.inject(stanza(ALICE, "empty", other.message(None)));
+    world.run();
+    assert_eq!(unread(&world, bob), vec![]);
+}
+#[test]
+fn one_bad_device_never_stops_the_message() {
+    type Damage = fn(&mut World, u32);
+    let node = |version: Version, id: u32| version.bundle_node(id).into_owned();
+    let _ = node;
+    let cases: [(Exclusion, Damage); 4] = [
+        (Exclusion::NoBundle, |w, id| {
+            w.server.node_mut(&BOB.into(), &Version::Omemo2.bundle_node(id)).unwrap().items.retain(|i| i.id != Some(id.to_string()))
+        }),
+        (Exclusion::BadBundle, |w, id| change(w, id, |b| b.signature[3] ^= 1)),
+        (Exclusion::BadBundle, |w, id| change(w, id, |b| b.signed_prekey = [0; 32])),
+        (Exclusion::BadBundle, |w, id| change(w, id, |b| b.prekeys.clear())),
+    ];
+    for (n, (why, damage)) in cases.into_iter().enumerate() {
+        let mut world = World::new(40 + n as u64);
+        world.notify(|node| node.starts_with("urn:xmpp:omemo:2"));
+        world.server.refuse(|_, r| match r {
+            Request::Publish { node, .. } if node.name.starts_with("eu.siacs") => Some(RequestError::Forbidden),
+            _ => None,
+        });
+        let (alice, good, bad) = (world.join(ALICE, omemo), world.join(BOB, omemo), world.join(BOB, omemo));
+        world.run();
+        let (good_device, bad_device) = (device(&mut world, good), device(&mut world, bad));
+        world.disconnect(bad);
+        damage(&mut world, number(&bad_device));
+        let id = world.send(alice, BOB, "hello");
+        world.run();
+        assert_eq!(texts(&world, good), ["hello"], "{n}");
+        let report = report(&world, alice, &id);
+        assert!(report.iter().any(|r| r.device == good_device && r.result == Ok(())));
+        assert!(report.iter().any(|r| r.device == bad_device && r.result == Err(why)), "{n}: {report:?}");
+    }
+}
+fn change(world: &mut World, id: u32, f: impl FnOnce(&mut bundle::Bundle)) {
+    let mut changed = published(world, BOB, id, Version::Omemo2).unwrap();
+    f(&mut changed);
+    let node = world.server.node_mut(&BOB.into(), &Version::Omemo2.bundle_node(id)).unwrap();
+    node.items.iter_mut().find(|i| i.id == Some(id.to_string())).unwrap().payload = bundle::write(&changed);
+}
+#[test]
+fn no_answer_and_no_device_ever_means_clear_text() {
+    for error in [None, Some(RequestError::NotFound), Some(RequestError::Forbidden), Some(RequestError::Unreachable), Some(RequestError::Malformed)] {
+        let mut world = World::new(5);
+        let alice = world.join(ALICE, omemo);
+        world.run();
+        if let Some(error) = error {
+            world.server.refuse(move |_, r| matches!(r, Request::Fetch(node) if node.owner.as_str() == BOB).then_some(error));
+        } else {
+            for version in Version::ALL {
+                world.publish_as(BOB, version.device_list_node(), Some("current"), Keep::One, &device_list::write(version, &[]));
+            }
+        }
+        let id = world.send(alice, BOB, "secret");
+        world.run();
+        assert_eq!(not_sent(&world, alice, &id), Some(Reason::DeviceListUnavailable), "{error:?}");
+        assert!(world.stanzas().is_empty());
+        assert!(!world.server.saw(b"secret"));
+    }
+}
+#[test]
+fn a_known_list_survives_an_error() {
+    let (mut world, alice, bob) = two(6);
+    world.send(alice, BOB, "one");
+    world.run();
+    world.server.refuse(|_, r| matches!(r, Request::Fetch(_)).then_some(RequestError::Unreachable));
+    world.run_for(3 * 24 * 60 * 60_000);
+    world.send(alice, BOB, "two");
+    world.run();
+    assert_eq!(texts(&world, bob), ["one", "two"]);
+}
+#[test]
+fn five_thousand_devices() {
+    let mut world = World::new(7);
+    let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+    world.run();
+    let real = device(&mut world, bob);
+    world.disconnect(bob);
+    let mut list: Vec<_> = (1..5000).map(device_list::ListedDevice::new).collect();
+    list.push(device_list::ListedDevice::new(number(&real)));
+    let xml = device_list::write(Version::Omemo2, &list);
+    assert!(xml.len() < 256 << 10);
+    world.publish_as(BOB, Version::Omemo2.device_list_node(), Some("current"), Keep::One, &xml);
+    let start = Instant::now();
+    let id = world.send(alice, BOB, "to one of many");
+    world.run();
+    println!("5,000 devices, 4,999 without a bundle: {:?}", start.elapsed());
+    let report = report(&world, alice, &id);
+    assert_eq!(report.len(), 5000);
+    assert_eq!(report.iter().filter(|r| r.result.is_ok()).count(), 1);
+    world.connect(bob);
+    world.run();
+    assert_eq!(texts(&world, bob), ["to one of many"]);
+}
+#[test]
+fn ids_zero_and_two_to_the_thirty_one() {
+    let (mut world, alice, bob) = two(8);
+    let real = number(&device(&mut world, bob));
+    let list =
+        format!("<devices xmlns='urn:xmpp:omemo:2'><device id='0'/><device id='2147483648'/><device id='{real}'/><device id='{real}'/></devices>");
+    world.disconnect(bob);
+    world.publish_as(BOB, Version::Omemo2.device_list_node(), Some("current"), Keep::One, list.as_bytes());
+    let id = world.send(alice, BOB, "hello");
+    world.run();
+    let mut ids: Vec<_> = report(&world, alice, &id).iter().map(|r| (number(&r.device), r.result)).collect();
+    ids.sort_unstable_by_key(|(id, _)| *id);
+    assert_eq!(ids, [(0, Err(Exclusion::NoBundle)), (real, Ok(()))]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    /// One byte of a message, a bundle or a list changed anywhere: never a panic, and the conversation goes on.
+    #[test]
+    fn any_byte_changed(at in 0usize..100_000, to: u8) {
+        let (mut world, alice, bob, sent) = unseen(9);
+        let mut damaged = sent.clone();
+        let at_body = at % damaged.body.len();
+        damaged.body[at_body] = to;
+        damaged.id = "damaged".into();
+        let changed = damaged.body != sent.body;
+        world.inject(damaged);
+        world.run();
+        if changed {
+            // a change outside of what is authentic may leave it readable: then it is read as it was
+            let shown = texts(&world, bob);
+            prop_assert!(shown.iter().all(|t| t == "hello" || t == "the real thing"));
+        }
+        let id = number(&device(&mut world, alice));
+        for version in Version::ALL {
+            for node in [version.device_list_node().to_owned(), version.bundle_node(id).into_owned()] {
+                let payload = &mut world.server.node_mut(&ALICE.into(), &node).unwrap().items[0].payload;
+                let at = at % payload.len();
+                payload[at] = to;
+            }
+        }
+        for who in [alice, bob] {
+            world.disconnect(who);
+            world.connect(who);
+            world.run();
+        }
+        world.send(bob, ALICE, "still here");
+        world.send(alice, BOB, "so am i");
+        world.run();
+        prop_assert_eq!(texts(&world, alice).pop(), Some("still here".to_owned()));
+        prop_assert_eq!(texts(&world, bob).pop(), Some("so am i".to_owned()));
+    }
+}

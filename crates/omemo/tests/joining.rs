@@ -1,0 +1,251 @@
+//! A device joins, stays published whatever happens to what it published, and leaves.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod common;
+use common::*;
+use subrosa_engine::*;
+use subrosa_omemo::wire::{Version, bundle, device_list};
+
+const MINUTE: u64 = 60_000;
+
+#[test]
+fn the_bundle_comes_before_the_list() {
+    let (mut world, alice, _) = two(1);
+    let id = number(&device(&mut world, alice));
+    assert!((1..=0x7fff_ffff).contains(&id));
+    let published: Vec<(String, Keep)> = world
+        .server
+        .requests()
+        .iter()
+        .filter(|(from, _)| from.as_str() == ALICE)
+        .filter_map(|(_, r)| if let Request::Publish { node, keep, .. } = r { Some((node.name.clone(), *keep)) } else { None })
+        .collect();
+    for version in Version::ALL {
+        let at = |name: &str| published.iter().position(|(n, _)| n == name).unwrap();
+        let (bundle, list) = (at(&version.bundle_node(id)), at(version.device_list_node()));
+        assert!(bundle < list, "{version:?}");
+        assert_eq!(published[list].1, Keep::One);
+        assert_eq!(published[bundle].1, if version == Version::Omemo2 { Keep::Many } else { Keep::One });
+    }
+    assert_eq!(published.len(), 4, "each once");
+    let engine = *world.client(alice).handle();
+    assert_eq!(world.call(alice, engine, |o, cx| o.is_published(cx)), Some(true));
+}
+#[test]
+fn others_stay_on_the_list_with_their_labels() {
+    let mut world = World::new(2);
+    let other = device_list::ListedDevice { id: 77, label: Some("Telefon".into()), labelsig: Some("AAAA".into()) };
+    for version in Version::ALL {
+        let xml = device_list::write(version, &[device_list::ListedDevice { ..other.clone() }]);
+        world.publish_as(ALICE, version.device_list_node(), Some("current"), Keep::One, &xml);
+    }
+    let alice = world.join(ALICE, omemo);
+    world.run();
+    let id = number(&device(&mut world, alice));
+    let node = world.server.node(&ALICE.into(), Version::Omemo2.device_list_node()).unwrap();
+    let list = device_list::parse(Version::Omemo2, &node.items.last().unwrap().payload).unwrap();
+    assert!(list.contains(&other) && list.iter().any(|d| d.id == id));
+    assert_eq!(listed(&world, ALICE, Version::Legacy).len(), 2);
+}
+#[test]
+fn nothing_is_written_over_a_list_that_could_not_be_read() {
+    let mut world = World::new(3);
+    let xml = device_list::write(Version::Omemo2, &[device_list::ListedDevice::new(77)]);
+    world.publish_as(ALICE, Version::Omemo2.device_list_node(), Some("current"), Keep::One, &xml);
+    world.notify(|_| false);
+    world.server.refuse(|_, r| match r {
+        Request::Fetch(node) if node.name == Version::Omemo2.device_list_node() => Some(RequestError::Unreachable),
+        _ => None,
+    });
+    let alice = world.join(ALICE, omemo);
+    world.run_for(10 * MINUTE);
+    assert_eq!(listed(&world, ALICE, Version::Omemo2), [77]);
+    assert_eq!(listed(&world, ALICE, Version::Legacy).len(), 1, "the other version does not wait for it");
+    // and when it can be read, it is joined
+    world.server.refuse_nothing();
+    world.run_for(2 * 60 * MINUTE);
+    let id = number(&device(&mut world, alice));
+    let mut list = listed(&world, ALICE, Version::Omemo2);
+    list.sort_unstable();
+    let mut both = [77, id];
+    both.sort_unstable();
+    assert_eq!(list, both);
+}
+#[test]
+fn a_list_without_us_is_repaired_without_a_fight() {
+    let (mut world, alice, _) = two(4);
+    let id = number(&device(&mut world, alice));
+    let without = device_list::write(Version::Omemo2, &[device_list::ListedDevice::new(77)]);
+    let take_off = |world: &mut World| world.publish_as(ALICE, Version::Omemo2.device_list_node(), Some("current"), Keep::One, &without);
+    take_off(&mut world);
+    world.run();
+    let mut list = listed(&world, ALICE, Version::Omemo2);
+    list.sort_unstable();
+    assert!(list.contains(&id) && list.contains(&77));
+    // a client that takes us off each time it sees us is answered ever more rarely
+    let writes = |world: &World| {
+        let list = |r: &Request| matches!(r, Request::Publish { node, .. } if node.name == Version::Omemo2.device_list_node());
+        world.server.requests().iter().filter(|(from, r)| from.as_str() == ALICE && list(r)).count()
+    };
+    let before = writes(&world);
+    for _ in 0..60 {
+        take_off(&mut world);
+        world.run_for(MINUTE);
+    }
+    assert!(writes(&world) - before <= 8, "{} repairs in an hour", writes(&world) - before);
+    world.run_for(2 * 60 * MINUTE);
+    assert!(listed(&world, ALICE, Version::Omemo2).contains(&id));
+}
+#[test]
+fn damaged_lists_and_bundles_are_repaired() {
+    for version in Version::ALL {
+        let (mut world, alice, bob) = two(5);
+        let id = number(&device(&mut world, alice));
+        let owner = Address::from(ALICE);
+        // another client writes rubbish
+        world.publish_as(ALICE, version.device_list_node(), Some("current"), Keep::One, b"<list xmlns='wrong'/>");
+        world.run();
+        assert_eq!(listed(&world, ALICE, version), [id]);
+        // the server loses the list, the bundle, keeps half of it
+        for damage in 0..4 {
+            match damage {
+                0 => world.server.lose_node(&owner, version.device_list_node()),
+                1 => world.server.lose_node(&owner, &version.bundle_node(id)),
+                2 => world.server.node_mut(&owner, &version.bundle_node(id)).unwrap().items[0].payload.truncate(500),
+                _ => {
+                    let mut old = published(&world, ALICE, id, version).unwrap();
+                    old.prekeys.pop();
+                    world.server.node_mut(&owner, &version.bundle_node(id)).unwrap().items[0].payload = bundle::write(&old);
+                }
+            }
+            world.run_for(60 * MINUTE);
+            world.disconnect(alice);
+            world.connect(alice);
+            world.run();
+            assert_eq!(listed(&world, ALICE, version), [id], "{version:?} {damage}");
+            assert_eq!(published(&world, ALICE, id, version).unwrap().prekeys.len(), 100, "{version:?} {damage}");
+        }
+        world.send(bob, ALICE, "still there?");
+        world.run();
+        assert_eq!(texts(&world, alice), ["still there?"]);
+    }
+}
+#[test]
+fn used_prekeys_are_replaced_and_never_used_again() {
+    let (mut world, alice, _) = two(6);
+    let id = number(&device(&mut world, alice));
+    let before = published(&world, ALICE, id, Version::Omemo2).unwrap();
+    let mut people = Vec::new();
+    for n in 0..5 {
+        let who = world.join(&format!("user{n}@example.org"), omemo);
+        world.run();
+        world.send(who, ALICE, "hello");
+        world.run();
+        people.push(who);
+    }
+    let after = published(&world, ALICE, id, Version::Omemo2).unwrap();
+    assert_eq!(after.prekeys.len(), 100);
+    let gone = before.prekeys.iter().filter(|k| !after.prekeys.contains(k)).count();
+    assert_eq!(gone, 5);
+    assert!(after.prekeys.iter().all(|(n, key)| before.prekeys.iter().all(|(m, other)| (n == m) == (key == other))), "no id again for another key");
+    assert_eq!(after.identity_key, before.identity_key);
+}
+#[test]
+fn prekeys_are_kept_while_old_messages_are_read() {
+    for catching_up in [true, false] {
+        let (mut world, alice, _) = two(7);
+        let id = number(&device(&mut world, alice));
+        // the server hands out one prekey to everybody
+        let mut one = published(&world, ALICE, id, Version::Omemo2).unwrap();
+        one.prekeys.truncate(1);
+        world.disconnect(alice);
+        let node = Version::Omemo2.bundle_node(id);
+        world.server.node_mut(&ALICE.into(), &node).unwrap().items[0].payload = bundle::write(&one);
+        for n in 0..2 {
+            let who = world.join(&format!("user{n}@example.org"), omemo);
+            world.run();
+            world.send(who, ALICE, "hello");
+            world.run();
+        }
+        if catching_up {
+            world.feed(alice, Input::CatchUp { running: true });
+        }
+        world.connect(alice);
+        world.run();
+        if catching_up {
+            assert_eq!(texts(&world, alice), ["hello", "hello"]);
+            world.feed(alice, Input::CatchUp { running: false });
+        } else {
+            assert_eq!(texts(&world, alice), ["hello"]);
+            assert_eq!(unread(&world, alice), [Reason::UnknownPreKey]);
+        }
+        world.run();
+        assert!(!published(&world, ALICE, id, Version::Omemo2).unwrap().prekeys.contains(&one.prekeys[0]));
+    }
+}
+#[test]
+fn the_signed_prekey_is_rotated_and_the_old_one_still_opens() {
+    let (mut world, alice, bob) = two(8);
+    let id = number(&device(&mut world, alice));
+    let before = published(&world, ALICE, id, Version::Omemo2).unwrap();
+    // bob has the bundle of before the rotation and writes after it
+    world.disconnect(alice);
+    world.send(bob, ALICE, "made before");
+    world.run();
+    world.connect(alice);
+    world.disconnect(alice);
+    world.run_for(15 * 24 * 60 * MINUTE);
+    world.connect(alice);
+    world.run();
+    let after = published(&world, ALICE, id, Version::Omemo2).unwrap();
+    assert_ne!((before.signed_prekey_id, before.signed_prekey), (after.signed_prekey_id, after.signed_prekey));
+    assert_eq!(texts(&world, alice), ["made before"]);
+}
+#[test]
+fn leaving_takes_everything_off() {
+    let mut world = World::new(9);
+    let phone = world.join(ALICE, omemo);
+    world.run();
+    let laptop = world.join(ALICE, omemo);
+    let bob = world.join(BOB, omemo);
+    world.run();
+    let (stays, goes) = (number(&device(&mut world, phone)), number(&device(&mut world, laptop)));
+    let engine = *world.client(laptop).handle();
+    world.call(laptop, engine, |o, cx| o.unpublish(cx)).unwrap();
+    world.run();
+    for version in Version::ALL {
+        assert_eq!(listed(&world, ALICE, version), [stays]);
+        assert_eq!(published(&world, ALICE, goes, version), None);
+        assert!(published(&world, ALICE, stays, version).is_some());
+    }
+    world.disconnect(laptop);
+    world.connect(laptop);
+    world.run();
+    assert_eq!(listed(&world, ALICE, Version::Omemo2), [stays], "it does not come back by itself");
+    let id = world.send(laptop, BOB, "x");
+    world.run();
+    assert_eq!(not_sent(&world, laptop, &id), Some(Reason::ServerRefused));
+    world.send(bob, ALICE, "to the phone");
+    world.run();
+    assert_eq!(texts(&world, phone), ["to the phone"]);
+}
+#[test]
+fn a_second_start_is_the_same_device() {
+    let (mut world, alice, bob) = two(10);
+    let before = device(&mut world, alice);
+    world.crash(alice);
+    world.run();
+    assert_eq!(device(&mut world, alice), before);
+    world.send(alice, BOB, "hello");
+    world.run();
+    assert_eq!(texts(&world, bob), ["hello"]);
+}
+#[test]
+fn the_uri_for_the_code() {
+    let mut world = World::new(11);
+    let alice = world.join("a&b@example.org", omemo);
+    world.run();
+    let (engine, id, key) = (*world.client(alice).handle(), device(&mut world, alice), key(&mut world, alice));
+    let uri = world.call(alice, engine, |o, cx| o.xmpp_uri(cx)).flatten().unwrap();
+    let hex: String = key.0.iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(uri, format!("xmpp:a%26b@example.org?omemo-sid-{}={hex}", id.id));
+}
