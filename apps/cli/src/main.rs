@@ -1,1 +1,39 @@
-fn main() {}
+//! `subrosa`: OMEMO in a terminal and over JSON-RPC.
+//!
+//! Combines the crates below it: sockets, clock, randomness, files and screens live here; cryptographic decisions don't.
+mod args;
+mod commands;
+mod config;
+mod failure;
+mod home;
+mod host;
+mod logs;
+mod rpc;
+mod session;
+mod show;
+mod socket;
+
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("subrosa: {failure}");
+            ExitCode::from(failure.exit())
+        }
+    }
+}
+
+fn run(args: args::Args) -> Result<(), Failure> {
+    logs::begin(args.verbose)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::bug(format!("the program can't start its threads: {e}")))?;
+    let end = runtime.block_on(commands::run(args));
+    runtime.shutdown_timeout(Duration::ZERO); // a thread may still wait for standard input
+    end
+}

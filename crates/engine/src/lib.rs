@@ -82,6 +82,8 @@ mod rules;
 mod settings;
 mod step;
 mod store;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod trustbook;
 mod wire;

@@ -1,5 +1,6 @@
 //! The key that seals a database, and the file it may live in. Where that file is, and what guards it, is the
 //! application's business.
+use crate::lock::beside;
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -81,14 +82,18 @@ impl StoreKey {
         }
         let key = StoreKey::generate(rng);
         // complete before it has its name: a crash leaves no half key. A link, unlike a rename, never replaces one.
-        let mut half = path.as_os_str().to_owned();
-        half.push(format!(".{}", std::process::id()));
-        let half = PathBuf::from(half);
+        let half = beside(path, &format!(".{:016x}", rng.next_u64()));
         let written = key.write_new(&half).and_then(|()| match std::fs::hard_link(&half, path) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+            // a file system without links: FAT
+            Err(e) if matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) && !path.exists() => std::fs::rename(&half, path),
             other => other,
         });
-        std::fs::remove_file(&half).or_else(|e| if written.is_err() { Ok(()) } else { Err(e) }).and(written).map_err(|e| io(path, e))?;
+        match std::fs::remove_file(&half) {
+            Err(e) if written.is_ok() && e.kind() != ErrorKind::NotFound => Err(e),
+            _ => written,
+        }
+        .map_err(|e| io(path, e))?;
         sync_directory(path).map_err(|e| io(path, e))?;
         Self::load(path)
     }
@@ -125,7 +130,7 @@ impl StoreKey {
     }
     fn write_new(&self, path: &Path) -> std::io::Result<()> {
         let text = Zeroizing::new(format!("{HEADER}{}\n", &*hex(&*self.0)));
-        let mut file = private().write(true).create(true).truncate(true).open(path)?;
+        let mut file = private().write(true).create_new(true).open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     }

@@ -80,19 +80,25 @@ impl SqliteStore {
             Some(damage) => Err(StoreError::damaged(damage)),
         }
     }
-    /// The end of a device: overwrites all rows, then removes the database and what lies beside it. Erase the key too
-    /// ([`StoreKey::erase_file`]), after this: without it what a disk keeps of removed files can't be read.
+    /// The end of a device: overwrites all rows, then removes the database and its log (the empty `.lock` stays). Erase the
+    /// key too ([`StoreKey::erase_file`]), after this: without it what a disk keeps of removed files can't be read.
     pub fn erase(self) -> Result<(), StoreError> {
-        self.db.execute_batch("DELETE FROM records; DELETE FROM settings; PRAGMA wal_checkpoint(TRUNCATE)")?;
         let SqliteStore { db, path, _lock: lock, .. } = self;
-        db.close().map_err(|(_, e)| e)?;
-        for ending in ["", "-wal", "-shm", "-journal", ".lock"] {
-            match std::fs::remove_file(beside(&path, ending)) {
-                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e.into()),
-                _ => {}
-            }
-        }
-        sync_directory(&path)?;
+        // a damaged database refuses; its files go all the same
+        let _ = db.execute_batch("DELETE FROM records; DELETE FROM settings; PRAGMA wal_checkpoint(TRUNCATE)");
+        drop(db);
+        remove(&path)?;
+        drop(lock);
+        Ok(())
+    }
+    /// The same for a database that does not open any more.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`]; what the system says when a file can't be removed.
+    pub fn erase_unopened(path: impl AsRef<Path>) -> Result<(), OpenError> {
+        let path = path.as_ref();
+        let lock = Lock::acquire(path)?;
+        remove(path).map_err(|e| OpenError::io(path.into(), e))?;
         drop(lock);
         Ok(())
     }
@@ -143,6 +149,15 @@ impl std::fmt::Debug for SqliteStore {
     }
 }
 
+fn remove(path: &Path) -> std::io::Result<()> {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        match std::fs::remove_file(beside(path, ending)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    sync_directory(path)
+}
 /// Makes the file where there is none, and looks at how an existing one begins: SQLCipher says the same about a wrong key,
 /// damage, and a file that is something else.
 fn check_file(path: &Path, key: &StoreKey) -> Result<(), OpenError> {

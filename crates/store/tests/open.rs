@@ -151,6 +151,7 @@ fn a_second_handle() {
     let first = SqliteStore::open(&path, &key(1)).unwrap();
     let error = SqliteStore::open(&path, &key(1)).unwrap_err();
     assert!(matches!(error, OpenError::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
+    assert!(matches!(SqliteStore::erase_unopened(&path), Err(OpenError::InUse { .. })));
     drop(first);
     drop(SqliteStore::open(&path, &key(1)).unwrap());
 }
@@ -209,7 +210,12 @@ fn the_end_of_a_device() {
     made(&path);
     let store = SqliteStore::open(&path, &key(1)).unwrap();
     store.erase().unwrap();
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "something is left");
+    let left = || std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().path());
+    assert!(left().eq([directory.path().join("store.db.lock")]), "something is left");
+    // one that does not open
+    std::fs::write(&path, [7; 4096]).unwrap();
+    SqliteStore::erase_unopened(&path).unwrap();
+    assert!(left().eq([directory.path().join("store.db.lock")]), "something is left");
     let mut store = SqliteStore::open(&path, &key(3)).unwrap();
     assert_eq!(store.load(&[row(1)]).unwrap(), [None], "a new device may begin there, with a key of its own");
 }
@@ -247,5 +253,13 @@ fn the_key_file() {
     }
     StoreKey::erase_file(&path).unwrap();
     assert!(!path.exists());
+    // eight at once: one makes it, all get it
+    let race = |n| {
+        let path = path.clone();
+        std::thread::spawn(move || StoreKey::load_or_create(&path, &mut Seeded::new(n)).unwrap())
+    };
+    let keys: Vec<StoreKey> = (0..8).map(race).collect::<Vec<_>>().into_iter().map(|t| t.join().unwrap()).collect();
+    assert!(keys.iter().all(|k| *k == keys[0]));
+    StoreKey::erase_file(&path).unwrap();
     StoreKey::erase_file(&path).unwrap();
 }

@@ -1,0 +1,138 @@
+//! The command line. No password is ever taken from it: other users of the machine can read it.
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// End-to-end encrypted messages (OMEMO) in a terminal and for scripts.
+#[derive(Debug, Parser)]
+#[command(name = "subrosa", version, max_term_width = 100)]
+pub struct Args {
+    /// Where accounts and keys are kept [default: $XDG_DATA_HOME/subrosa]
+    #[arg(long, global = true, value_name = "DIR", env = "SUBROSA_DATA")]
+    pub data: Option<PathBuf>,
+    /// Which account, when several are logged in
+    #[arg(long, global = true, value_name = "JID")]
+    pub account: Option<String>,
+    /// Log to standard error: -v info, -vv debug, -vvv trace (or SUBROSA_LOG=LEVEL)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Log in, make this device and publish it
+    Login(Login),
+    /// Send one message and say, device by device, who can read it
+    Send {
+        /// To whom
+        to: String,
+        /// The message; `-` reads it from standard input
+        text: String,
+        /// An id of your own: the same id is never sent twice
+        #[arg(long)]
+        id: Option<String>,
+        /// Seconds to wait for the server's acknowledgement
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
+    /// Show messages as they come, until interrupted
+    Listen,
+    /// Talk to one person, line by line, until end of input
+    Chat {
+        /// With whom
+        with: String,
+    },
+    /// List the devices of a person (default: your own), their keys and what they are worth
+    Devices {
+        /// Whose
+        of: Option<String>,
+    },
+    /// Decide about one device's key
+    Trust {
+        /// Whose device
+        jid: String,
+        /// Its number
+        device: u32,
+        /// What its key is worth
+        level: Level,
+        /// The key you mean, as `devices` shows it; needed when a device has changed its key
+        #[arg(long, value_name = "HEX")]
+        fingerprint: Option<String>,
+    },
+    /// Show this device's key, as text and as a QR code to scan
+    Fingerprint,
+    /// Show accounts, this device, the connection and what waits to be sent
+    Status,
+    /// Withdraw this device from the server and erase its keys
+    Logout {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Erase although the server can't be told
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Speak JSON-RPC 2.0 on standard input and output, one object a line (docs/rpc.md)
+    Rpc,
+}
+
+/// `subrosa login`
+#[derive(Debug, clap::Args)]
+pub struct Login {
+    /// The account, e.g. alice@example.org
+    pub jid: String,
+    /// Server to connect to, instead of the one the domain names
+    #[arg(long, value_name = "HOST:PORT")]
+    pub host: Option<String>,
+    /// Trust the certificates in this PEM file, and no others
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Connect without TLS; loopback addresses only, for tests
+    #[arg(long)]
+    pub plain_loopback: bool,
+    /// Read the password from the first line of this file (else SUBROSA_PASSWORD, else a prompt)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// What a key is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Compared in person
+    Verified,
+    /// May read messages
+    Trusted,
+    /// Gets nothing
+    Untrusted,
+    /// Not decided; gets nothing
+    Undecided,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn no_argument_takes_a_password() {
+        let login = Args::command();
+        let login = login.find_subcommand("login").expect("login");
+        let named: Vec<_> = login.get_arguments().map(|a| a.get_id().as_str().to_owned()).filter(|n| n.contains("password")).collect();
+        assert_eq!(named, ["password_file"]);
+    }
+
+    #[test]
+    fn a_message_may_begin_with_a_dash_after_two() {
+        let args = Args::try_parse_from(["subrosa", "send", "bob@x", "--", "-1"]).expect("parses");
+        assert!(matches!(args.command, Command::Send { text, .. } if text == "-1"));
+    }
+}

@@ -1,0 +1,88 @@
+//! `subrosa chat`: a conversation with one person, line by line. What others write stays unread.
+use super::{interrupted, print, read};
+use crate::failure::Failure;
+use crate::home::{Home, bare};
+use crate::rpc::Call;
+use crate::rpc::lines::{self, Line};
+use crate::rpc::server::Backend;
+use crate::rpc::types::{Notification, SendOutcome, SendResult, SendText};
+use crate::session::Accounts;
+use crate::show;
+use tokio::io::BufReader;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub async fn run(home: &Home, account: Option<&str>, with: &str) -> Result<(), Failure> {
+    let with = bare(with)?;
+    let accounts = Accounts::open(home, account, false).await?;
+    let (subscriber, mut notes) = mpsc::unbounded_channel();
+    accounts.subscribe(None, subscriber)?;
+    let (typed, mut input) = mpsc::channel(16);
+    tokio::spawn(async move {
+        let mut reader = BufReader::new(tokio::io::stdin());
+        let mut buffer = Vec::new();
+        while let Ok(line @ (Line::Whole | Line::TooLong)) = lines::next(&mut reader, &mut buffer).await {
+            let text = (line == Line::Whole).then(|| String::from_utf8(buffer.clone()).ok()).flatten();
+            if typed.send(text).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut sending = JoinSet::new();
+    let (mut open, mut worst) = (true, None);
+    let end = loop {
+        tokio::select! {
+            () = interrupted() => break Ok(()),
+            note = notes.recv() => {
+                let Some(note) = note else { break Err(accounts.ended().await) };
+                if belongs(&note, &with) {
+                    if let Err(failure) = print(&format!("{}\n", show::note(&note, false))) {
+                        break Err(failure);
+                    }
+                    if let Some(seq) = note.seq() {
+                        accounts.shown(note.account(), seq);
+                    }
+                }
+            }
+            line = input.recv(), if open => match line {
+                None => open = false,
+                Some(None) => eprintln!("that line is no text, or too long; it was not sent"),
+                Some(Some(text)) if text.trim().is_empty() => {}
+                Some(Some(text)) => {
+                    // begun here, so that lines leave in their order
+                    let reply = accounts.begin(Call::Send(SendText { to: with.clone(), text, id: None, timeout: None, account: None }));
+                    sending.spawn(reply);
+                }
+            },
+            Some(sent) = sending.join_next() => {
+                let answer = sent.ok().and_then(Result::ok).unwrap_or_else(|| Err(crate::rpc::server::closed()));
+                match answer.and_then(read::<SendResult>) {
+                    Ok(result) => left_out(&result),
+                    Err(failure) => {
+                        eprintln!("{failure}");
+                        worst = Some(failure);
+                    }
+                }
+            }
+            () = std::future::ready(()), if !open && sending.is_empty() => break worst.map_or(Ok(()), Err),
+        }
+    };
+    accounts.stop().await;
+    end
+}
+
+fn belongs(note: &Notification, with: &str) -> bool {
+    match note {
+        Notification::Message(m) => m.chat == with,
+        Notification::Undecryptable(u) => u.from == with,
+        Notification::DeviceNew(d) => d.jid == with || d.jid == d.account,
+        Notification::KeyChanged(k) => k.jid == with || k.jid == k.account,
+        Notification::NotSent(_) | Notification::Connection(_) => true,
+    }
+}
+/// Silence means that everybody got it.
+fn left_out(result: &SendResult) {
+    for device in result.devices.iter().filter(|d| d.result == SendOutcome::LeftOut) {
+        eprintln!("{}", show::result(device));
+    }
+}

@@ -1,0 +1,42 @@
+//! `subrosa logout`: withdraws the device, erases the keys. What was received and not read is gone too.
+use super::print;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::rpc::Call;
+use crate::rpc::types::Logout;
+use crate::session::Accounts;
+use std::io::{BufRead, IsTerminal, Write};
+
+pub async fn run(home: &Home, account: Option<&str>, yes: bool, offline: bool) -> Result<(), Failure> {
+    let dir = home.account(account)?;
+    if !yes && !confirmed(&dir.jid)? {
+        return print("nothing was done\n");
+    }
+    let opened = Accounts::open(home, Some(&dir.jid), false).await;
+    match opened {
+        Ok(accounts) => {
+            let answer = accounts.call(Call::Logout(Logout { offline, account: None })).await;
+            accounts.stop().await;
+            answer?;
+        }
+        // a store that can't be opened can still be thrown away
+        Err(failure) if offline && failure.code.starts_with("store.") => match dir.lock()? {
+            Some(_lock) => dir.erase()?,
+            None => return Err(Failure::in_use(dir.path(), dir.holder())),
+        },
+        Err(failure) => return Err(failure),
+    }
+    print(&format!("{} is logged out; its keys on this device are erased\n", dir.jid))
+}
+
+fn confirmed(jid: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask on; say --yes if the keys shall be erased"));
+    }
+    let mut err = std::io::stderr();
+    let _ = write!(err, "This withdraws the device from {jid} and erases its keys; messages not read yet can't be read any more. Go on? [y/N] ");
+    let _ = err.flush();
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::usage(format!("the answer can't be read: {e}")))?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,68 @@
+//! The subcommands. Each opens the accounts it needs (here or in the process that has them), asks, prints.
+mod chat;
+mod listen;
+mod login;
+mod logout;
+mod look;
+mod rpc;
+mod send;
+
+use crate::args::{Args, Command};
+use crate::failure::{Failure, FaultName};
+use crate::home::Home;
+use crate::rpc::Call;
+use crate::session::Accounts;
+use serde::de::DeserializeOwned;
+use std::io::Write;
+
+/// Carries out what the command line says.
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let home = Home::locate(args.data)?;
+    let account = args.account.as_deref();
+    match args.command {
+        Command::Login(login) => login::run(&home, login).await,
+        Command::Send { to, text, id, timeout } => send::run(&home, account, to, &text, id, timeout).await,
+        Command::Listen => listen::run(&home, account).await,
+        Command::Chat { with } => chat::run(&home, account, &with).await,
+        Command::Devices { of } => look::devices(&home, account, of).await,
+        Command::Trust { jid, device, level, fingerprint } => look::trust(&home, account, jid, device, fingerprint, level).await,
+        Command::Fingerprint => look::fingerprint(&home, account).await,
+        Command::Status => look::status(&home, account).await,
+        Command::Logout { yes, offline } => logout::run(&home, account, yes, offline).await,
+        Command::Rpc => rpc::run(&home, account).await,
+    }
+}
+
+/// One question to one account, then its end.
+async fn ask<T: DeserializeOwned>(home: &Home, account: Option<&str>, all: bool, call: Call) -> Result<T, Failure> {
+    let accounts = Accounts::open(home, account, all).await?;
+    let answer = accounts.call(call).await;
+    accounts.stop().await;
+    read(answer?)
+}
+/// An answer as its type.
+fn read<T: DeserializeOwned>(answer: serde_json::Value) -> Result<T, Failure> {
+    serde_json::from_value(answer).map_err(|e| Failure::bug(format!("an answer was not understood ({e}); is another version of subrosa running?")))
+}
+
+/// Writes to standard output and flushes; somebody who does not read to the end (`| head`) is no error of ours.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(e) => Err(Failure::new("output", FaultName::Caller, format!("standard output can't be written: {e}"))),
+    }
+}
+
+/// Resolves when the process is asked to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut any = tokio::task::JoinSet::new();
+    for mut signal in kinds.into_iter().filter_map(|kind| signal(kind).ok()) {
+        any.spawn(async move { signal.recv().await });
+    }
+    if any.join_next().await.is_none() {
+        std::future::pending().await
+    }
+}

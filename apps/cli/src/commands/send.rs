@@ -1,0 +1,54 @@
+//! `subrosa send`: one message; says device by device who can read it.
+use super::{print, read};
+use crate::failure::{Failure, FaultName};
+use crate::home::{Home, bare};
+use crate::host::TEXT_LIMIT;
+use crate::rpc::Call;
+use crate::rpc::types::{SendOutcome, SendResult, SendText};
+use crate::session::Accounts;
+use crate::show;
+use std::io::Read;
+
+pub async fn run(home: &Home, account: Option<&str>, to: String, text: &str, id: Option<String>, timeout: Option<u64>) -> Result<(), Failure> {
+    let to = bare(&to)?;
+    let text = if text == "-" { standard_input()? } else { text.to_owned() };
+    let accounts = Accounts::open(home, account, false).await?;
+    let answer = accounts.call(Call::Send(SendText { to: to.clone(), text, id, timeout, account: None })).await;
+    accounts.stop().await;
+    match answer {
+        Ok(answer) => report(&to, &read(answer)?),
+        Err(failure) => {
+            if let Some(details) = &failure.details {
+                print(&lines(details))?;
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn report(to: &str, result: &SendResult) -> Result<(), Failure> {
+    print(&lines(result))?;
+    let read = result.devices.iter().any(|d| d.jid == to && d.result == SendOutcome::Sent);
+    if read || result.devices.is_empty() {
+        return Ok(());
+    }
+    let sentence = format!("no device of {to} can read it; the lines above say why");
+    Err(Failure::new("send.nobody", FaultName::Peer, sentence))
+}
+fn lines(result: &SendResult) -> String {
+    let mut text = format!("message {}\n", show::clean(&result.id));
+    for device in &result.devices {
+        text.push_str(&show::result(device));
+        text.push('\n');
+    }
+    text
+}
+/// Up to the limit of a message and a little more, so that too much is seen as such.
+fn standard_input() -> Result<String, Failure> {
+    let limit = u64::try_from(TEXT_LIMIT).unwrap_or(u64::MAX).saturating_add(2);
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
+    read.map_err(|e| Failure::usage(format!("standard input can't be read: {e}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::usage("standard input is no UTF-8 text; nothing was sent"))?;
+    Ok(text.strip_suffix('\n').map_or(text.clone(), str::to_owned))
+}

@@ -1,0 +1,180 @@
+//! The engine's words in the words of the RPC.
+use crate::args::Level;
+use crate::failure::{Failure, FaultName};
+use crate::rpc::types::{DeviceInfo, DeviceNumber, DeviceResult, DeviceSeen, KeyChanged, Message, NotSent, Notification, SendResult, Undecryptable};
+use serde::Serialize;
+use serde_json::Value;
+use subrosa_engine::{ContentType, Event, Fingerprint, Identity, Kind, OutputId, Reason, Refusal, Trust};
+
+/// What a person or a program is told of an event; `None`: nothing.
+pub fn of(account: &str, id: OutputId, event: Event) -> Option<Notification> {
+    let (account, seq, again) = (account.to_owned(), id.0, false);
+    Some(match event {
+        Event::Message { id, chat, message } => {
+            if message.kind() != Kind::Text {
+                return None; // typing, receipts: nothing here shows them yet
+            }
+            let plain = message.plaintext();
+            let text = std::str::from_utf8(plain.bytes()).ok().filter(|_| plain.content_type == ContentType::TEXT);
+            let sender = message.sender();
+            let device = sender.map(|s| DeviceNumber::from(&s.device.id));
+            let (id, from) = (id.to_string(), message.from().to_string());
+            match text {
+                Some(text) => Notification::Message(Message {
+                    account,
+                    seq,
+                    again,
+                    id,
+                    from,
+                    chat: chat.0.to_string(),
+                    device,
+                    protocol: sender.map(|s| s.protocol.to_string()),
+                    trust: sender.map(|s| level(s.trust)),
+                    text: text.to_owned(),
+                    time: message.sent().0,
+                }),
+                None => {
+                    Notification::Undecryptable(Undecryptable { account, seq, again, id, from, device, reason: Reason::Unsupported.code().into() })
+                }
+            }
+        }
+        Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => return None,
+        Event::NotReceived { id, from, device, why, .. } => Notification::Undecryptable(Undecryptable {
+            account,
+            seq,
+            again,
+            id: id.to_string(),
+            from: from.to_string(),
+            device: device.map(|d| DeviceNumber::from(&d.id)),
+            reason: why.reason.code().into(),
+        }),
+        Event::DeviceNew { device, key, trust } => Notification::DeviceNew(DeviceSeen {
+            account,
+            seq,
+            again,
+            jid: device.owner.to_string(),
+            device: DeviceNumber::from(&device.id),
+            fingerprint: crate::home::hex(&key.0),
+            trust: level(trust),
+        }),
+        Event::KeyChanged { device, known, shown } => Notification::KeyChanged(KeyChanged {
+            account,
+            seq,
+            again,
+            jid: device.owner.to_string(),
+            device: DeviceNumber::from(&device.id),
+            known: crate::home::hex(&known.0),
+            fingerprint: crate::home::hex(&shown.0),
+        }),
+        _ => return None,
+    })
+}
+
+/// A message that could not be sent, for who is not waiting for it.
+pub fn not_sent(account: &str, id: OutputId, message: &str, why: &Refusal, devices: Vec<DeviceResult>) -> Notification {
+    let reason = why.reason.code().to_owned();
+    Notification::NotSent(NotSent { account: account.into(), seq: id.0, again: false, id: message.into(), reason, devices })
+}
+/// The same, for who waits.
+pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[DeviceResult]) -> Failure {
+    let code = if why.reason == Reason::NoDevice { "send.nobody".into() } else { format!("send.{}", why.reason.code()) };
+    let to = to.unwrap_or("the recipient");
+    let mut failure = Failure::new(&code, FaultName::Peer, format!("nothing was sent to {to}: {}", why.reason.sentence()));
+    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec() }));
+    failure
+}
+/// One line of the answer to `devices`.
+pub fn device_info(device: &subrosa_omemo::DeviceInfo) -> DeviceInfo {
+    DeviceInfo {
+        jid: device.device.owner.to_string(),
+        device: DeviceNumber::from(&device.device.id),
+        fingerprint: device.key.map(|key| crate::home::hex(&key.0)),
+        trust: level(device.trust),
+        protocols: device.versions.iter().map(|v| (*v).to_owned()).collect(),
+        own: device.this_device,
+        active: device.listed,
+        label: device.label.clone(),
+    }
+}
+/// A key that is not its device's now.
+pub fn former(identity: &Identity) -> DeviceInfo {
+    DeviceInfo {
+        jid: identity.device.owner.to_string(),
+        device: DeviceNumber::from(&identity.device.id),
+        fingerprint: Some(crate::home::hex(&identity.key.0)),
+        trust: level(identity.trust),
+        protocols: Vec::new(),
+        own: false,
+        active: false,
+        label: None,
+    }
+}
+/// A fingerprint as a person copies it: groups, colons, any case.
+pub fn fingerprint(text: &str) -> Result<Fingerprint, Failure> {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != ':').collect();
+    let key = crate::home::from_hex(&digits).map(|key| Fingerprint(*key));
+    key.ok_or_else(|| {
+        Failure::usage("a fingerprint is 64 hexadecimal digits (spaces and colons may be between them); copy it from `subrosa devices`")
+    })
+}
+/// The engine's word for a level.
+pub fn trust_of(level: Level) -> Trust {
+    match level {
+        Level::Verified => Trust::Verified,
+        Level::Trusted => Trust::Trusted,
+        Level::Untrusted => Trust::Untrusted,
+        Level::Undecided => Trust::Undecided,
+    }
+}
+/// The level of a trust.
+pub fn level(trust: Trust) -> Level {
+    match trust {
+        Trust::Verified => Level::Verified,
+        Trust::Trusted => Level::Trusted,
+        Trust::Untrusted => Level::Untrusted,
+        Trust::Undecided => Level::Undecided,
+    }
+}
+/// A result as JSON.
+pub fn value(result: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(result).map_err(|e| Failure::bug(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_read_as_people_copy_them() {
+        let plain = "00112233445566778899aabbccddeeff".repeat(2);
+        let key = fingerprint(&plain).expect("plain");
+        let grouped = plain.to_uppercase().as_bytes().chunks(8).map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>().join(" ");
+        assert_eq!(fingerprint(&grouped).expect("grouped"), key);
+        let colons = plain.as_bytes().chunks(2).map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>().join(":");
+        assert_eq!(fingerprint(&colons).expect("colons"), key);
+        for bad in ["", "00", &plain[1..], &format!("{plain}00"), &plain.replace('0', "g")] {
+            assert_eq!(fingerprint(bad).expect_err(bad).code, "request.invalid");
+        }
+    }
+
+    #[test]
+    fn levels_are_the_engines() {
+        for trust in Trust::ALL {
+            assert_eq!(trust_of(level(trust)), trust);
+            assert_eq!(serde_json::to_value(level(trust)).expect("a value"), trust.code());
+        }
+    }
+
+    #[test]
+    fn a_message_that_comes_twice_is_not_told() {
+        let event = |reason: Reason| Event::NotReceived {
+            id: "m".into(),
+            chat: subrosa_engine::ChatId("b@x".into()),
+            from: "b@x".into(),
+            device: None,
+            why: reason.into(),
+        };
+        assert!(of("a@x", OutputId(1), event(Reason::Duplicate)).is_none());
+        assert!(matches!(of("a@x", OutputId(1), event(Reason::Damaged)), Some(Notification::Undecryptable(u)) if u.reason == "damaged"));
+    }
+}

@@ -1,0 +1,53 @@
+//! The machine's thread: opens the store, says whether that went well, then drives.
+use super::drive::{Drive, Job};
+use super::ledger::Login;
+use super::link::Link;
+use crate::config::TrustPolicy;
+use crate::failure::Failure;
+use crate::home::AccountDir;
+use subrosa_engine::{Machine, Settings};
+use subrosa_omemo::Omemo;
+use subrosa_store::{SqliteStore, StoreKey};
+use tokio::sync::{mpsc, oneshot};
+
+/// Starts the thread; the answer comes when the store is open: how to log in, if that is stored.
+pub fn spawn(
+    dir: AccountDir,
+    key: StoreKey,
+    policy: TrustPolicy,
+    link: Link,
+    inbox: mpsc::UnboundedReceiver<Job>,
+) -> oneshot::Receiver<Result<Option<Login>, Failure>> {
+    let (opened, answer) = oneshot::channel();
+    // not joined: `Job::Stop` is answered when all is stored, and a process that is killed loses nothing
+    std::thread::spawn(move || {
+        let ready = open(&dir, &key, policy, link);
+        drop(key);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        match (ready, runtime) {
+            (Ok((drive, login)), Ok(runtime)) => {
+                if opened.send(Ok(login)).is_ok() {
+                    runtime.block_on(drive.run(inbox));
+                }
+            }
+            (Err(failure), _) => drop(opened.send(Err(failure))),
+            (_, Err(e)) => drop(opened.send(Err(Failure::bug(format!("no thread for the machine: {e}"))))),
+        }
+    });
+    answer
+}
+
+fn open(dir: &AccountDir, key: &StoreKey, policy: TrustPolicy, link: Link) -> Result<(Drive, Option<Login>), Failure> {
+    let store = SqliteStore::open(dir.store(), key).map_err(|e| Failure::coded(&e))?;
+    let mut machine = Machine::new(dir.jid.as_str().into());
+    let trust = match policy {
+        TrustPolicy::Btbv => subrosa_engine::TrustPolicy::Btbv,
+        TrustPolicy::Manual => subrosa_engine::TrustPolicy::Manual,
+    };
+    machine.configure(Settings::default().trust(trust));
+    let omemo = machine.install(Omemo::default());
+    machine.route(move |_| Some(omemo.id()));
+    let mut drive = Drive::new(&dir.jid, machine, store, omemo, policy, link)?;
+    let login = drive.login()?;
+    Ok((drive, login))
+}

@@ -1,0 +1,175 @@
+//! One client of the RPC: its requests are begun in the order of its lines, answered as they are done, and
+//! notifications are told as shown once they are written out. The same over standard input and over a socket.
+use super::lines::{self, Line};
+use super::types::{Notification, Subscribe};
+use super::{Call, Id, RpcError, answer, error, notification, parse, too_long};
+use crate::failure::Failure;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// Requests of one client that are not answered yet; it is not read further until some are.
+const IN_FLIGHT: usize = 256;
+
+/// The answer to a call, when it is there. A dropped sender means: the answering side is gone.
+pub type Reply = oneshot::Receiver<Result<Value, Failure>>;
+/// Where notifications go. A closed channel is a subscriber that left.
+pub type Subscriber = mpsc::UnboundedSender<Notification>;
+
+/// Who answers: a host in this process, another process, or several of them.
+pub trait Backend: Send + Sync + 'static {
+    /// Takes a call. What has to stay in order (messages to one person) is in order when this returns.
+    fn begin(&self, call: Call) -> Reply;
+    /// Notifications from now on, first those that nobody has seen. `None`: of all accounts.
+    fn subscribe(&self, account: Option<&str>, subscriber: Subscriber) -> Result<(), Failure>;
+    /// A person or a program has it: it need not come again.
+    fn shown(&self, account: &str, seq: u64);
+}
+
+/// Something to write.
+enum Out {
+    Answer(Vec<u8>, OwnedSemaphorePermit),
+    Note(Notification),
+    Confirm,
+}
+
+/// Serves one client until it closes its end and all it asked is answered. `subscribed`: notifications come without
+/// being asked for.
+pub async fn serve(
+    mut reader: impl AsyncBufRead + Unpin,
+    writer: impl AsyncWrite + Unpin + Send + 'static,
+    backend: Arc<dyn Backend>,
+    subscribed: bool,
+) -> std::io::Result<()> {
+    let (out, queue) = mpsc::unbounded_channel();
+    let writing = tokio::spawn(write(writer, queue, backend.clone()));
+    let client = Client { backend, out: out.clone(), permits: Arc::new(Semaphore::new(IN_FLIGHT)) };
+    if subscribed && let Err(failure) = client.subscribe(&Subscribe::default()) {
+        tracing::warn!(code = %failure.code, "no notifications");
+    }
+    let mut buffer = Vec::new();
+    let read = loop {
+        // the permit comes first: a client that does not read its answers is not read either
+        let Ok(permit) = client.permits.clone().acquire_owned().await else { break Ok(()) };
+        match lines::next(&mut reader, &mut buffer).await {
+            Ok(Line::Whole) if buffer.iter().all(u8::is_ascii_whitespace) => {}
+            Ok(Line::Whole) => client.line(&buffer, permit),
+            Ok(Line::TooLong) => client.refuse(&Id::Null, &too_long(), permit),
+            Ok(Line::End) => break Ok(()),
+            Err(e) => break Err(e),
+        }
+        if out.is_closed() {
+            break Ok(()); // nobody reads the answers
+        }
+    };
+    let all = u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX);
+    tokio::select! {
+        _ = client.permits.acquire_many(all) => {}
+        () = out.closed() => {}
+    }
+    writing.abort();
+    read
+}
+
+struct Client {
+    backend: Arc<dyn Backend>,
+    out: mpsc::UnboundedSender<Out>,
+    permits: Arc<Semaphore>,
+}
+impl Client {
+    fn line(&self, line: &[u8], permit: OwnedSemaphorePermit) {
+        let (id, call) = match parse(line) {
+            Ok(parsed) => parsed,
+            Err(no) => return self.refuse(&no.0, &no.1, permit),
+        };
+        tracing::debug!(?call, "rpc");
+        let reply = match call {
+            Call::Subscribe(wanted) => ready(self.subscribe(&wanted).map(|()| json!({}))),
+            Call::Shown(shown) => {
+                self.backend.shown(shown.account.as_deref().unwrap_or_default(), shown.seq);
+                ready(Ok(json!({})))
+            }
+            call => self.backend.begin(call),
+        };
+        let out = self.out.clone();
+        tokio::spawn(async move {
+            let result = reply.await.unwrap_or_else(|_| Err(closed()));
+            if let Some(id) = id {
+                let _ = out.send(Out::Answer(answer(&id, &result), permit));
+            }
+        });
+    }
+    fn refuse(&self, id: &Id, why: &RpcError, permit: OwnedSemaphorePermit) {
+        let _ = self.out.send(Out::Answer(error(id, why), permit));
+    }
+    fn subscribe(&self, wanted: &Subscribe) -> Result<(), Failure> {
+        if wanted.confirm {
+            let _ = self.out.send(Out::Confirm);
+        }
+        let (subscriber, mut notes) = mpsc::unbounded_channel();
+        self.backend.subscribe(wanted.account.as_deref(), subscriber)?;
+        let out = self.out.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    note = notes.recv() => {
+                        let Some(note) = note else { return };
+                        let _ = out.send(Out::Note(note));
+                    }
+                    () = out.closed() => return,
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Writes what waits, flushes once, and only then tells what was shown.
+async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::UnboundedReceiver<Out>, backend: Arc<dyn Backend>) {
+    let mut confirm = false;
+    while let Some(first) = queue.recv().await {
+        let (mut shown, mut permits) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(out) = next {
+            let line = match out {
+                Out::Answer(line, permit) => {
+                    permits.push(permit);
+                    line
+                }
+                Out::Note(note) => {
+                    let line = notification(&note);
+                    shown.extend(note.seq().map(|seq| (note.account().to_owned(), seq)));
+                    line
+                }
+                Out::Confirm => {
+                    confirm = true;
+                    Vec::new()
+                }
+            };
+            if writer.write_all(&line).await.is_err() {
+                return;
+            }
+            next = queue.try_recv().ok();
+        }
+        if writer.flush().await.is_err() {
+            return;
+        }
+        if !confirm {
+            shown.iter().for_each(|(account, seq)| backend.shown(account, *seq));
+        }
+    }
+}
+
+/// An answer that is there already.
+pub fn ready(result: Result<Value, Failure>) -> Reply {
+    let (answer, reply) = oneshot::channel();
+    let _ = answer.send(result);
+    reply
+}
+/// The answering side went away before it answered.
+pub fn closed() -> Failure {
+    Failure::new(CLOSED, crate::failure::FaultName::Store, "the process that has the account ended before it answered; try again")
+}
+/// Its code.
+pub const CLOSED: &str = "socket.closed";

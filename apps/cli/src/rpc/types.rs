@@ -1,0 +1,467 @@
+//! What is said over the RPC: methods, results, notifications. Version 1; grows only by addition (docs/rpc.md).
+use crate::args::Level;
+use crate::config::TrustPolicy;
+use serde::{Deserialize, Serialize};
+
+/// Raised only when something is added; nothing is ever changed or taken away.
+pub const VERSION: u32 = 1;
+
+/// A request, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params", rename_all = "lowercase")]
+pub enum Call {
+    /// What speaks here.
+    Version(Nothing),
+    /// Accounts and connections.
+    Status(Scope),
+    /// A message to a person.
+    Send(SendText),
+    /// Devices and their keys.
+    Devices(Devices),
+    /// A decision about a key.
+    Trust(SetTrust),
+    /// Notifications from here on.
+    Subscribe(Subscribe),
+    /// A message was shown (only after `subscribe {confirm: true}`).
+    Shown(Shown),
+    /// Withdraws the device, erases the keys.
+    Logout(Logout),
+}
+
+/// `{}`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// `status`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// One account; left out: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// `send`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendText {
+    /// A person's address.
+    pub to: String,
+    /// What to say.
+    pub text: String,
+    /// The caller's id: what was accepted once under it is not sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Seconds to wait for the server's acknowledgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// From which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+impl std::fmt::Debug for SendText {
+    /// Without the text.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = format_args!("({} bytes)", self.text.len());
+        f.debug_struct("SendText").field("to", &self.to).field("id", &self.id).field("text", &text).finish_non_exhaustive()
+    }
+}
+
+/// `devices`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Devices {
+    /// Whose; left out: the account's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jid: Option<String>,
+    /// As seen by which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// `trust`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetTrust {
+    /// Whose device.
+    pub jid: String,
+    /// Its number.
+    pub device: u32,
+    /// The key meant; left out: the one that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// What it is worth.
+    pub level: Level,
+    /// For which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// `subscribe`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscribe {
+    /// A message counts as shown when `shown` says so, not when its line was written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm: bool,
+    /// One account; left out: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// `shown`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// `seq` of the notification.
+    pub seq: u64,
+    /// Which account's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// `logout`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logout {
+    /// Erase although the server can't be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offline: bool,
+    /// Which account; needed when there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+impl Call {
+    /// The account it names.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Call::Version(_) => None,
+            Call::Status(Scope { account })
+            | Call::Send(SendText { account, .. })
+            | Call::Devices(Devices { account, .. })
+            | Call::Trust(SetTrust { account, .. })
+            | Call::Subscribe(Subscribe { account, .. })
+            | Call::Shown(Shown { account, .. })
+            | Call::Logout(Logout { account, .. }) => account.as_deref(),
+        }
+    }
+}
+
+/// The answer to `version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// `"subrosa"`
+    pub name: String,
+    /// Of the program.
+    pub version: String,
+    /// Of the RPC: [`VERSION`].
+    pub rpc: u32,
+}
+impl Version {
+    /// This program's.
+    pub fn own() -> Self {
+        Version { name: "subrosa".into(), version: env!("CARGO_PKG_VERSION").into(), rpc: VERSION }
+    }
+}
+
+/// The answer to `send`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendResult {
+    /// The message's.
+    pub id: String,
+    /// Every device that was considered.
+    pub devices: Vec<DeviceResult>,
+}
+/// Who got it, who not and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceResult {
+    /// Whose device.
+    pub jid: String,
+    /// Its number (or name).
+    pub device: DeviceNumber,
+    /// `"omemo:2"`, …; `null` where none was chosen.
+    pub protocol: Option<String>,
+    /// Whether it can read the message.
+    pub result: SendOutcome,
+    /// Why not; `null` if it can.
+    pub reason: Option<String>,
+}
+/// Whether a device can read a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SendOutcome {
+    /// Yes, and the server has it.
+    Sent,
+    /// No: see the reason.
+    LeftOut,
+}
+/// OMEMO numbers devices; other protocols name them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DeviceNumber {
+    /// OMEMO's.
+    Number(u32),
+    /// Others'.
+    Name(String),
+}
+impl std::fmt::Display for DeviceNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            DeviceNumber::Number(n) => n.fmt(f),
+            DeviceNumber::Name(s) => s.fmt(f),
+        }
+    }
+}
+impl From<&subrosa_engine::DeviceId> for DeviceNumber {
+    fn from(id: &subrosa_engine::DeviceId) -> Self {
+        match id {
+            subrosa_engine::DeviceId::Number(n) => DeviceNumber::Number(*n),
+            subrosa_engine::DeviceId::Name(s) => DeviceNumber::Name(s.to_string()),
+        }
+    }
+}
+
+/// One line of the answer to `devices`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// Whose.
+    pub jid: String,
+    /// Its number.
+    pub device: DeviceNumber,
+    /// 64 hexadecimal digits; `null` until its key was seen.
+    pub fingerprint: Option<String>,
+    /// What the key is worth.
+    pub trust: Level,
+    /// The versions it speaks, the preferred one first.
+    pub protocols: Vec<String>,
+    /// The device that answers.
+    pub own: bool,
+    /// On its owner's list, with this key. `false`: gone, or a key that it had once or showed and was refused.
+    pub active: bool,
+    /// What its owner calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+/// The answer to `devices`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceList {
+    /// By number.
+    pub devices: Vec<DeviceInfo>,
+}
+
+/// The answer to `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// As `version` says.
+    #[serde(flatten)]
+    pub version: Version,
+    /// Those that were asked about.
+    pub accounts: Vec<AccountStatus>,
+}
+/// One account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountStatus {
+    /// Its address.
+    pub account: String,
+    /// This device's number.
+    pub device: Option<u32>,
+    /// This device's key, 64 hexadecimal digits.
+    pub fingerprint: Option<String>,
+    /// How it is connected.
+    pub connection: State,
+    /// Messages that the server has not acknowledged yet.
+    pub queued: usize,
+    /// Messages that came and nobody has seen yet.
+    pub unread: usize,
+    /// What becomes of a contact's new key.
+    pub policy: TrustPolicy,
+}
+/// A connection's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Not wanted.
+    Offline,
+    /// Being made, or waiting to be tried again.
+    Connecting,
+    /// There.
+    Online,
+    /// The server refuses the account: not tried again.
+    Refused,
+}
+
+/// What comes without being asked for.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params", rename_all = "snake_case")]
+pub enum Notification {
+    /// Somebody wrote.
+    Message(Message),
+    /// Somebody wrote and it can't be read.
+    Undecryptable(Undecryptable),
+    /// A device that was not known before.
+    DeviceNew(DeviceSeen),
+    /// A known device showed another key: refused until `trust` names it.
+    KeyChanged(KeyChanged),
+    /// A message that had waited could not be sent after all.
+    NotSent(NotSent),
+    /// The connection changed.
+    Connection(Connection),
+}
+/// `message`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Which account's.
+    pub account: String,
+    /// Counts the notifications of an account that want to be shown; for `shown`.
+    pub seq: u64,
+    /// May have been shown before: a crash came between. Same `id`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Who wrote it: the account itself for what its other devices sent.
+    pub from: String,
+    /// The conversation it belongs to.
+    pub chat: String,
+    /// Which device wrote it.
+    pub device: Option<DeviceNumber>,
+    /// The version it was encrypted in.
+    pub protocol: Option<String>,
+    /// What the key that wrote it is worth.
+    pub trust: Option<Level>,
+    /// What was said.
+    pub text: String,
+    /// When, by the server's clock: milliseconds since 1970.
+    pub time: u64,
+}
+/// `undecryptable`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecryptable {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Who wrote it.
+    pub from: String,
+    /// Which device, where the message says so.
+    pub device: Option<DeviceNumber>,
+    /// Why it can't be read.
+    pub reason: String,
+}
+/// `device_new`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceSeen {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// Whose.
+    pub jid: String,
+    /// Its number.
+    pub device: DeviceNumber,
+    /// Its key.
+    pub fingerprint: String,
+    /// What the policy made of it.
+    pub trust: Level,
+}
+/// `key_changed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyChanged {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// Whose.
+    pub jid: String,
+    /// Its number.
+    pub device: DeviceNumber,
+    /// The key it had.
+    pub known: String,
+    /// The key it shows now.
+    pub fingerprint: String,
+}
+/// `not_sent`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotSent {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Why not.
+    pub reason: String,
+    /// Every device that was considered.
+    pub devices: Vec<DeviceResult>,
+}
+/// `connection`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Which account's.
+    pub account: String,
+    /// Where it stands now.
+    pub state: State,
+    /// Why, where it went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Notification {
+    /// The number to give to `shown`; `None`: nobody waits for it.
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            Notification::Message(Message { seq, .. })
+            | Notification::Undecryptable(Undecryptable { seq, .. })
+            | Notification::DeviceNew(DeviceSeen { seq, .. })
+            | Notification::KeyChanged(KeyChanged { seq, .. })
+            | Notification::NotSent(NotSent { seq, .. }) => Some(*seq),
+            Notification::Connection(_) => None,
+        }
+    }
+    /// Marks it as possibly shown before.
+    pub fn set_again(&mut self) {
+        match self {
+            Notification::Message(Message { again, .. })
+            | Notification::Undecryptable(Undecryptable { again, .. })
+            | Notification::DeviceNew(DeviceSeen { again, .. })
+            | Notification::KeyChanged(KeyChanged { again, .. })
+            | Notification::NotSent(NotSent { again, .. }) => *again = true,
+            Notification::Connection(_) => {}
+        }
+    }
+}
+impl std::fmt::Debug for Notification {
+    /// The kind and the number; never the text.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Notification({:?})", self.seq())
+    }
+}
+impl Notification {
+    /// Which account's.
+    pub fn account(&self) -> &str {
+        match self {
+            Notification::Message(Message { account, .. })
+            | Notification::Undecryptable(Undecryptable { account, .. })
+            | Notification::DeviceNew(DeviceSeen { account, .. })
+            | Notification::KeyChanged(KeyChanged { account, .. })
+            | Notification::NotSent(NotSent { account, .. })
+            | Notification::Connection(Connection { account, .. }) => account,
+        }
+    }
+}

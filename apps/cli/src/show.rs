@@ -1,0 +1,202 @@
+//! What is printed for people. Everything that somebody else wrote goes through [`clean`]: a message must not move the
+//! cursor, change a title or hide what stands before it.
+use crate::args::Level;
+use crate::rpc::types::{DeviceInfo, DeviceResult, Message, Notification, SendOutcome, State, Status};
+use qrcode::render::unicode::Dense1x2;
+use std::fmt::Write;
+
+/// Without control characters and without characters that change the direction of a line; line breaks stay, indented.
+pub fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\n    "),
+            '\t' => out.push(' '),
+            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// `8bd1c1f0 a3e59788 …`: eight groups of eight, as other clients show them.
+pub fn groups(fingerprint: &str) -> String {
+    let mut out = String::with_capacity(72);
+    for (i, c) in fingerprint.chars().enumerate() {
+        if i > 0 && i % 8 == 0 {
+            out.push(' ');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// What a scanner reads: `xmpp:alice@example.org?omemo-sid-42=8bd1…`.
+pub fn uri(jid: &str, device: u32, fingerprint: &str) -> String {
+    format!("xmpp:{jid}?omemo-sid-{device}={fingerprint}")
+}
+
+/// A QR code for a dark or a light terminal, with its quiet zone; `None`: too long for one.
+pub fn qr(text: &str) -> Option<String> {
+    let code = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L).ok()?;
+    // light modules are drawn, dark ones left out: readable on a dark terminal, and scanners take the inverse too
+    let mut image = code.render::<Dense1x2>();
+    Some(image.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+}
+
+/// Milliseconds since 1970 as `2026-11-21 13:05:00` (UTC).
+pub fn time(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // civil from days, by eras of 400 years that begin in March
+    let z = days + 719_468;
+    let (era, doe) = (z / 146_097, z % 146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// One device of the report on a message.
+pub fn result(device: &DeviceResult) -> String {
+    let (jid, number) = (clean(&device.jid), clean(&device.device.to_string()));
+    match device.result {
+        SendOutcome::Sent => format!("  {jid} device {number}: sent ({})", device.protocol.as_deref().unwrap_or("?")),
+        SendOutcome::LeftOut => {
+            let code = device.reason.as_deref().unwrap_or("unknown");
+            let why = subrosa_engine::Exclusion::from_code(code).map_or("", |e| e.sentence());
+            format!("  {jid} device {number}: left out, {code}. {why}")
+        }
+    }
+}
+
+/// One device of a list.
+pub fn device(info: &DeviceInfo) -> String {
+    let key = info.fingerprint.as_deref().map_or_else(|| "no key seen yet".into(), groups);
+    let what = match (info.own, info.active) {
+        (true, _) => "this device",
+        (false, true) => word(info.trust),
+        (false, false) if info.protocols.is_empty() => "not in use now",
+        (false, false) => "not listed",
+    };
+    let label = info.label.as_deref().map_or(String::new(), |label| format!("  ({})", clean(label)));
+    format!("{:>10}  {key}  {what}{label}", clean(&info.device.to_string()))
+}
+
+/// A level as a word.
+pub fn word(level: Level) -> &'static str {
+    match level {
+        Level::Verified => "verified",
+        Level::Trusted => "trusted",
+        Level::Untrusted => "untrusted",
+        Level::Undecided => "undecided",
+    }
+}
+
+/// The answer to `status`.
+pub fn status(status: &Status) -> String {
+    let mut out = String::new();
+    for account in &status.accounts {
+        let connection = match account.connection {
+            State::Offline => "not connected",
+            State::Connecting => "connecting",
+            State::Online => "online",
+            State::Refused => "refused by the server",
+        };
+        let _ = writeln!(out, "{}: {connection}", account.account);
+        if let (Some(device), Some(fingerprint)) = (account.device, &account.fingerprint) {
+            let _ = writeln!(out, "  device {device}, {}", groups(fingerprint));
+        }
+        let policy = match account.policy {
+            crate::config::TrustPolicy::Btbv => "trusted until one is verified (btbv)",
+            crate::config::TrustPolicy::Manual => "decided by hand (manual)",
+        };
+        let _ = writeln!(out, "  new keys of contacts are {policy}");
+        let _ = writeln!(out, "  {} waiting to be sent, {} not read", account.queued, account.unread);
+    }
+    out
+}
+
+/// What `listen` prints of a notification; `accounts`: several are shown, so each line says which.
+pub fn note(note: &Notification, accounts: bool) -> String {
+    let account = if accounts { format!("[{}] ", note.account()) } else { String::new() };
+    let mark = |again: bool| if again { "(again) " } else { "" };
+    match note {
+        Notification::Message(m) => format!("{account}{}{}", mark(m.again), message(m)),
+        Notification::Undecryptable(u) => {
+            let why = subrosa_engine::Reason::from_code(&u.reason).map_or("", |r| r.sentence());
+            let device = u.device.as_ref().map_or(String::new(), |d| format!(" (device {})", clean(&d.to_string())));
+            format!("{account}{}! {}{device} wrote something that can't be read: {}. {why}", mark(u.again), clean(&u.from), u.reason)
+        }
+        Notification::DeviceNew(d) => format!(
+            "{account}{}* {} has a new device {}, {}: {}",
+            mark(d.again),
+            clean(&d.jid),
+            clean(&d.device.to_string()),
+            word(d.trust),
+            groups(&d.fingerprint)
+        ),
+        Notification::KeyChanged(k) => {
+            let (jid, device, again, key) = (clean(&k.jid), clean(&k.device.to_string()), mark(k.again), &k.fingerprint);
+            let todo = format!("It gets nothing until you run `subrosa trust {jid} {device} trusted --fingerprint {key}`");
+            format!("{account}{again}! device {device} of {jid} shows another key: {}. {todo}", groups(key))
+        }
+        Notification::NotSent(n) => {
+            let why = subrosa_engine::Reason::from_code(&n.reason).map_or("", |r| r.sentence());
+            format!("{account}{}! message {} was not sent: {}. {why}", mark(n.again), clean(&n.id), n.reason)
+        }
+        Notification::Connection(c) => {
+            let state = match c.state {
+                State::Offline => "offline",
+                State::Connecting => "connecting",
+                State::Online => "online",
+                State::Refused => "refused",
+            };
+            let reason = c.reason.as_ref().map_or(String::new(), |r| format!(": {}", clean(r)));
+            format!("{account}* {state}{reason}")
+        }
+    }
+}
+
+fn message(m: &Message) -> String {
+    let from = if m.from == m.account && m.chat != m.account { format!("you to {}", clean(&m.chat)) } else { clean(&m.from) };
+    let who = match (&m.device, m.trust) {
+        (Some(device), Some(trust)) => format!("device {}, {}", clean(&device.to_string()), word(trust)),
+        _ => "not encrypted".into(),
+    };
+    format!("{} {from} ({who}): {}", time(m.time), clean(&m.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_drive_the_terminal() {
+        let bad = clean("\x1b]0;title\x07\x1b[2J\r\u{9b}31m\u{202e}ok\nnext\u{7f}");
+        assert!(bad.chars().all(|c| !c.is_control() || c == '\n'));
+        assert!(bad.contains("ok\n    next"));
+        assert!(!bad.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn times_are_the_calendars() {
+        assert_eq!(time(0), "1970-01-01 00:00:00");
+        assert_eq!(time(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(time(1_795_260_000_000), "2026-11-21 11:20:00");
+        assert_eq!(time(4_102_444_799_000), "2099-12-31 23:59:59");
+    }
+
+    #[test]
+    fn fingerprints_are_grouped_and_fit_a_code() {
+        let fingerprint = "8bd1c1f0a3e5978842b0c5c3d1f7e2906a5b4c3d2e1f00998877665544332211";
+        assert_eq!(groups(fingerprint).split(' ').collect::<Vec<_>>().len(), 8);
+        let uri = uri("alice@example.org", 42, fingerprint);
+        assert_eq!(uri, format!("xmpp:alice@example.org?omemo-sid-42={fingerprint}"));
+        let code = qr(&uri).expect("fits");
+        assert!(code.lines().count() > 15 && code.lines().all(|l| l.chars().count() == code.lines().next().expect("a line").chars().count()));
+    }
+}
