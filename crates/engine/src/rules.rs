@@ -309,7 +309,11 @@ impl Step<'_> {
         report.is_empty() || report.iter().any(counts)
     }
     fn is_clear_allowed(&mut self, chat: &ChatId) -> Result<bool, Halt> {
-        Ok(self.rows().get(policy_of(chat))?.is_some())
+        match self.rows().get(policy_of(chat)) {
+            Ok(row) => Ok(row.is_some()),
+            Err(Halt(Why::Failed(_))) => Ok(false), // damaged: nobody allowed anything
+            Err(cold) => Err(cold),
+        }
     }
 
     fn engine_of(&self, chat: &ChatId) -> EngineName {

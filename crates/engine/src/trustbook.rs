@@ -114,32 +114,49 @@ impl Record for Book {
     }
 }
 
-/// How many devices of an owner have a verified key.
-#[derive(Clone)]
-pub(crate) struct Verified(pub u64);
-impl Record for Verified {
+/// What is known about an owner as a whole: so that only rows that exist are looked for, and all of them at once.
+#[derive(Clone, Default)]
+pub(crate) struct Head {
+    /// A bit for each row that exists.
+    rows: u64,
+    /// How many devices have a verified key.
+    pub verified: u64,
+}
+impl Head {
+    pub fn has(&self, row: u32) -> bool {
+        self.rows >> row & 1 == 1
+    }
+    pub fn add(&mut self, row: u32) {
+        self.rows |= 1 << row;
+    }
+    /// Those that exist.
+    pub fn books(&self, owner: &Address) -> impl Iterator<Item = RowOf<Book>> {
+        (0..ROWS).filter(|row| self.has(*row)).map(|row| book(owner, row))
+    }
+}
+impl Record for Head {
     fn encode(&self) -> Vec<u8> {
         let mut out = Writer::versioned(1);
-        out.varint(self.0);
+        out.u64(self.rows).varint(self.verified);
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::versioned(bytes, 1)?;
-        let count = Verified(input.varint()?);
-        input.end().map(|()| count)
+        let head = Head { rows: input.u64()?, verified: input.varint()? };
+        input.end().map(|()| head)
     }
 }
-pub(crate) fn verified_of(owner: &Address) -> RowOf<Verified> {
-    RowOf::person("verified", owner)
+pub(crate) fn head_of(owner: &Address) -> RowOf<Head> {
+    RowOf::person("trust", owner)
 }
 /// Where a device is: stored, so it never changes.
-pub(crate) fn book_of(device: &Device) -> RowOf<Book> {
-    let spread = match &device.id {
+pub(crate) fn row_of(id: &DeviceId) -> u32 {
+    let spread = match id {
         DeviceId::Number(n) => *n,
-        DeviceId::Name(name) => name.bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193)), // FNV-1a
+        DeviceId::Name(name) => name.bytes().fold(0x811c_9dc5, |h: u32, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193)), // FNV-1a
     };
-    RowOf::device("trust", &Device::of(&device.owner, spread & (ROWS - 1)))
+    spread & (ROWS - 1)
 }
-pub(crate) fn all_books_of(owner: &Address) -> Vec<RowOf<Book>> {
-    (0..ROWS).map(|n| RowOf::device("trust", &Device::of(owner, n))).collect()
+pub(crate) fn book(owner: &Address, row: u32) -> RowOf<Book> {
+    RowOf::device("trust", &Device::of(owner, row))
 }

@@ -201,6 +201,32 @@ fn one_answer_of_five_thousand_writes_little() {
 }
 
 #[test]
+fn after_a_restart_a_message_loads_in_a_few_rounds() {
+    let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
+    let devices: Vec<u32> = (1..=500).collect();
+    settle(&mut machine, &mut store, vec![say("1", "bob@x", "x")], &devices);
+    struct Rounds(MemoryStore, usize);
+    impl Store for Rounds {
+        type Error = std::convert::Infallible;
+        fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, Self::Error> {
+            self.1 += 1;
+            let rows = self.0.load(keys)?;
+            let absent = rows.iter().filter(|row| row.is_none()).count();
+            assert!(absent <= 1, "asks for {absent} rows that were never written");
+            Ok(rows)
+        }
+        fn commit(&mut self, batch: &Batch) -> Result<(), Self::Error> {
+            self.0.commit(batch)
+        }
+    }
+    let mut store = Rounds(store, 0);
+    let (mut machine, _) = self::machine();
+    let out = words(step(&mut machine, &mut store, vec![say("2", "bob@x", "x")]));
+    assert_eq!(out.last().unwrap(), "sent 2 500");
+    assert_eq!(store.1, 7, "state, index, items; list, sessions, trust, the owner's trust rows");
+}
+
+#[test]
 fn the_stored_forms_stay_readable() {
     // rows as version 1 writes them: a change here is a new version, not a new expectation
     use crate::codec::Writer;
