@@ -130,10 +130,11 @@ impl Drive {
 
     /// The first step: what is owed comes out again.
     fn take_up(&mut self) -> Result<(), Failure> {
-        let seen = self.look(self.ledger, |_, cx| Ledger::seen(cx))?;
         let mut step = self.machine.begin(now(), &mut self.rng);
+        let seen = step.call(self.ledger, |_, cx| Ledger::seen(cx));
         step.feed(Input::Tick);
-        let outputs = step.commit(&mut self.store).map_err(|e| Failure::coded(&e.source))?;
+        let mut outputs = step.commit(&mut self.store).map_err(|e| Failure::coded(&e.source))?;
+        let seen = outputs.reply(&seen).ok_or_else(engine_failed)?;
         let owed = outputs.iter().filter(|(_, output)| output.is_owed());
         self.hub = Hub::new(seen, owed.clone().map(|(id, _)| id.0).max().unwrap_or_default());
         let leaving: HashSet<String> = owed
@@ -584,7 +585,7 @@ impl Drive {
         let mut outputs = step.commit(&mut self.store).map_err(|e| Failure::coded(&e.source))?;
         let value = outputs.reply(&reply);
         self.take(outputs);
-        value.ok_or_else(|| Failure::bug("the engine failed; run with -v and see the log"))
+        value.ok_or_else(engine_failed)
     }
 }
 
@@ -614,6 +615,9 @@ fn message(send: &SendText, id: &str) -> Input {
         kind: Kind::Text,
         plain: Plaintext::text(&send.text),
     }
+}
+fn engine_failed() -> Failure {
+    Failure::bug("the engine failed; run with -v and see the log")
 }
 /// The clock.
 pub fn now() -> Time {

@@ -5,7 +5,7 @@ use crate::config::Account;
 use crate::failure::Failure;
 use crate::rpc::types::State;
 use subrosa_engine::{Input, Output, OutputId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Up to where incoming stanzas are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,33 +23,49 @@ pub enum Said {
     State(State, Option<Failure>),
 }
 
-/// The way to the connection.
-pub struct Link;
-impl Link {
+/// What the connection is asked.
+pub enum Ask {
     /// To be sent, now or when there is a connection.
-    pub fn put(&self, _id: OutputId, _output: Output) {}
-    /// Stored up to here.
-    pub fn handled(&self, _mark: Mark) {}
+    Put(OutputId, Output),
+    /// Incoming stanzas are stored up to here.
+    Handled(Mark),
     /// A connection is wanted.
-    pub fn connect(&self) {}
+    Connect,
+    /// Close it in good order, and say when that is done.
+    Stop(oneshot::Sender<()>),
 }
-/// What the host does with the connection.
-pub struct Control;
-impl Control {
+
+/// The way to the connection.
+#[derive(Clone)]
+pub struct Link(mpsc::UnboundedSender<Ask>);
+impl Link {
+    /// Its two ends.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Ask>) {
+        let (to, asks) = mpsc::unbounded_channel();
+        (Link(to), asks)
+    }
+    /// To be sent, now or when there is a connection.
+    pub fn put(&self, id: OutputId, output: Output) {
+        let _ = self.0.send(Ask::Put(id, output));
+    }
+    /// Stored up to here.
+    pub fn handled(&self, mark: Mark) {
+        let _ = self.0.send(Ask::Handled(mark));
+    }
     /// Connects, if that was not wanted before.
-    pub fn connect(&self) {}
+    pub fn connect(&self) {
+        let _ = self.0.send(Ask::Connect);
+    }
     /// Closes it in good order.
-    pub async fn stop(&self) {}
-}
-/// Not started yet.
-pub struct Task;
-impl Task {
-    /// Starts it.
-    pub fn spawn(self, _account: Account, _login: Login) -> Result<(), Failure> {
-        Ok(())
+    pub async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.0.send(Ask::Stop(done)).is_ok() {
+            let _ = stopped.await;
+        }
     }
 }
-/// The three ends of a connection that is not there yet.
-pub fn prepare(_jid: &str, _jobs: mpsc::UnboundedSender<Job>) -> (Control, Link, Task) {
-    (Control, Link, Task)
+
+/// Starts the connection's task.
+pub fn spawn(_asks: mpsc::UnboundedReceiver<Ask>, _jobs: mpsc::UnboundedSender<Job>, _account: Account, _login: Login) -> Result<(), Failure> {
+    Ok(())
 }

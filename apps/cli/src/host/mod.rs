@@ -12,6 +12,8 @@ pub mod link;
 pub mod notes;
 mod open;
 pub mod sends;
+#[cfg(test)]
+mod tests;
 
 use crate::config::{Account, Settings};
 use crate::failure::{Failure, FaultName};
@@ -22,6 +24,7 @@ use crate::rpc::types::{SendText, Status, Version};
 use crate::socket::{self, Listening};
 use drive::Job;
 use ledger::Login;
+use link::Link;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +39,7 @@ const FAREWELL: Duration = Duration::from_secs(20);
 pub struct Host {
     dir: AccountDir,
     jobs: mpsc::UnboundedSender<Job>,
-    link: link::Control,
+    link: Link,
     timeout: Duration,
     /// In the order in which they are let go: nobody may come in before the lock is free.
     held: Mutex<(Option<Listening>, Option<Lock>)>,
@@ -48,18 +51,18 @@ impl Host {
     pub async fn start(dir: AccountDir, lock: Lock, account: Account, settings: &Settings, login: Option<Login>) -> Result<Arc<Self>, Failure> {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let key = dir.store_key(login.is_some())?;
-        let (control, link, task) = link::prepare(&dir.jid, jobs.clone());
-        let opened = open::spawn(dir.clone(), key, settings.trust.policy, link, inbox);
+        let (link, asks) = Link::new();
+        let opened = open::spawn(dir.clone(), key, settings.trust.policy, link.clone(), inbox);
         let stored = opened.await.map_err(|_| Failure::bug("the machine's thread ended before it began"))??;
         let Some(login) = login.or(stored) else {
             let sentence = format!("the store of {0} has no password; run `subrosa login {0}` again", dir.jid);
             return Err(Failure::new("account.none", FaultName::Caller, sentence));
         };
-        task.spawn(account, login)?;
+        link::spawn(asks, jobs.clone(), account, login)?;
         let host = Arc::new(Host {
             dir,
             jobs,
-            link: control,
+            link,
             timeout: Duration::from_secs(settings.send.timeout),
             held: Mutex::new((None, Some(lock))),
             gone: watch::channel(false).0,

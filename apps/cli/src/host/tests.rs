@@ -1,0 +1,426 @@
+//! The host loop with real stores and real encryption over a server that is a table in memory.
+use super::drive::Job;
+use super::ledger::Login;
+use super::link::{Ask, Link, Mark, Said};
+use super::open;
+use crate::args::Level;
+use crate::config::TrustPolicy;
+use crate::failure::Failure;
+use crate::home::{AccountDir, Home};
+use crate::rpc::types::{Devices, Message, Notification, SendResult, SendText, SetTrust, State, Status};
+use crate::rpc::{Call, types};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use subrosa_engine::{ChatId, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Time, Wire};
+use tokio::sync::{mpsc, oneshot};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The server: nodes, and who is connected.
+#[derive(Default)]
+struct Server {
+    nodes: Mutex<HashMap<(String, String), BTreeMap<String, Vec<u8>>>>,
+    clients: Mutex<Vec<(String, u64, mpsc::UnboundedSender<Job>)>>,
+    /// Messages are taken and not acknowledged.
+    silent: Mutex<bool>,
+    count: AtomicU64,
+    handled: AtomicU64,
+}
+impl Server {
+    fn serve(self: &Arc<Self>, jid: &str, mut asks: mpsc::UnboundedReceiver<Ask>, jobs: mpsc::UnboundedSender<Job>) {
+        let (server, jid) = (self.clone(), jid.to_owned());
+        tokio::spawn(async move {
+            let me = server.count.fetch_add(1, Ordering::Relaxed);
+            let (mut online, mut waiting) = (false, Vec::new());
+            while let Some(ask) = asks.recv().await {
+                match ask {
+                    Ask::Connect if online => {}
+                    Ask::Connect => {
+                        online = true;
+                        server.clients.lock().expect("unpoisoned").push((jid.clone(), me, jobs.clone()));
+                        let _ = jobs.send(Job::Link(Said::State(State::Online, None)));
+                        let _ = jobs.send(Job::Link(Said::Input(Input::Online { resumed: false })));
+                        waiting.drain(..).for_each(|(id, output)| server.put(&jid, me, &jobs, id, output));
+                    }
+                    Ask::Put(id, output) if online => server.put(&jid, me, &jobs, id, output),
+                    // requests come again after Online, by themselves
+                    Ask::Put(id, output) => waiting.extend((!matches!(output, Output::Request(..))).then_some((id, output))),
+                    Ask::Handled(Mark(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
+                    Ask::Stop(done) => {
+                        let _ = done.send(());
+                        break;
+                    }
+                }
+            }
+            server.clients.lock().expect("unpoisoned").retain(|c| c.1 != me);
+        });
+    }
+    fn put(&self, jid: &str, me: u64, jobs: &mpsc::UnboundedSender<Job>, id: OutputId, output: Output) {
+        let say = |said| drop(jobs.send(Job::Link(said)));
+        match output {
+            Output::Request(request, what) => say(Said::Input(Input::Answer(request, self.answer(&what)))),
+            Output::Transmit { id: message, to, kind, wire: Wire::Encrypted(part), .. } => {
+                let people = match to {
+                    Recipients::People(people) => people,
+                    Recipients::Device(device) => vec![device.owner],
+                };
+                let to_chat = people.first().map_or_else(|| jid.into(), |p| p.to_string());
+                for (owner, client, queue) in self.clients.lock().expect("unpoisoned").iter().filter(|c| c.1 != me) {
+                    let chat = match (people.iter().any(|p| p.as_str() == owner), owner == jid) {
+                        (_, true) => to_chat.as_str(),
+                        (true, _) => jid,
+                        (false, false) => continue,
+                    };
+                    let input = Input::Receive {
+                        id: MessageId::from(message.as_str()),
+                        chat: ChatId(chat.into()),
+                        from: jid.into(),
+                        sent: Time(1_795_260_000_000),
+                        kind,
+                        content_type: part.content_type.clone(),
+                        body: part.body.clone(),
+                    };
+                    let _ = client;
+                    let mark = Mark(self.count.fetch_add(1, Ordering::Relaxed));
+                    let _ = queue.send(Job::Link(Said::Received(input, mark)));
+                }
+                if !*self.silent.lock().expect("unpoisoned") {
+                    say(Said::Acknowledged(id));
+                }
+            }
+            _ => {}
+        }
+    }
+    fn answer(&self, what: &Request) -> Result<Vec<Item>, RequestError> {
+        let mut nodes = self.nodes.lock().expect("unpoisoned");
+        let name = |node: &Node| (node.owner.to_string(), node.name.clone());
+        match what {
+            Request::Fetch(node) => {
+                let items = nodes.get(&name(node)).ok_or(RequestError::NotFound)?.iter();
+                let wanted = items.filter(|(id, _)| node.item.as_ref().is_none_or(|i| i == *id));
+                Ok(wanted.map(|(id, payload)| Item { id: Some(id.clone()), payload: payload.clone() }).collect())
+            }
+            Request::Publish { node, payload, .. } => {
+                let item = node.item.clone().unwrap_or_else(|| "current".into());
+                nodes.entry(name(node)).or_default().insert(item, payload.clone());
+                for (_, _, queue) in self.clients.lock().expect("unpoisoned").iter() {
+                    let _ = queue.send(Job::Link(Said::Input(Input::Published(node.clone(), Some(payload.clone())))));
+                }
+                Ok(Vec::new())
+            }
+            Request::Delete(node) => {
+                match &node.item {
+                    Some(item) => drop(nodes.entry(name(node)).or_default().remove(item)),
+                    None => drop(nodes.remove(&name(node))),
+                }
+                Ok(Vec::new())
+            }
+            _ => Err(RequestError::Unreachable),
+        }
+    }
+}
+
+/// One process, as far as the host loop goes.
+struct Client {
+    jobs: mpsc::UnboundedSender<Job>,
+    link: Link,
+    notes: mpsc::UnboundedReceiver<Notification>,
+    account: AccountDir,
+}
+impl Client {
+    async fn start(server: &Arc<Server>, account: &AccountDir, policy: TrustPolicy) -> Self {
+        let (jobs, inbox) = mpsc::unbounded_channel();
+        let (link, asks) = Link::new();
+        let key = account.store_key(true).expect("a key");
+        let opened = open::spawn(account.clone(), key, policy, link.clone(), inbox);
+        opened.await.expect("an answer").expect("opens");
+        server.serve(&account.jid, asks, jobs.clone());
+        let (_, notes) = mpsc::unbounded_channel();
+        Client { jobs, link, notes, account: account.clone() }
+    }
+    /// Opened, connected, published, listened to.
+    async fn begin(server: &Arc<Server>, account: &AccountDir) -> Self {
+        let mut client = Client::start(server, account, TrustPolicy::Btbv).await;
+        client.link.connect();
+        client.ask(Job::Settled).await.expect("settles");
+        client.listen();
+        client
+    }
+    fn listen(&mut self) {
+        let (subscriber, notes) = mpsc::unbounded_channel();
+        let _ = self.jobs.send(Job::Subscribe(subscriber));
+        self.notes = notes;
+    }
+    async fn ask(&self, job: impl FnOnce(super::sends::Waiter) -> Job) -> Result<Value, Failure> {
+        let (waiter, answer) = oneshot::channel();
+        let _ = self.jobs.send(job(waiter));
+        tokio::time::timeout(PATIENCE, answer).await.expect("in time").expect("an answer")
+    }
+    async fn call(&self, call: Call) -> Result<Value, Failure> {
+        self.ask(|waiter| Job::Call(call, waiter)).await
+    }
+    async fn send(&self, to: &str, text: &str, id: &str) -> Result<SendResult, Failure> {
+        let send = SendText { to: to.into(), text: text.into(), id: Some(id.into()), timeout: None, account: None };
+        self.call(Call::Send(send)).await.map(|v| serde_json::from_value(v).expect("a result"))
+    }
+    async fn next(&mut self) -> Notification {
+        loop {
+            let note = tokio::time::timeout(PATIENCE, self.notes.recv()).await.expect("in time").expect("a notification");
+            if !matches!(note, Notification::Connection(_)) {
+                return note;
+            }
+        }
+    }
+    async fn message(&mut self) -> Message {
+        loop {
+            match self.next().await {
+                Notification::Message(m) => return m,
+                Notification::DeviceNew(d) => drop(self.jobs.send(Job::Shown(d.seq))),
+                _ => panic!("something else than a message"),
+            }
+        }
+    }
+    async fn status(&self) -> types::AccountStatus {
+        let value = self.call(Call::Status(types::Scope::default())).await.expect("a status");
+        serde_json::from_value(value).expect("of an account")
+    }
+    /// What `kill -9` leaves: the thread sees its channel end and drops everything.
+    async fn killed(self) -> AccountDir {
+        let Client { jobs, link, notes, account } = self;
+        drop((jobs, notes));
+        link.stop().await; // ends the server's task, which holds the other sender
+        drop(link);
+        let store = account.store();
+        let key = account.store_key(false).expect("the key");
+        // the lock of the store is free when the thread is gone
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while subrosa_store::SqliteStore::open(&store, &key).is_err() {
+            assert!(tokio::time::Instant::now() < until, "the thread did not end");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        account
+    }
+    async fn stopped(self) -> AccountDir {
+        let (done, stopped) = oneshot::channel();
+        let _ = self.jobs.send(Job::Stop(done));
+        stopped.await.expect("stops");
+        self.killed().await
+    }
+}
+
+fn place() -> (tempfile::TempDir, Home) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let home = Home::locate(Some(dir.path().to_owned())).expect("a home");
+    (dir, home)
+}
+
+#[tokio::test]
+async fn two_people_talk_and_see_who_got_it() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let mut alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    let result = alice.send("bob@x", "hello", "m1").await.expect("sends");
+    assert_eq!((result.id.as_str(), result.devices.len()), ("m1", 1));
+    assert_eq!(result.devices[0].jid, "bob@x");
+    assert_eq!(result.devices[0].result, types::SendOutcome::Sent);
+    let m = bob.message().await;
+    assert_eq!((m.id.as_str(), m.from.as_str(), m.text.as_str(), m.again), ("m1", "alice@x", "hello", false));
+    assert_eq!(m.trust, Some(Level::Trusted));
+    bob.send("alice@x", "hello yourself", "m2").await.expect("sends");
+    assert_eq!(alice.message().await.text, "hello yourself");
+    assert!(server.handled.load(Ordering::Relaxed) > 0);
+    assert_eq!(alice.status().await.queued, 0);
+}
+
+#[tokio::test]
+async fn a_message_not_confirmed_comes_again_flagged_and_a_confirmed_one_does_not() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    for n in 1..=2 {
+        alice.send("bob@x", &format!("number {n}"), &format!("m{n}")).await.expect("sends");
+    }
+    let first = bob.message().await;
+    let _ = bob.jobs.send(Job::Shown(first.seq));
+    assert_eq!(bob.message().await.id, "m2");
+    bob.status().await; // behind the confirmation in the queue, so that one is stored
+    let account = bob.killed().await;
+    let mut bob = Client::begin(&server, &account).await;
+    let again = bob.message().await;
+    assert_eq!((again.id.as_str(), again.again), ("m2", true));
+    alice.send("bob@x", "number 3", "m3").await.expect("sends");
+    let new = bob.message().await;
+    assert_eq!((new.id.as_str(), new.again), ("m3", false));
+}
+
+#[tokio::test]
+async fn what_came_while_nobody_listened_is_not_flagged() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let bob = home.prepare("bob@x").expect("room");
+    let quiet = Client::start(&server, &bob, TrustPolicy::Btbv).await;
+    quiet.link.connect();
+    quiet.ask(Job::Settled).await.expect("settles");
+    alice.send("bob@x", "for later", "m1").await.expect("sends");
+    while quiet.status().await.unread < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await; // the device and the message
+    }
+    let bob = quiet.killed().await;
+    let mut bob = Client::begin(&server, &bob).await;
+    let m = bob.message().await;
+    assert_eq!((m.text.as_str(), m.again), ("for later", false));
+}
+
+#[tokio::test]
+async fn a_message_sent_twice_under_one_id_leaves_once() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    let first = alice.send("bob@x", "once", "m1").await.expect("sends");
+    assert_eq!(alice.send("bob@x", "once", "m1").await.expect("the same"), first);
+    assert_eq!(alice.send("carol@x", "once", "m1").await.expect_err("another").code, "send.id-used");
+    let account = alice.killed().await;
+    let alice = Client::begin(&server, &account).await;
+    assert_eq!(alice.send("bob@x", "once", "m1").await.expect("the same"), first);
+    alice.send("bob@x", "two", "m2").await.expect("sends");
+    let ids = [bob.message().await.id, bob.message().await.id];
+    assert_eq!(ids, ["m1", "m2"]);
+}
+
+#[tokio::test]
+async fn killed_before_the_acknowledgement_it_leaves_again_and_is_answered() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    *server.silent.lock().expect("unpoisoned") = true;
+    let send = SendText { to: "bob@x".into(), text: "hi".into(), id: Some("m1".into()), timeout: None, account: None };
+    let (waiter, mut answer) = oneshot::channel();
+    let _ = alice.jobs.send(Job::Call(Call::Send(send), waiter));
+    assert_eq!(bob.message().await.id, "m1");
+    assert!(answer.try_recv().is_err());
+    assert_eq!(alice.status().await.queued, 1);
+    let account = alice.killed().await;
+    *server.silent.lock().expect("unpoisoned") = false;
+    let alice = Client::start(&server, &account, TrustPolicy::Btbv).await;
+    assert_eq!(alice.status().await.queued, 1);
+    let answer = alice.send("bob@x", "hi", "m1");
+    alice.link.connect();
+    assert_eq!(answer.await.expect("sends").devices.len(), 1);
+    assert_eq!(alice.status().await.queued, 0);
+    alice.send("bob@x", "next", "m2").await.expect("sends");
+    assert_eq!(bob.message().await.id, "m2"); // the copy of m1 was dropped as a duplicate
+}
+
+#[tokio::test]
+async fn a_second_device_waits_for_approval() {
+    let (_dir, home) = place();
+    let (_other, elsewhere) = place();
+    let server = Arc::new(Server::default());
+    let mut one = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mut two = Client::begin(&server, &elsewhere.prepare("alice@x").expect("room")).await;
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    let new = loop {
+        // the first device meets the second one at the latest when it writes
+        one.send("bob@x", "before", &super::new_id()).await.expect("sends");
+        match one.next().await {
+            Notification::DeviceNew(d) if d.jid == "alice@x" => break d,
+            _ => {}
+        }
+    };
+    assert_eq!(new.trust, Level::Undecided);
+    let number = two.status().await.device.expect("a number");
+    assert_eq!(new.device, types::DeviceNumber::Number(number));
+    let result = one.send("bob@x", "not yet", "m1").await.expect("sends");
+    let own = result.devices.iter().find(|d| d.jid == "alice@x").expect("considered");
+    assert_eq!(own.reason.as_deref(), Some("awaits-approval"));
+    let trust = SetTrust { jid: "alice@x".into(), device: number, fingerprint: Some(new.fingerprint), level: Level::Verified, account: None };
+    one.call(Call::Trust(trust)).await.expect("decides");
+    one.send("bob@x", "now", "m2").await.expect("sends");
+    loop {
+        match two.next().await {
+            Notification::Message(m) => {
+                assert_eq!((m.text.as_str(), m.from.as_str(), m.chat.as_str()), ("now", "alice@x", "bob@x"));
+                break;
+            }
+            Notification::Undecryptable(u) => assert_eq!(u.reason, "not-for-this-device"),
+            _ => {}
+        }
+    }
+    let bad = SetTrust { jid: "alice@x".into(), device: number, fingerprint: Some("00".repeat(32)), level: Level::Verified, account: None };
+    assert_eq!(one.call(Call::Trust(bad)).await.expect_err("not its key").code, "trust.key");
+    let _ = bob.message().await;
+}
+
+#[tokio::test]
+async fn a_person_without_devices_gets_nothing_and_the_sender_is_told() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let failure = alice.send("nobody@x", "hello?", "m1").await.expect_err("nobody");
+    assert!(failure.code.starts_with("send."), "{failure:?}");
+    assert_eq!(failure.exit(), 10);
+    // the id is free again: when they have a device, it is sent
+    let mut nobody = Client::begin(&server, &home.prepare("nobody@x").expect("room")).await;
+    alice.send("nobody@x", "hello?", "m1").await.expect("sends");
+    assert_eq!(nobody.message().await.text, "hello?");
+}
+
+#[tokio::test]
+async fn devices_of_a_stranger_are_asked_for() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let value = alice.call(Call::Devices(Devices { jid: Some("bob@x".into()), account: None })).await.expect("devices");
+    let list: types::DeviceList = serde_json::from_value(value).expect("a list");
+    assert_eq!(list.devices.len(), 1);
+    assert_eq!(list.devices[0].device, types::DeviceNumber::Number(bob.status().await.device.expect("a number")));
+    let own = alice.call(Call::Devices(Devices::default())).await.expect("devices");
+    let own: types::DeviceList = serde_json::from_value(own).expect("a list");
+    assert!(own.devices.len() == 1 && own.devices[0].own);
+}
+
+#[tokio::test]
+async fn logging_out_leaves_nothing_on_the_server_or_the_disk() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let account = home.prepare("alice@x").expect("room");
+    let alice = Client::begin(&server, &account).await;
+    let login = Login { password: zeroize::Zeroizing::new("pw".into()), pin: None };
+    alice.ask(|waiter| Job::Remember(login, waiter)).await.expect("stored");
+    let number = alice.status().await.device.expect("a number").to_string();
+    let named = |server: &Server| {
+        let nodes = server.nodes.lock().expect("unpoisoned");
+        nodes.iter().any(|((_, node), items)| {
+            items.iter().any(|(id, payload)| *id == number || node.ends_with(&number) || String::from_utf8_lossy(payload).contains(&number))
+        })
+    };
+    assert!(named(&server));
+    alice.ask(Job::Leave).await.expect("leaves");
+    assert!(!named(&server));
+    alice.ask(Job::Erase).await.expect("erases");
+    account.erase().expect("erased");
+    assert!(!account.path().exists());
+}
+
+#[tokio::test]
+async fn stopped_in_good_order_it_goes_on_where_it_was() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    let before = bob.status().await;
+    let account = bob.stopped().await;
+    let mut bob = Client::begin(&server, &account).await;
+    assert_eq!(bob.status().await.fingerprint, before.fingerprint);
+    alice.send("bob@x", "still you?", "m1").await.expect("sends");
+    assert!(!bob.message().await.again);
+}
