@@ -140,7 +140,9 @@ impl IdentityKeyPair {
 
         let mut random = Zeroizing::new([0; 64]);
         rng.fill_bytes(random.as_mut_slice());
-        let scalar = Secret(private.to_bytes());
+        // as libsignal hashes it: not reduced unless negated
+        let mut scalar = Secret(private.to_bytes());
+        subtle::ConditionallySelectable::conditional_assign(&mut scalar.0, &self.secret.0, u8::from(!self.negative).into());
         let mut domain = [0xff; 32];
         domain[0] = 0xfe;
         let hash = Sha512::new().chain_update(domain).chain_update(scalar.0).chain_update(message).chain_update(*random);
