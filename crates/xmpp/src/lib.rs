@@ -1,1 +1,39 @@
-//! To be written.
+//! XMPP under the engine: stanzas to [`Input`]s, [`Output`]s to stanzas, and behind the feature `connection` a tokio connection
+//! that carries them.
+//!
+//! ```
+//! use subrosa_engine::{ChatId, Input, Recipients, Time};
+//! use subrosa_xmpp::{Mapping, bare};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut mapping = Mapping::new(bare("alice@example.org")?, [], "any random text");
+//! let stanza = "<message xmlns='jabber:client' from='bob@example.org/phone' id='1' type='chat'><body>hello</body></message>".parse()?;
+//! let mapped = mapping.message(&stanza, Time(1_700_000_000_000));
+//! let [Input::Receive { from, body, .. }] = mapped.inputs.as_slice() else { panic!() };
+//! assert_eq!(from.as_str(), "bob@example.org");
+//! assert!(String::from_utf8_lossy(body).ends_with(">hello</body>"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Mapping`] does messages, [`Requests`] the machine's requests, [`Entity`] what others may ask of us: no sockets, no clock.
+//! `Connection` puts them on a stream. Nothing in here knows a key, a protocol of encryption, or a trust decision: payloads are
+//! opaque elements and opaque nodes.
+//!
+//! [`Input`]: subrosa_engine::Input
+//! [`Output`]: subrosa_engine::Output
+#[cfg(feature = "connection")]
+pub mod connection;
+mod entity;
+mod mapping;
+mod ns;
+mod requests;
+mod stamp;
+mod xml;
+
+#[cfg(feature = "connection")]
+pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, Mark, Pin, Roots, Security, State};
+pub use entity::Entity;
+pub use mapping::{AddressError, Bounce, Mapped, Mapping, bare};
+pub use requests::{Requests, Turn};
+pub use xml::{MAX_STANZA, StanzaError};

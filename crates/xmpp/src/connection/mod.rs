@@ -1,0 +1,262 @@
+//! A connection that stays: it logs in, keeps what is to be sent until the server has it, resumes or comes back after every
+//! cut, and maps stanzas on the way.
+//!
+//! ```no_run
+//! use subrosa_engine::{Input, Output, OutputId};
+//! use subrosa_xmpp::{Config, Connection, Entity, Happening, State};
+//!
+//! # async fn host(mut step: impl FnMut(Vec<Input>) -> Vec<(OutputId, Output)>) -> Result<(), Box<dyn std::error::Error>> {
+//! let me = Entity::client("console", "Example", "1.0", "https://example.org").with_notify("urn:xmpp:omemo:2:devices");
+//! let mut config = Config::new("alice@example.org", "secret", me)?;
+//! config.pin = None; // what `Happening::Pinned` gave before
+//! let (handle, mut happenings) = Connection::start(config);
+//!
+//! for (id, output) in step(vec![]) {
+//!     handle.put(id, output); // what an earlier process owed
+//! }
+//! while let Some(happening) = happenings.recv().await {
+//!     let (inputs, mark) = match happening {
+//!         Happening::Received { inputs, mark } => (inputs, Some(mark)),
+//!         Happening::Input(input) => (vec![input], None),
+//!         Happening::Acknowledged(id) => (vec![Input::Done(id)], None),
+//!         Happening::Pinned(pin) => { /* store pin.to_string() */ continue }
+//!         Happening::State(State::Failed(why)) => return Err(why.into()),
+//!         _ => continue,
+//!     };
+//!     let outputs = step(inputs); // feeds and commits
+//!     if let Some(mark) = mark {
+//!         handle.handled(mark); // only now may the server forget it
+//!     }
+//!     for (id, output) in outputs {
+//!         handle.put(id, output);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is kept
+//! [`Handle::put`] takes an `Output::Transmit` for good: it is sent, on a new stream sent again, until [`Happening::Acknowledged`]. A copy
+//! that crosses a cut has the same id and the same bytes, and the recipient's engine drops it as a duplicate. An
+//! `Output::Request` is asked on the present stream; on a new one ([`State::Online`] without `resumed`) the machine gives all that are
+//! open again, so those are dropped here. Typing notices are dropped while offline.
+//!
+//! Incoming stanzas are acknowledged to the server (XEP-0198 §4) up to the last [`Handle::handled`]: what the process had not
+//! stored when it died, the server delivers again. Give a stable [`Config::resource`], so that it does so at once.
+//!
+//! A server without XEP-0198 acknowledges nothing; there, the answer to a ping that was sent after the stanza counts as the
+//! acknowledgement, because a server handles a stream's stanzas in order (RFC 6120 §10.1).
+//!
+//! # Logs
+//! `tokio_xmpp` logs every byte of the stream, the password too, at `TRACE`. A subscriber that takes records of the `log` crate has to
+//! keep the target `tokio_xmpp` at `DEBUG` or above. This module logs no stanza.
+mod error;
+mod pin;
+mod task;
+
+pub use error::{ConfigError, ConnectError};
+pub use pin::{Mechanism, Pin, PinError};
+
+use crate::xml::StanzaError;
+use crate::{Bounce, Entity, bare};
+use std::time::Duration;
+use subrosa_engine::{Address, Input, Output, OutputId};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+/// Happenings that wait for the host; then nothing more is read from the server.
+const BACKLOG: usize = 256;
+
+/// How the way to the server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Security {
+    /// TLS: at once where the domain names such a port (XEP-0368), else by STARTTLS. Never without.
+    #[default]
+    Tls,
+    /// TLS at once, to [`Config::host`].
+    DirectTls,
+    /// None. To this machine only (`127.0.0.0/8`, `::1`); anything else is [`ConnectError::NotLoopback`].
+    ClearLoopback,
+}
+/// Whose signature under the server's certificate counts.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Roots {
+    /// Those that the system trusts.
+    #[default]
+    System,
+    /// These and no others: certificates in PEM.
+    Pem(Vec<u8>),
+}
+
+/// How to reach and enter an account.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Config {
+    account: Address,
+    password: Zeroizing<String>,
+    entity: Entity,
+    /// The strongest way of logging in that this account has shown; nothing weaker is used again.
+    pub pin: Option<Pin>,
+    /// Host and port instead of what the domain names in DNS. The certificate is checked for the domain all the same.
+    pub host: Option<(String, u16)>,
+    /// How the way is protected.
+    pub security: Security,
+    /// Whose certificates count.
+    pub roots: Roots,
+    /// The resource to ask for; `None`: the server's choice. A stable one, used by no other program, lets the server hand over at
+    /// once what a process that died had not stored.
+    pub resource: Option<String>,
+    /// How long one attempt to connect and log in may take.
+    pub connect_timeout: Duration,
+    /// After so long without a word from the server it is asked for one.
+    pub keepalive: Duration,
+    /// After so long without an answer the connection is given up.
+    pub response_timeout: Duration,
+    /// The first pause after a failed attempt; doubles, with jitter, up to [`Config::retry_at_most`].
+    pub retry: Duration,
+    /// The longest pause.
+    pub retry_at_most: Duration,
+}
+impl Config {
+    /// An account with what the network names for it. A resource in `account` is taken as [`Config::resource`].
+    ///
+    /// # Errors
+    /// [`ConfigError`]: no address with a local part, or a password that can't be one.
+    pub fn new(account: &str, password: &str, entity: Entity) -> Result<Self, ConfigError> {
+        let address = bare(account)?;
+        if !address.as_str().contains('@') {
+            return Err(crate::AddressError(account.into()).into());
+        }
+        let resource = jid::Jid::new(account).ok().and_then(|jid| jid.resource().map(|r| r.as_str().to_owned()));
+        let password = Zeroizing::new(stringprep::saslprep(password).map_err(|_| ConfigError::Password)?.into_owned());
+        Ok(Config {
+            account: address,
+            password,
+            entity,
+            pin: None,
+            host: None,
+            security: Security::Tls,
+            roots: Roots::System,
+            resource,
+            connect_timeout: Duration::from_secs(30),
+            keepalive: Duration::from_secs(60),
+            response_timeout: Duration::from_secs(20),
+            retry: Duration::from_secs(1),
+            retry_at_most: Duration::from_secs(60),
+        })
+    }
+    /// The account, bare and normalised.
+    pub fn account(&self) -> &Address {
+        &self.account
+    }
+}
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("account", &self.account).field("host", &self.host).field("security", &self.security).finish_non_exhaustive()
+    }
+}
+
+/// Names a received stanza to [`Handle::handled`]. Grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(pub(crate) u64);
+
+/// How the connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// An attempt began.
+    Connecting,
+    /// Logged in.
+    Online {
+        /// The same stream as before: nothing was missed (XEP-0198 §5).
+        resumed: bool,
+    },
+    /// Not connected; it is tried again by itself.
+    Offline {
+        /// Why.
+        why: ConnectError,
+        /// When the next attempt begins, from now. [`Handle::connect_now`] does not wait so long.
+        retry: Duration,
+    },
+    /// Not connected, and it is not tried again: a person has to look. The last happening.
+    Failed(ConnectError),
+    /// Closed by [`Handle::close`]. The last happening.
+    Closed,
+}
+
+/// What the connection tells its host.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Happening {
+    /// It changed.
+    State(State),
+    /// For the machine; when the step is stored, say [`Handle::handled`].
+    Received {
+        /// In this order.
+        inputs: Vec<Input>,
+        /// Names the stanza.
+        mark: Mark,
+    },
+    /// For the machine: an answer, [`Input::Online`].
+    Input(Input),
+    /// The server has the stanza of this output, or nothing is to be sent for it: `Input::Done`.
+    Acknowledged(OutputId),
+    /// It can never be sent: `Input::Done`, and tell the person.
+    Unsendable(OutputId, StanzaError),
+    /// A message of ours came back.
+    Bounced(Bounce),
+    /// Somebody asks to see our presence (RFC 6121 §3.1). Nothing was answered.
+    Subscription(Address),
+    /// A stronger way of logging in than [`Config::pin`]: store it.
+    Pinned(Pin),
+}
+
+/// Commands to the connection's task.
+#[allow(dead_code)]
+enum Command {
+    Put(OutputId, Output),
+    Handled(Mark),
+    ConnectNow,
+    Close,
+}
+
+/// The way to a [`Connection`]'s task. Cheap to clone; any thread. When all are dropped the connection closes.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::UnboundedSender<Command>,
+}
+impl Handle {
+    /// Takes an output of the machine: `Transmit`, `Refuse`, `Request`. Never blocks: how much waits here is what the machine owes
+    /// and has in flight. The same id again, while it is here, is ignored. Others than these three are ignored.
+    pub fn put(&self, id: OutputId, output: Output) {
+        let _ = self.commands.send(Command::Put(id, output));
+    }
+    /// Everything up to this mark is stored: the server may forget it.
+    pub fn handled(&self, mark: Mark) {
+        let _ = self.commands.send(Command::Handled(mark));
+    }
+    /// Tries now rather than when the pause is over.
+    pub fn connect_now(&self) {
+        let _ = self.commands.send(Command::ConnectNow);
+    }
+    /// Says goodbye to the server and ends; [`State::Closed`] follows, then the channel ends. What is not acknowledged stays owed.
+    pub fn close(&self) {
+        let _ = self.commands.send(Command::Close);
+    }
+}
+
+/// Starts connections.
+#[derive(Debug)]
+pub struct Connection;
+impl Connection {
+    /// Connects, in a task of the present tokio runtime (any flavour), and stays so. Read the happenings: when many wait, nothing more is
+    /// read from the server.
+    pub fn start(config: Config) -> (Handle, mpsc::Receiver<Happening>) {
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (happenings, outbox) = mpsc::channel(BACKLOG);
+        tokio::spawn(task::run(config, inbox, happenings));
+        (Handle { commands }, outbox)
+    }
+}
