@@ -22,9 +22,14 @@ pub fn wipe(bytes: &mut [u8]) {
     zeroize::optimization_barrier(bytes); // the zeros are looked at: they must be written
 }
 
-/// Writes one record.
+/// Writes one record. Leaves no copy behind when it grows or is dropped.
 #[derive(Default)]
 pub struct Writer(Vec<u8>);
+impl Drop for Writer {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
 
 impl Writer {
     /// Nothing yet.
@@ -43,7 +48,7 @@ impl Writer {
     }
     /// One byte.
     pub fn u8(&mut self, n: u8) -> &mut Self {
-        self.0.push(n);
+        self.room(1).push(n);
         self
     }
     /// One byte, 0 or 1.
@@ -60,11 +65,12 @@ impl Writer {
     }
     /// One to ten bytes.
     pub fn varint(&mut self, mut n: u64) -> &mut Self {
+        let out = self.room(10);
         while n > 0x7f {
-            self.0.push((n & 0x7f) as u8 | 0x80);
+            out.push((n & 0x7f) as u8 | 0x80);
             n >>= 7;
         }
-        self.0.push(n as u8);
+        out.push(n as u8);
         self
     }
     /// A length, as a varint.
@@ -81,7 +87,7 @@ impl Writer {
     }
     /// Bytes whose number the reader knows.
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
+        self.room(bytes.len()).extend_from_slice(bytes);
         self
     }
     /// A flag, and the value if there is one.
@@ -93,8 +99,19 @@ impl Writer {
         self
     }
     /// What was written.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+    /// Grows by a move of its own: `Vec` would free the old bytes as they are.
+    fn room(&mut self, more: usize) -> &mut Vec<u8> {
+        let need = self.0.len().saturating_add(more);
+        if need > self.0.capacity() {
+            let mut bigger = Vec::with_capacity(need.max(self.0.capacity().saturating_mul(2)));
+            bigger.extend_from_slice(&self.0);
+            wipe(&mut self.0);
+            self.0 = bigger;
+        }
+        &mut self.0
     }
 }
 
