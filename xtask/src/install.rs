@@ -168,7 +168,7 @@ fn python() -> Result<(), Failure> {
     let python = match usable_python() {
         Ok(python) => python,
         Err(_) if find_program("apt-get").is_some() => {
-            apt(&["python3", "python3-venv"])?;
+            apt(&PYTHON_PACKAGES)?;
             usable_python()?
         }
         Err(error) => return Err(error),
@@ -184,8 +184,11 @@ fn python() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A Python that is new enough and can make environments. The first in `PATH` may be one that can't: pyenv's
-/// shims without a version, a build without ensurepip, Debian's without python3-venv.
+/// For Python's environments and for the packages that are compiled when they are installed (omemo-dr).
+const PYTHON_PACKAGES: [&str; 4] = ["python3", "python3-venv", "python3-dev", "gcc"];
+
+/// A Python that is new enough, can make environments and compile for them. The first in `PATH` may be one that
+/// can't: pyenv's shims without a version, a build without ensurepip, Debian's without python3-venv.
 fn usable_python() -> Result<PathBuf, Failure> {
     let mut tried = Vec::new();
     let candidates = [find_program("python3"), Some("/usr/bin/python3".into())];
@@ -196,11 +199,15 @@ fn usable_python() -> Result<PathBuf, Failure> {
         }
     }
     let tried = if tried.is_empty() { "none found".to_owned() } else { tried.join("; ") };
-    Err(format!("no Python that can be used for the peers ({tried}). On Debian: apt-get install python3 python3-venv").into())
+    let packages = PYTHON_PACKAGES.join(" ");
+    Err(format!("no Python that can be used for the peers ({tried}). On Debian: apt-get install {packages}").into())
 }
 
 fn probe(python: &Path) -> Result<(), String> {
-    let check = "import sys, venv, ensurepip; sys.exit(0 if sys.version_info >= (3, 11) else 'is older than 3.11')";
+    let check = "\
+import os, sys, sysconfig, venv, ensurepip
+if sys.version_info < (3, 11): sys.exit('it is older than 3.11')
+if not os.path.exists(sysconfig.get_path('include') + '/Python.h'): sys.exit('its C headers are missing')";
     let out = Command::new(python).args(["-c", check]).output().map_err(|error| error.to_string())?;
     if out.status.success() {
         return Ok(());

@@ -96,7 +96,7 @@ pub fn quiet(name: &str, command: &mut Command) -> Result<String, Failure> {
         }
         Ok((false, text)) => {
             progress.failed();
-            eprintln!("{text}");
+            show_end(name, &text);
             Err(format!("{name} failed: `{}`", shown(command)).into())
         }
         Err(error) => {
@@ -104,6 +104,20 @@ pub fn quiet(name: &str, command: &mut Command) -> Result<String, Failure> {
             Err(format!("could not run `{}`: {error}", shown(command)).into())
         }
     }
+}
+
+/// The last lines of what a failed command said, and where all of it is.
+fn show_end(name: &str, text: &str) {
+    const SHOWN: usize = 40;
+    let lines: Vec<&str> = text.lines().collect();
+    let rest = lines.len().saturating_sub(SHOWN);
+    if rest > 0 {
+        let log = target().join(format!("{}.log", name.replace(' ', "-")));
+        if std::fs::write(&log, text).is_ok() {
+            eprintln!("    ({rest} lines before these: {})", log.display());
+        }
+    }
+    lines.iter().skip(rest).for_each(|line| eprintln!("    {line}"));
 }
 
 /// Runs `command` with its own output, which is worth reading.
