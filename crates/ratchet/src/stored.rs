@@ -217,6 +217,7 @@ impl Reader<'_> {
     }
     fn skipped(&mut self) -> Result<Skipped, StoredError> {
         let mut skipped = Skipped::default();
+        let room = self.0.len() / (4 + 32);
         for _ in 0..self.count()? {
             let ratchet = self.array()?;
             let length = self.count()?;
@@ -231,7 +232,7 @@ impl Reader<'_> {
                 }
                 seeds.push((counter, seed));
             }
-            skipped.restore(&ratchet, seeds);
+            skipped.restore(&ratchet, &seeds, room);
             if skipped.len() > MAX_SKIP as usize {
                 return Err(StoredError::Damaged);
             }

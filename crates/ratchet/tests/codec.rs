@@ -188,7 +188,7 @@ fn errors_name_the_cause() {
     assert_eq!(read(&OmemoMessage { dh_pub: vec![9; 31], ..fine.clone() }, 16), bad(KeyError::Length(31)));
     assert_eq!(one.decrypt(&[]).unwrap_err(), DecryptError::Message(MessageError::Missing("message")));
     // a field twice, a group, a number of 33 bits, field 0
-    for bytes in [[0x0a, 0, 0x0a, 0].as_slice(), &[0x0b], &[0x08, 0x80, 0x80, 0x80, 0x80, 0x10], &[0x02, 0]] {
+    for bytes in [[0x1a, 0, 0x1a, 0].as_slice(), &[0x0b], &[0x08, 0x80, 0x80, 0x80, 0x80, 0x10], &[0x02, 0]] {
         assert_eq!(KeyExchange::<Omemo2>::parse(bytes).unwrap_err(), MessageError::Malformed, "{bytes:02x?}");
     }
     let (mut one, _) = pair::<Legacy>();

@@ -289,6 +289,31 @@ fn archive_is_bounded() {
     // another identity's states are not mixed in
     let mallory = Device::new();
     let other = mallory.accept::<Legacy>(&seal(&mut bob.initiate::<Legacy>(&mallory), b"m").1).unwrap().session;
+    let mut replaced = one.clone();
+    replaced.supersede(other);
+    assert_eq!(replaced.archived(), 0);
+    let other = alice.accept::<Legacy>(&seal(&mut mallory.initiate::<Legacy>(&alice), b"m").1).unwrap().session;
     one.supersede(other);
-    assert_eq!(one.archived(), 0);
+    assert_eq!((one.archived(), one.peer()), (0, mallory.identity.public()));
+}
+/// A thousand skipped keys a session: over all its states, those of the current one first.
+#[test]
+fn skipped_keys_of_archived_states_count() {
+    let (alice, bob) = (Device::new(), Device::new());
+    let mut session: Option<Session<Omemo2>> = None;
+    for total in [600, 1000] {
+        let mut theirs = bob.initiate::<Omemo2>(&alice);
+        let new = alice.accept(&seal(&mut theirs, b"m").1).unwrap().session;
+        let one = match &mut session {
+            None => session.insert(new),
+            Some(one) => {
+                one.supersede(new);
+                one
+            }
+        };
+        (0..600).for_each(|_| _ = seal(&mut theirs, b"lost"));
+        one.decrypt(&inner::<Omemo2>(&seal(&mut theirs, b"m").1)).unwrap();
+        assert_eq!(one.skipped(), total);
+        assert_eq!(Session::<Omemo2>::from_bytes(&one.to_bytes()).unwrap().skipped(), total);
+    }
 }

@@ -28,7 +28,7 @@ impl Device {
         Device {
             identity: IdentityKeyPair::generate(&mut rng()),
             signed: HashMap::from([(1, KeyPair::generate(&mut rng()))]),
-            one_time: RefCell::new((1..).zip(KeyPair::generate_many(10, &mut rng())).collect()),
+            one_time: RefCell::new((1..).zip(KeyPair::generate_many(20, &mut rng())).collect()),
         }
     }
     /// The bundle somebody gets, with a one-time prekey that is still there.
