@@ -95,7 +95,7 @@ get="apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 install"
 $get "$@" || { echo "Trying again with fresh package lists"; apt-get -q update && $get "$@"; } || exit 1
 for service in prosody ejabberd; do
   case " $* " in *" $service "*)
-    if [ -d /run/systemd/system ]; then systemctl disable --quiet $service 2>/dev/null; fi;;
+    update-rc.d $service disable >/dev/null 2>&1;;
   esac
 done
 exit 0
