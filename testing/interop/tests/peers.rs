@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use subrosa_interop::scenario::{deliver, first_by, ten_each_way};
+use std::time::{Duration, Instant};
+
+use subrosa_interop::scenario::{both_at_once, deliver, first_by, ten_each_way};
 use subrosa_interop::{Ejabberd, Friends, Kind, Party, Peer, Prosody, Server, goes_on};
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
@@ -53,6 +55,47 @@ fn python_omemo_legacy_with_both() {
 #[test]
 fn omemo_dr_with_python_omemo() {
     pair(Kind::OmemoDr, Kind::PythonOmemoLegacy);
+}
+
+/// Two of a library that keeps archived states survive it; python-omemo on both sides would not, and says so.
+#[test]
+fn omemo_dr_at_once() {
+    if !goes_on("omemo-dr", false, Kind::OmemoDr.missing().or_else(Prosody::missing)) {
+        return;
+    }
+    let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
+    let mut alice = Peer::start(Kind::OmemoDr, &server, "alice", "pw-alice").unwrap();
+    let mut bob = Peer::start(Kind::OmemoDr, &server, "bob", "pw-bob").unwrap();
+    let good = both_at_once(&mut alice, &mut bob, "at once").and_then(|()| ten_each_way(&mut alice, &mut bob, "after"));
+    good.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(alice.complaints(), [""; 0]);
+    assert_eq!(bob.complaints(), [""; 0]);
+}
+
+#[test]
+fn python_omemo_at_once_loses_its_session() {
+    if !goes_on("python-omemo-2", false, Kind::PythonOmemo2.missing().or_else(Prosody::missing)) {
+        return;
+    }
+    let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
+    let mut alice = Peer::start(Kind::PythonOmemo2, &server, "alice", "pw-alice").unwrap();
+    let mut bob = Peer::start(Kind::PythonOmemo2, &server, "bob", "pw-bob").unwrap();
+    both_at_once(&mut alice, &mut bob, "at once").unwrap_or_else(|error| panic!("{error}"));
+    // Each has replaced its own session by the other's, so that they are in different ones.
+    alice.send("bob@localhost", "lost").unwrap();
+    bob.send("alice@localhost", "lost too").unwrap();
+    let complaint = |peer: &mut Peer| {
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            if let Some(complaint) = peer.complaints().pop() {
+                return complaint;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{} read everything", peer.name())
+    };
+    assert!(complaint(&mut alice).contains("undecryptable"));
+    assert!(complaint(&mut bob).contains("undecryptable"));
 }
 
 #[test]
