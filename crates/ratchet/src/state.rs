@@ -11,7 +11,7 @@ use crate::session::{HEARTBEAT, MAX_SKIP};
 use crate::skipped::{Skipped, Slot};
 use crate::wire::{ExchangeHeader, Header, Message, write};
 use crate::{DecryptError, EncryptError, IdentityKey, KeyError, KeyName, KeyPair, MessageError, PreKeyId, Profile, PublicKey, SignedPreKeyId};
-use aes::Aes256;
+use aes::{Aes256Dec, Aes256Enc};
 use cbc::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -333,7 +333,7 @@ fn seal<P: Profile>(seed: &Secret, plain: &[u8], exchange: Option<ExchangeHeader
         if let Some(place) = place.get_mut(..plain.len()) {
             place.copy_from_slice(plain);
         }
-        let mut cipher = cbc::Encryptor::<Aes256>::new(&keys.cipher.0.into(), &keys.iv.into());
+        let mut cipher = cbc::Encryptor::<Aes256Enc>::new(&keys.cipher.0.into(), &keys.iv.into());
         cipher.encrypt_blocks(Array::cast_slice_from_core_mut(place.as_chunks_mut::<16>().0));
     }
     let authenticated = out.get(layout.authenticated..end).unwrap_or_default();
@@ -350,7 +350,7 @@ fn open<P: Profile>(seed: &Secret, message: &Message<'_>, ad: &AssociatedData) -
         return Err(DecryptError::NotAuthentic);
     }
     let mut plain = Zeroizing::new(message.ciphertext.to_vec());
-    let mut decryptor = cbc::Decryptor::<Aes256>::new(&cipher.0.into(), &iv.into());
+    let mut decryptor = cbc::Decryptor::<Aes256Dec>::new(&cipher.0.into(), &iv.into());
     decryptor.decrypt_blocks(Array::cast_slice_from_core_mut(plain.as_chunks_mut::<16>().0));
     // behind the MAC: what is wrong here, the sender did
     let padding = plain.last().copied().unwrap_or_default();
