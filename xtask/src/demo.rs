@@ -148,7 +148,10 @@ impl Stage {
     }
 
     fn stay(self) {
-        let Self { dir, server, laptop, bob, carol: _carol, dave: _dave } = self;
+        let Self { dir, server, laptop, bob, carol, dave } = self;
+        for peer in [carol, dave] {
+            std::thread::spawn(move || peer.echo());
+        }
         // Their data directories are for the terminals now.
         drop((laptop, bob));
         let program = subrosa_program().unwrap_or_else(|| "subrosa".into());
@@ -156,8 +159,8 @@ impl Stage {
         println!("\nThe server runs on. In two terminals, here:\n");
         println!("  {program} --data {} chat bob@localhost", short(&dir.join("alice-laptop")));
         println!("  {program} --data {} chat alice@localhost", short(&dir.join("bob")));
-        println!("\nOr one message:  {program} --data {} send carol@localhost hello", short(&dir.join("bob")));
-        println!("Other accounts of this server, password pw-NAME: carol, dave. It sees: {}", short(&server.dir.join("stanzas.log")));
+        println!("\ncarol@localhost (OMEMO 2) and dave@localhost (legacy) are there too and answer with your words.");
+        println!("What the server sees, as it comes:  tail -f {}", short(&server.dir.join("stanzas.log")));
         println!("\nPress Enter to end it all.");
         if std::io::stdin().is_terminal() {
             let _ = std::io::stdin().lock().read_line(&mut String::new());

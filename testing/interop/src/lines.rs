@@ -41,12 +41,12 @@ pub enum PeerError {
         what: String,
     },
     /// It did not say what was waited for.
-    #[error("{peer} {how} while we waited for {what}; it said since: {said}")]
+    #[error("{peer} {} while we waited for {what}; it said since: {said}", if *ended { "ended" } else { "was silent" })]
     Silent {
         /// The peer.
         peer: String,
-        /// Whether it was silent or gone.
-        how: &'static str,
+        /// Whether its process is gone.
+        ended: bool,
         /// What was waited for.
         what: String,
         /// Its lines that nobody asked for.
@@ -112,9 +112,9 @@ impl Lines {
             match self.output.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
                 Ok(line) => self.unread.push(line),
                 Err(end) => {
-                    let how = if end == RecvTimeoutError::Timeout { "was silent" } else { "ended" };
+                    let ended = end == RecvTimeoutError::Disconnected;
                     let said = self.unread.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
-                    return Err(PeerError::Silent { peer: self.name.clone(), how, what: what.to_owned(), said });
+                    return Err(PeerError::Silent { peer: self.name.clone(), ended, what: what.to_owned(), said });
                 }
             }
         }

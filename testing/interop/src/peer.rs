@@ -166,6 +166,22 @@ impl Peer {
         })
     }
 
+    /// Answers every message with its own words, until the peer ends.
+    pub fn echo(mut self) {
+        loop {
+            let heard = self.lines.wait("a message", |line| Some((line["from"].as_str()?.to_owned(), line["got"].as_str()?.to_owned())));
+            let answered = match heard {
+                Ok((from, text)) => self.send(&from, &format!("You said: {text}")),
+                Err(error) => Err(error),
+            };
+            match answered {
+                Ok(()) | Err(PeerError::Refused { .. }) => {}
+                Err(PeerError::Silent { ended: false, .. }) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     /// How many messages without text (key transport, empty) it received since the last call.
     pub fn empty_messages(&mut self) -> usize {
         self.lines.take(|line| (line["empty"] == true).then_some(())).len()

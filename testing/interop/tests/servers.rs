@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use subrosa_interop::{Ejabberd, Friends, Prosody, goes_on};
@@ -76,13 +77,13 @@ fn the_servers_certificate_is_signed_by_its_authority() {
         return;
     }
     let server = Prosody::start(&ACCOUNTS, Friends::None).unwrap();
-    let mut client = std::process::Command::new("openssl")
+    let mut client = Command::new("openssl")
         .args(["s_client", "-verify_return_error", "-verify_hostname", "localhost", "-CAfile"])
         .arg(server.ca_file())
         .args(["-connect", &format!("127.0.0.1:{}", server.tls_port)])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     drop(client.stdin.take());
@@ -90,4 +91,41 @@ fn the_servers_certificate_is_signed_by_its_authority() {
     let out = client.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(text.contains("Verify return code: 0 (ok)"), "after {:?}: {text}", start.elapsed());
+}
+
+/// A test process that is killed runs no destructors; its server goes all the same.
+#[test]
+fn a_server_does_not_outlive_a_killed_parent() {
+    if !goes_on("prosody", false, Prosody::missing()) {
+        return;
+    }
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_parent_that_is_killed", "--nocapture"])
+        .env("SUBROSA_PARENT", "yes")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let place = lines.find_map(|line| line.split_once("listens: ").map(|(_, place)| place.to_owned())).unwrap();
+    let (port, dir) = place.split_once(' ').unwrap();
+    let port: u16 = port.parse().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        assert!(Instant::now() < until, "still listening");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// Run by the test above as a process of its own; does nothing otherwise.
+#[test]
+fn the_parent_that_is_killed() {
+    if std::env::var_os("SUBROSA_PARENT").is_some() {
+        let server = Prosody::start(&ACCOUNTS, Friends::None).unwrap();
+        println!("listens: {} {}", server.port, server.dir.display());
+        std::thread::sleep(Duration::from_secs(60));
+    }
 }
