@@ -63,6 +63,7 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     }
     // a session with every one of them
     cx.records.warm(targets.iter().map(|t| records::session(&t.device)))?;
+    warm_absent(cx, &targets)?;
     let plans = targets.iter().map(|t| plan(cx, t)).collect::<Result<Vec<_>, _>>()?;
     for (target, plan) in targets.iter().zip(&plans) {
         if let Plan::Fetch(version) = plan {
@@ -111,6 +112,17 @@ struct Target {
     /// Those it is listed in, the preferred one first.
     versions: [Option<Version>; 2],
     contact: bool,
+}
+/// Loads why there is no session, for all that have none, at once.
+fn warm_absent(cx: &mut Context<'_>, targets: &[Target]) -> Result<(), Halt> {
+    let mut rows = Vec::new();
+    for target in targets {
+        let spoken = cx.records.get(records::session(&target.device))?.and_then(|s| s.current.as_ref()).map(|r| r.version());
+        if spoken.is_none() || spoken != target.versions.into_iter().flatten().next() {
+            rows.extend(target.versions.into_iter().flatten().map(|v| records::absent(&target.device, v)));
+        }
+    }
+    cx.records.warm(rows)
 }
 /// What becomes of it.
 enum Plan {
