@@ -62,9 +62,7 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
         return Ok(Outcome::Rejected(Reason::DeviceListUnavailable.into()));
     }
     // a session with every one of them
-    cx.records.warm(targets.iter().map(|t| records::session(&t.device)))?;
-    warm_absent(cx, &targets)?;
-    let plans = targets.iter().map(|t| plan(cx, t)).collect::<Result<Vec<_>, _>>()?;
+    let plans = plan_all(cx, &targets)?;
     for (target, plan) in targets.iter().zip(&plans) {
         if let Plan::Fetch(version) = plan {
             cx.network.ask(Request::Fetch(bundle_node(&target.device.owner, target.id, *version)));
@@ -113,16 +111,10 @@ struct Target {
     versions: [Option<Version>; 2],
     contact: bool,
 }
-/// Loads why there is no session, for all that have none, at once.
-fn warm_absent(cx: &mut Context<'_>, targets: &[Target]) -> Result<(), Halt> {
-    let mut rows = Vec::new();
-    for target in targets {
-        let spoken = cx.records.get(records::session(&target.device))?.and_then(|s| s.current.as_ref()).map(|r| r.version());
-        if spoken.is_none() || spoken != target.versions.into_iter().flatten().next() {
-            rows.extend(target.versions.into_iter().flatten().map(|v| records::absent(&target.device, v)));
-        }
+impl Target {
+    fn wanted(&self) -> Option<Version> {
+        self.versions.into_iter().flatten().next()
     }
-    cx.records.warm(rows)
 }
 /// What becomes of it.
 enum Plan {
@@ -130,12 +122,37 @@ enum Plan {
     Fetch(Version),
     Leave(Exclusion),
 }
-fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
-    let wanted = target.versions.iter().flatten().next().copied();
-    let session = cx.records.get(records::session(&target.device))?;
-    if let Some(ratchet) = session.and_then(|s| s.current.as_ref()).filter(|r| Some(r.version()) == wanted) {
-        return Ok(Plan::Speak(ratchet.version(), ratchet.fingerprint()));
+/// Nearly always all have a session, so that one look at each is enough; what is missing is loaded at once.
+fn plan_all(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt> {
+    let mut plans = Vec::with_capacity(targets.len());
+    let mut open = Vec::new();
+    for (at, target) in targets.iter().enumerate() {
+        let session = match cx.records.get(records::session(&target.device)) {
+            Ok(session) => session,
+            Err(halt) => {
+                cx.records.warm(targets.iter().map(|t| records::session(&t.device)))?;
+                return Err(halt);
+            }
+        };
+        let ratchet = session.and_then(|s| s.current.as_ref()).filter(|r| Some(r.version()) == target.wanted());
+        plans.push(ratchet.map_or(Plan::Leave(Exclusion::NotListed), |r| Plan::Speak(r.version(), r.fingerprint())));
+        if ratchet.is_none() {
+            open.push(at);
+        }
     }
+    let unspoken = || open.iter().filter_map(|at| targets.get(*at));
+    cx.records.warm(unspoken().flat_map(|t| t.versions.into_iter().flatten().map(|v| records::absent(&t.device, v))))?;
+    for at in open {
+        if let (Some(target), Some(place)) = (targets.get(at), plans.get_mut(at)) {
+            *place = plan(cx, target)?;
+        }
+    }
+    Ok(plans)
+}
+/// A device without a session in the version that it is to be spoken to.
+fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
+    let session = cx.records.get(records::session(&target.device))?;
+    let wanted = target.wanted();
     if let Some(version) = wanted
         && session.is_some_and(|s| s.other.as_ref().is_some_and(|r| r.version() == version))
         && let Some(record) = cx.records.edit(records::session(&target.device))?

@@ -38,10 +38,18 @@ impl<P: Profile> Session<P> {
     /// The stored form: versioned, compact; starts with [`Profile::TAG`].
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // enough, so that no half-written copy is left behind
+        let mut out = Zeroizing::new(Vec::with_capacity(self.stored_size()));
+        self.write(&mut out);
+        out
+    }
+    /// How many bytes [`Session::write`] writes at most.
+    pub fn stored_size(&self) -> usize {
         let lists = |state: &State| state.past.len().saturating_mul(68).saturating_add(state.skipped.len().saturating_mul(70));
-        let states = || std::iter::once(&self.current).chain(&self.archived);
-        let size = states().fold(SESSION, |size, state| size.saturating_add(STATE).saturating_add(lists(state)));
-        let mut out = Zeroizing::new(Vec::with_capacity(size));
+        self.states().fold(SESSION, |size, state| size.saturating_add(STATE).saturating_add(lists(state)))
+    }
+    /// Appends what [`Session::to_bytes`] gives, for a larger record that is wiped as a whole. Give it room for
+    /// [`Session::stored_size`] more bytes before: a vector that has to grow leaves a copy behind.
+    pub fn write(&self, out: &mut Vec<u8>) {
         let Elsewhere { turns, sent, crossed } = self.elsewhere;
         out.extend_from_slice(&[P::TAG, VERSION]);
         out.extend_from_slice(&self.ours);
@@ -50,8 +58,7 @@ impl<P: Profile> Session<P> {
         out.extend_from_slice(&self.unanswered.to_le_bytes());
         out.push(turns.min(TURNS) | flag(sent, SENT) | flag(crossed, CROSSED));
         out.push((self.archived.len() & 0xff) as u8);
-        states().for_each(|state| write_state(state, &mut out));
-        out
+        self.states().for_each(|state| write_state(state, out));
     }
     /// What [`Session::to_bytes`] gave, of this version or an earlier one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoredError> {

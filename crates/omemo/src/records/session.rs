@@ -1,7 +1,7 @@
 //! A session with one device, of either version: the one place where the two meet.
 use crate::wire::Version;
 use rand_core::CryptoRng;
-use subrosa_engine::codec::{Reader, Writer};
+use subrosa_engine::codec::Reader;
 use subrosa_engine::{Fingerprint, Record, Time};
 use subrosa_ratchet::{EncryptError, IdentityKey, Legacy, MessageKind, Omemo2, Profile, Session};
 
@@ -116,29 +116,36 @@ impl SessionRecord {
         }
     }
 }
+/// Version 1: `1, heard u64, length u32, current session, other session`, either of them empty.
 impl Record for SessionRecord {
     fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::with_capacity(400);
-        out.u8(1).u64(self.heard.0);
-        for ratchet in [self.current.as_ref(), self.other.as_deref()] {
-            match ratchet {
-                None => out.len(0),
-                Some(ratchet) => out.bytes(&both!(ratchet, s => s.to_bytes())),
-            };
+        let size = |ratchet: &Ratchet| both!(ratchet, s => s.stored_size());
+        let (current, other) = (self.current.as_ref(), self.other.as_deref());
+        // room for all of it: growing would leave a copy of the keys behind
+        let all = current.map_or(0, size).saturating_add(other.map_or(0, size)).saturating_add(HEAD);
+        let mut out = Vec::with_capacity(all);
+        out.push(1);
+        out.extend_from_slice(&self.heard.0.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        if let Some(ratchet) = current {
+            both!(ratchet, s => s.write(&mut out));
         }
-        out.into_bytes()
+        let length = u32::try_from(out.len().saturating_sub(HEAD)).unwrap_or(u32::MAX);
+        if let Some(place) = out.get_mut(9..HEAD) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
+        if let Some(ratchet) = other {
+            both!(ratchet, s => s.write(&mut out));
+        }
+        out
     }
-    /// What is damaged is left out: then there is no session, and a new one is started.
+    /// A session that is damaged is left out: then there is none, and a new one is started.
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::versioned(bytes, 1)?;
-        let mut record = SessionRecord { current: None, other: None, heard: Time(0) };
-        let mut read = || {
-            record.heard = Time(input.u64()?);
-            record.current = input.bytes().and_then(Ratchet::read);
-            record.other = input.bytes().and_then(Ratchet::read).map(Box::new);
-            Some(())
-        };
-        let _complete: Option<()> = read();
-        Some(record)
+        let heard = Time(input.u64().unwrap_or_default());
+        let length = input.u32().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
+        let (current, other) = bytes.get(HEAD..).and_then(|rest| rest.split_at_checked(length)).unwrap_or_default();
+        Some(SessionRecord { current: Ratchet::read(current), other: Ratchet::read(other).map(Box::new), heard })
     }
 }
+const HEAD: usize = 13;
