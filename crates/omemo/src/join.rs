@@ -291,10 +291,11 @@ pub(crate) fn catch_up(cx: &mut Context<'_>, running: bool) -> Result<(), Halt> 
     let since = cx.records.get(records::connection())?.map_or(cx.now, |c| c.since);
     cx.records.put(records::connection(), Connection { since, catching_up: running });
     for version in Version::ALL {
-        if !running && cx.records.get(records::pool(version))?.is_some_and(|p| !p.used.is_empty()) {
-            if let Some(pool) = cx.records.edit(records::pool(version))? {
-                pool.used.clear();
-            }
+        if !running
+            && cx.records.get(records::pool(version))?.is_some_and(|p| !p.used.is_empty())
+            && let Some(pool) = cx.records.edit(records::pool(version))?
+        {
+            pool.used.clear();
         }
     }
     Ok(())

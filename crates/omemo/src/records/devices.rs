@@ -2,6 +2,7 @@
 use super::slot;
 use crate::wire::Version;
 use crate::wire::device_list::ListedDevice;
+use std::time::Duration;
 use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::{Exclusion, Fingerprint, Record, Time};
 
@@ -150,11 +151,11 @@ pub(crate) struct Absent {
 impl Absent {
     /// Whether the bundle should be asked for again.
     pub fn is_stale(&self, now: Time) -> bool {
-        let minutes = match self.why {
-            Exclusion::BundleUnavailable => 1,
-            _ => 10,
+        let keeps = match self.why {
+            Exclusion::BundleUnavailable => Duration::from_secs(60),
+            _ => Duration::from_secs(10 * 60),
         };
-        now.0 >= self.at.0.saturating_add(minutes * 60_000) || now < self.at
+        now >= self.at.after(keeps) || now < self.at
     }
 }
 impl Record for Absent {
