@@ -79,6 +79,14 @@ impl Subrosa {
         subrosa_program().is_none().then(|| "`subrosa` is not built (`cargo build -p subrosa-cli`; `cargo xtask test` does)".to_owned())
     }
 
+    /// `subrosa` on this data directory, to be given a command.
+    ///
+    /// # Errors
+    /// [`PeerError::Missing`] where it is not built.
+    pub fn command(data: &Path) -> Result<Command, PeerError> {
+        command("subrosa", data)
+    }
+
     /// Logs in, in clear text over the loopback, and starts the RPC. An existing `data` directory is used on.
     ///
     /// # Errors
