@@ -140,6 +140,19 @@ impl Lines {
         let _ = self.child.wait();
     }
 
+    /// Takes in what an ended process had said before.
+    pub(crate) fn hear_out(&mut self) {
+        self.unread.extend(self.output.iter());
+    }
+
+    /// Runs another process in the place of one that has ended; what that one said stays readable.
+    pub(crate) fn replace(&mut self, command: &mut Command) -> Result<(), PeerError> {
+        let mut new = Self::start(&self.name, command)?;
+        new.unread = std::mem::take(&mut self.unread);
+        *self = new;
+        Ok(())
+    }
+
     /// Closes its input and waits for it to end by itself, at most `limit`; then it is killed.
     pub(crate) fn finish(&mut self, limit: Duration) {
         self.input = None;

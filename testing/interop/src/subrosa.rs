@@ -135,8 +135,11 @@ impl Subrosa {
         }
     }
 
-    /// Starts a request; its id.
-    fn ask(&mut self, method: &str, params: Value) -> Result<u64, PeerError> {
+    /// Begins a request of docs/rpc.md; its id, which its answer will have.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn ask(&mut self, method: &str, params: Value) -> Result<u64, PeerError> {
         self.asked += 1;
         self.lines.say(&json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params}))?;
         Ok(self.asked)
@@ -214,17 +217,24 @@ impl Subrosa {
         })
     }
 
-    /// The ids and texts of messages that came and that nobody waited for yet.
-    pub fn messages(&mut self) -> Vec<(String, String)> {
-        self.lines.take(|line| {
-            let text = |name: &str| line["params"][name].as_str().unwrap_or_default().to_owned();
-            (line["method"] == "message").then(|| (text("id"), text("text")))
-        })
+    /// Everything it said that nobody waited for yet, as lines of docs/rpc.md.
+    pub fn said(&mut self) -> Vec<Value> {
+        self.lines.take(|line| Some(line.clone()))
     }
 
-    /// Ends the process at once, as `kill -9` does. The data directory stays.
+    /// Ends the process at once, as `kill -9` does; what it had said can still be read. The data directory stays.
     pub fn kill(&mut self) {
         self.lines.kill();
+        self.lines.hear_out();
+    }
+
+    /// Starts it again after [`Subrosa::kill`] and does not wait for its connection.
+    ///
+    /// # Errors
+    /// [`PeerError`] when it can't be started.
+    pub fn revive(&mut self) -> Result<(), PeerError> {
+        let name = self.lines.name().to_owned();
+        self.lines.replace(command(&name, &self.data)?.arg("rpc"))
     }
 
     /// Ends it in good order and starts it again on the same data.
