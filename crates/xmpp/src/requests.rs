@@ -158,6 +158,14 @@ impl Requests {
     pub fn wake_at(&self) -> Option<Time> {
         self.deadlines.first_key_value().map(|((time, _), _)| *time)
     }
+    /// The same stream after a cut: the server's time begins anew.
+    pub fn resumed(&mut self, now: Time) {
+        self.deadlines.clear();
+        for (id, open) in &mut self.open {
+            open.deadline = now.after(PATIENCE);
+            self.deadlines.insert((open.deadline, open.number), id.clone());
+        }
+    }
     /// A new stream: what was open is never answered; the machine asks again.
     pub fn clear(&mut self) {
         self.open.clear();

@@ -200,7 +200,9 @@ impl Build {
         self
     }
     pub(crate) fn children(mut self, children: impl IntoIterator<Item = Element>) -> Self {
-        children.into_iter().for_each(|child| drop(self.0.append_child(child)));
+        for child in children {
+            self.0.append_child(child);
+        }
         self
     }
     pub(crate) fn end(self) -> Element {

@@ -51,7 +51,11 @@
 //! `tokio_xmpp` logs every byte of the stream, the password too, at `TRACE`. A subscriber that takes records of the `log` crate has to
 //! keep the target `tokio_xmpp` at `DEBUG` or above. This module logs no stanza.
 mod error;
+mod management;
+mod net;
 mod pin;
+mod scram;
+mod stream;
 mod task;
 
 pub use error::{ConfigError, ConnectError};
@@ -214,7 +218,6 @@ pub enum Happening {
 }
 
 /// Commands to the connection's task.
-#[allow(dead_code)]
 enum Command {
     Put(OutputId, Output),
     Handled(Mark),

@@ -1,8 +1,526 @@
-//! The connection's task.
-use super::*;
+//! The connection's task: attempts, pauses, and between them one stream that is read and written by turns.
+//!
+//! Invariants: a transmitted stanza is here, in `waiting` or in the queue of [`Management`], until it is acknowledged; commands are
+//! taken at any time, so that a host that is slow to take happenings never blocks on its commands.
+use super::management::{Management, Resume, Sent};
+use super::net::{self, Target};
+use super::pin::Pin;
+use super::stream::{Session, SessionKind, Stream, negotiate, stream_error};
+use super::{Command, Config, ConnectError, Happening, Mark, State};
+use crate::mapping::Mapping;
+use crate::requests::{Requests, Turn};
+use crate::xml::{Frame, StanzaError, build};
+use crate::{bare, ns};
+use futures_util::{SinkExt, StreamExt as _};
+use minidom::Element;
+use rustls::ClientConfig;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use subrosa_engine::{Input, Kind, Output, OutputId, Time};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_xmpp::xmlstream::ReadError;
 
-pub(super) async fn run(config: Config, mut inbox: mpsc::UnboundedReceiver<Command>, happenings: mpsc::Sender<Happening>) {
-    let why = ConnectError::Unreachable { domain: config.account.to_string(), cause: "not built yet".into() };
-    let _ = happenings.send(Happening::State(State::Failed(why))).await;
-    while inbox.recv().await.is_some() {}
+/// Happenings kept here while the channel is full; then nothing more is read.
+const BACKLOG: usize = 64;
+/// How long one write may take.
+const WRITE: Duration = Duration::from_secs(30);
+/// How long the server has for its farewell.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// A stream that lasted so long was a good one: after it the pauses begin anew.
+const GOOD: Duration = Duration::from_secs(10);
+/// Between two looks at whether a server without management answered.
+const PING: &str = "alive";
+
+pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>, happenings: mpsc::Sender<Happening>) {
+    let salt = format!("{:016x}", net::random());
+    let nodes: Vec<String> = config.entity.notified().map(str::to_owned).collect();
+    let mapping = Mapping::new(config.account.clone(), nodes, &salt);
+    let requests = Requests::new(config.account.clone(), &salt);
+    let pin = config.pin;
+    let task = Task {
+        config: Arc::new(config),
+        tls: None,
+        pin,
+        mapping,
+        requests,
+        management: Management::default(),
+        waiting: VecDeque::new(),
+        tokens: HashSet::new(),
+        pings: HashMap::new(),
+        pinged: 0,
+        asked: false,
+        behind: false,
+        online_before: false,
+        online: false,
+        outbox: VecDeque::new(),
+        inbox,
+        happenings,
+    };
+    task.run().await;
+}
+
+/// What a command leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Now,
+    Close,
+}
+/// Why a stream ended.
+enum End {
+    Closed,
+    Broken(ConnectError),
+}
+
+struct Task {
+    config: Arc<Config>,
+    tls: Option<Arc<ClientConfig>>,
+    pin: Option<Pin>,
+    mapping: Mapping,
+    requests: Requests,
+    management: Management,
+    /// To be written, in this order.
+    waiting: VecDeque<Sent>,
+    /// Outputs that are here.
+    tokens: HashSet<OutputId>,
+    /// Pings on their way: what their answers acknowledge, on a server without management.
+    pings: HashMap<String, u32>,
+    pinged: u64,
+    /// An acknowledgement was asked for and has not come.
+    asked: bool,
+    /// The server knows of fewer stored stanzas than there are.
+    behind: bool,
+    online_before: bool,
+    online: bool,
+    outbox: VecDeque<Happening>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    happenings: mpsc::Sender<Happening>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut failures = 0u32;
+        loop {
+            self.tell(Happening::State(State::Connecting));
+            let attempt = attempt(self.config.clone(), self.pin, self.tls.clone(), self.management.resume());
+            let result = match self.meanwhile(attempt, false).await {
+                Ok(result) => result,
+                Err(Flow::Now | Flow::On) => return, // the host is gone
+                Err(Flow::Close) => return self.finish(State::Closed).await,
+            };
+            let why = match result {
+                Ok((session, tls)) => {
+                    self.tls = Some(tls);
+                    let began = Instant::now();
+                    let end = self.serve(session).await;
+                    self.online = false;
+                    if began.elapsed() >= GOOD {
+                        failures = 0;
+                    }
+                    match end {
+                        End::Closed => return self.finish(State::Closed).await,
+                        End::Broken(why) => why,
+                    }
+                }
+                Err(why) => why,
+            };
+            tracing::info!(%why, "not connected");
+            if why.is_fatal(self.online_before) {
+                return self.finish(State::Failed(why)).await;
+            }
+            let retry = pause(&self.config, failures);
+            failures = failures.saturating_add(1);
+            self.tell(Happening::State(State::Offline { why, retry }));
+            match self.meanwhile(tokio::time::sleep(retry), true).await {
+                Ok(()) | Err(Flow::Now) => {}
+                Err(Flow::On) => return,
+                Err(Flow::Close) => return self.finish(State::Closed).await,
+            }
+        }
+    }
+    /// Takes commands and hands out happenings until `other` is over. `Err`: it was not waited for; `Flow::On`: the host is gone.
+    async fn meanwhile<T>(&mut self, other: impl Future<Output = T>, hurry: bool) -> Result<T, Flow> {
+        let mut other = pin!(other);
+        let happenings = self.happenings.clone();
+        loop {
+            let waits = !self.outbox.is_empty();
+            tokio::select! {
+                result = &mut other => return Ok(result),
+                command = self.inbox.recv() => match self.command(command) {
+                    Flow::Close => return Err(Flow::Close),
+                    Flow::Now if hurry => return Err(Flow::Now),
+                    Flow::Now | Flow::On => {}
+                },
+                permit = happenings.reserve(), if waits => match (permit, self.outbox.pop_front()) {
+                    (Ok(permit), Some(happening)) => permit.send(happening),
+                    (Ok(_), None) => {}
+                    (Err(_), _) => return Err(Flow::On),
+                },
+            }
+        }
+    }
+    async fn finish(mut self, state: State) {
+        self.tell(Happening::State(state));
+        for happening in self.outbox.drain(..) {
+            if self.happenings.send(happening).await.is_err() {
+                return;
+            }
+        }
+    }
+    fn tell(&mut self, happening: Happening) {
+        self.outbox.push_back(happening);
+    }
+
+    fn command(&mut self, command: Option<Command>) -> Flow {
+        match command {
+            None | Some(Command::Close) => return Flow::Close,
+            Some(Command::ConnectNow) => return Flow::Now,
+            Some(Command::Handled(Mark(number))) => self.behind |= self.management.stored_to(number),
+            Some(Command::Put(id, output)) => self.put(id, output),
+        }
+        Flow::On
+    }
+    fn put(&mut self, id: OutputId, output: Output) {
+        let stanza = match output {
+            Output::Transmit { kind: Kind::Typing, .. } if !self.online => return, // worth nothing later
+            Output::Transmit { id, part, chat, to, wire, .. } => self.mapping.transmit(&id, part, &chat, &to, &wire).map(Some),
+            Output::Refuse { id, from, status, .. } => Ok(self.mapping.refuse(&id, &from, status)),
+            Output::Request(request, what) => {
+                let turn = self.requests.ask(request, what, now());
+                return self.turn(turn);
+            }
+            _ => return,
+        };
+        match stanza {
+            Ok(Some(stanza)) => {
+                if self.tokens.insert(id) {
+                    self.waiting.push_back(Sent { token: Some(id), stanza });
+                }
+            }
+            Ok(None) => self.tell(Happening::Acknowledged(id)),
+            Err(why) => self.tell(Happening::Unsendable(id, why)),
+        }
+    }
+    fn turn(&mut self, turn: Turn) {
+        self.waiting.extend(turn.send.into_iter().map(|stanza| Sent { token: None, stanza }));
+        if let Some((id, answer)) = turn.answer {
+            self.tell(Happening::Input(Input::Answer(id, answer)));
+        }
+    }
+    fn acknowledged(&mut self, tokens: Vec<OutputId>) {
+        for token in tokens {
+            self.tokens.remove(&token);
+            self.tell(Happening::Acknowledged(token));
+        }
+    }
+
+    /// One stream, from the login to its end.
+    async fn serve(&mut self, session: Session) -> End {
+        let Session { mut stream, mechanism, kind } = session;
+        let happenings = self.happenings.clone();
+        if self.pin.is_none_or(|Pin(before)| before < mechanism) {
+            self.pin = Some(Pin(mechanism));
+            self.tell(Happening::Pinned(Pin(mechanism)));
+        }
+        self.asked = false;
+        if let Err(why) = self.enter(&mut stream, kind).await {
+            return End::Broken(why);
+        }
+        self.online = true;
+        self.online_before = true;
+        loop {
+            if let Err(why) = self.flush(&mut stream).await {
+                return End::Broken(why);
+            }
+            let waits = !self.outbox.is_empty();
+            let wake = self.requests.wake_at().map(|at| Duration::from_millis(at.0.saturating_sub(now().0)));
+            tokio::select! {
+                frame = stream.next(), if self.outbox.len() < BACKLOG => {
+                    if let Err(why) = self.frame(&mut stream, frame).await {
+                        return End::Broken(why);
+                    }
+                }
+                command = self.inbox.recv() => if self.command(command) == Flow::Close {
+                    self.goodbye(&mut stream).await;
+                    return End::Closed;
+                },
+                permit = happenings.reserve(), if waits => match (permit, self.outbox.pop_front()) {
+                    (Ok(permit), Some(happening)) => permit.send(happening),
+                    (Ok(_), None) => {}
+                    (Err(_), _) => return End::Closed,
+                },
+                () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {
+                    for turn in self.requests.expire(now()) {
+                        self.turn(turn);
+                    }
+                }
+            }
+        }
+    }
+    async fn enter(&mut self, stream: &mut Stream, kind: SessionKind) -> Result<(), ConnectError> {
+        match kind {
+            SessionKind::Resumed { asked, h } => {
+                let Some(tokens) = self.management.resumed(asked, h) else {
+                    self.management.forget();
+                    return Err(ConnectError::protocol("it acknowledges stanzas that were not sent"));
+                };
+                self.acknowledged(tokens);
+                for stanza in self.management.unacknowledged() {
+                    write(stream, stanza).await?;
+                }
+                self.requests.resumed(now());
+                self.tell(Happening::State(State::Online { resumed: true }));
+                self.tell(Happening::Input(Input::Online { resumed: true }));
+            }
+            SessionKind::New { full, managed, h } => {
+                // what the old stream's server had of it, where it tells
+                let tokens = h.and_then(|h| self.management.acknowledge(h)).unwrap_or_default();
+                self.acknowledged(tokens);
+                let before = self.management.begin(managed);
+                let mut waiting: VecDeque<Sent> = before.into_iter().chain(self.waiting.drain(..)).filter(|sent| sent.token.is_some()).collect();
+                self.mapping.bound(&full);
+                self.requests.clear();
+                self.pings.clear();
+                let iq = |kind: &str, id: &str, payload: Element| build("iq", ns::CLIENT).attr("type", kind).attr("id", id).child(payload).end();
+                let first = [
+                    iq("set", "carbons", build("enable", ns::CARBONS).end()),
+                    iq("get", "contacts", build("query", ns::ROSTER).end()), // without it no pushes and no subscription requests
+                    build("presence", ns::CLIENT).child(self.config.entity.caps()).end(),
+                ];
+                self.waiting.extend(first.into_iter().map(|stanza| Sent { token: None, stanza }));
+                self.waiting.append(&mut waiting);
+                self.tell(Happening::State(State::Online { resumed: false }));
+                self.tell(Happening::Input(Input::Online { resumed: false }));
+            }
+        }
+        Ok(())
+    }
+    /// Writes what waits, and asks for acknowledgements.
+    async fn flush(&mut self, stream: &mut Stream) -> Result<(), ConnectError> {
+        while let Some(sent) = self.waiting.pop_front() {
+            match write_checked(stream, self.management.sent(sent)).await? {
+                Ok(()) => {}
+                Err(why) => {
+                    if let Some(Sent { token: Some(token), .. }) = self.management.unsent() {
+                        self.tokens.remove(&token);
+                        self.tell(Happening::Unsendable(token, why));
+                    }
+                }
+            }
+        }
+        if self.behind && self.management.managed {
+            self.behind = false;
+            write(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
+        }
+        if !self.asked && self.management.is_awaited() {
+            self.ask(stream).await?;
+        }
+        Ok(())
+    }
+    /// For an acknowledgement, or a sign of life.
+    async fn ask(&mut self, stream: &mut Stream) -> Result<(), ConnectError> {
+        self.asked = true;
+        if self.management.managed {
+            return write(stream, &build("r", ns::SM).end()).await;
+        }
+        self.pinged = self.pinged.saturating_add(1);
+        let id = format!("{PING}-{}", self.pinged);
+        let ping = build("iq", ns::CLIENT).attr("type", "get").attr("id", id.as_str()).child(build("ping", ns::PING)).end();
+        let stanza = self.management.sent(Sent { token: None, stanza: ping });
+        write(stream, stanza).await?;
+        self.pings.insert(id, self.management.count());
+        Ok(())
+    }
+
+    async fn frame(&mut self, stream: &mut Stream, frame: Option<Result<Frame, ReadError>>) -> Result<(), ConnectError> {
+        match frame {
+            Some(Ok(Frame::Element(element))) => self.element(stream, &element).await,
+            Some(Ok(Frame::TooLarge(head))) => {
+                self.too_large(&head);
+                Ok(())
+            }
+            Some(Err(ReadError::SoftTimeout)) => self.ask(stream).await,
+            Some(Err(ReadError::ParseError(e))) => Err(ConnectError::protocol(e.to_string())),
+            Some(Err(ReadError::HardError(e))) => Err(ConnectError::lost(e)),
+            Some(Err(ReadError::StreamFooterReceived)) | None => {
+                self.management.forget(); // an orderly end can't be resumed
+                Err(ConnectError::lost("the server closed the stream"))
+            }
+        }
+    }
+    async fn element(&mut self, stream: &mut Stream, element: &Element) -> Result<(), ConnectError> {
+        if element.has_ns(ns::SM) {
+            match element.name() {
+                "r" => {
+                    self.behind = false;
+                    write(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
+                }
+                "a" => {
+                    let h = element
+                        .attr("h")
+                        .and_then(|h| h.parse().ok())
+                        .ok_or_else(|| ConnectError::protocol("an acknowledgement without a number"))?;
+                    self.asked = false;
+                    let Some(tokens) = self.management.acknowledge(h) else {
+                        self.management.forget();
+                        return Err(ConnectError::protocol("it acknowledges stanzas that were not sent"));
+                    };
+                    self.acknowledged(tokens);
+                }
+                _ => {}
+            }
+            return Ok(());
+        }
+        if element.is("error", ns::STREAM) {
+            self.management.forget();
+            return Err(stream_error(element));
+        }
+        if !element.has_ns(ns::CLIENT) || !matches!(element.name(), "message" | "presence" | "iq") {
+            return Ok(());
+        }
+        let Some(number) = self.management.came() else { return Ok(()) };
+        match element.name() {
+            "message" => {
+                let mapped = self.mapping.message(element, now());
+                if let Some(bounce) = mapped.bounce {
+                    self.tell(Happening::Bounced(bounce));
+                }
+                if !mapped.inputs.is_empty() {
+                    self.management.hold(number);
+                    self.tell(Happening::Received { inputs: mapped.inputs, mark: Mark(number) });
+                }
+            }
+            "presence" if element.attr("type") == Some("subscribe") => {
+                if let Some(Ok(who)) = element.attr("from").map(bare) {
+                    self.tell(Happening::Subscription(who));
+                }
+            }
+            "iq" => self.iq(element),
+            _ => {}
+        }
+        Ok(())
+    }
+    fn iq(&mut self, iq: &Element) {
+        if matches!(iq.attr("type"), Some("result" | "error")) {
+            let ours = iq.attr("from").is_none_or(|from| bare(from).is_ok_and(|from| from == self.config.account));
+            if ours && let Some(count) = iq.attr("id").and_then(|id| self.pings.remove(id)) {
+                self.asked = false;
+                if !self.management.managed {
+                    let tokens = self.management.acknowledge(count).unwrap_or_default();
+                    self.acknowledged(tokens);
+                }
+            } else if let Some(turn) = self.requests.answered(iq, now()) {
+                self.turn(turn);
+            }
+        } else if let Some(answer) = self.config.entity.answer(iq, &self.config.account) {
+            self.waiting.push_back(Sent { token: None, stanza: answer });
+        }
+    }
+    /// Refused: it is counted, an answer of ours fails, a question is answered with an error, the rest is left.
+    fn too_large(&mut self, head: &Element) {
+        if !head.has_ns(ns::CLIENT) || self.management.came().is_none() {
+            return;
+        }
+        tracing::warn!(stanza = head.name(), "a stanza over 256 KiB was refused");
+        if head.name() != "iq" {
+            return;
+        }
+        match (head.attr("type"), head.attr("id")) {
+            (Some("get" | "set"), Some(id)) => {
+                let error = build("error", ns::CLIENT).attr("type", "modify").child(build("policy-violation", ns::STANZAS));
+                let answer = build("iq", ns::CLIENT).attr("type", "error").attr("id", id).maybe("to", head.attr("from")).child(error);
+                self.waiting.push_back(Sent { token: None, stanza: answer.end() });
+            }
+            _ => {
+                if let Some(turn) = self.requests.too_large(head) {
+                    self.turn(turn);
+                }
+            }
+        }
+    }
+    /// Everything that can be acknowledged is, then the stream is closed; what the server still has to say is heard.
+    async fn goodbye(&mut self, stream: &mut Stream) {
+        let all = async {
+            self.flush(stream).await?;
+            if self.management.managed {
+                write(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
+            }
+            write(stream, &build("presence", ns::CLIENT).attr("type", "unavailable").end()).await?;
+            stream.shutdown().await.map_err(ConnectError::lost)?;
+            while let Some(Ok(frame)) = stream.next().await {
+                if let Frame::Element(element) = frame
+                    && element.is("a", ns::SM)
+                    && let Some(h) = element.attr("h").and_then(|h| h.parse().ok())
+                {
+                    let tokens = self.management.acknowledge(h).unwrap_or_default();
+                    self.acknowledged(tokens);
+                }
+            }
+            Ok::<(), ConnectError>(())
+        };
+        let _ = timeout(FAREWELL, all).await;
+    }
+}
+
+/// Where, then how; every server in turn. Owns what it needs, so that the task can do other things meanwhile.
+async fn attempt(
+    config: Arc<Config>,
+    pin: Option<Pin>,
+    tls: Option<Arc<ClientConfig>>,
+    resume: Option<Resume>,
+) -> Result<(Session, Arc<ClientConfig>), ConnectError> {
+    let domain = config.account.as_str().split_once('@').map_or("", |(_, domain)| domain).to_owned();
+    let ascii = idna::domain_to_ascii(&domain).unwrap_or_else(|_| domain.clone());
+    let late = || ConnectError::Unreachable { domain: domain.clone(), cause: "no answer in time".into() };
+    let all = async {
+        let tls = match tls {
+            Some(tls) => tls,
+            None => {
+                let roots = config.roots.clone();
+                let read = tokio::task::spawn_blocking(move || net::tls_config(&roots)).await.map_err(ConnectError::lost)?;
+                Arc::new(read.map_err(|cause| ConnectError::Tls { domain: domain.clone(), cause })?)
+            }
+        };
+        let mut why = ConnectError::Unreachable { domain: domain.clone(), cause: "it says that it has no XMPP server".into() };
+        let targets: Vec<Target> = net::targets(&config, &ascii).await;
+        for target in targets {
+            match negotiate(&config, pin, &tls, &target, resume.clone()).await {
+                Ok(session) => return Ok((session, tls)),
+                // the next server of the domain may be reached; whoever refuses a login speaks for all of them
+                Err(e @ (ConnectError::Unreachable { .. } | ConnectError::Lost { .. } | ConnectError::Tls { .. } | ConnectError::Stream { .. })) => {
+                    why = e
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(why)
+    };
+    timeout(config.connect_timeout, all).await.unwrap_or_else(|_| Err(late()))
+}
+/// Doubles with every failure; between half of it and all of it.
+fn pause(config: &Config, failures: u32) -> Duration {
+    let full = config.retry.saturating_mul(1u32.checked_shl(failures.min(16)).unwrap_or(u32::MAX)).min(config.retry_at_most);
+    let half = full.checked_div(2).unwrap_or_default();
+    let spread = u64::try_from(half.as_millis()).unwrap_or_default().saturating_add(1);
+    half.saturating_add(Duration::from_millis(net::random().checked_rem(spread).unwrap_or_default()))
+}
+async fn write(stream: &mut Stream, element: &Element) -> Result<(), ConnectError> {
+    write_checked(stream, element).await?.map_err(|_| ConnectError::protocol("a stanza of ours is not well-formed"))
+}
+/// `Ok(Err)`: it can't be written, and the stream goes on.
+async fn write_checked(stream: &mut Stream, element: &Element) -> Result<Result<(), StanzaError>, ConnectError> {
+    match timeout(WRITE, SinkExt::<&Element>::send(stream, element)).await {
+        Ok(Ok(())) => Ok(Ok(())),
+        Ok(Err(e)) if e.kind() == io::ErrorKind::InvalidInput => Ok(Err(StanzaError::Characters)),
+        Ok(Err(e)) => Err(ConnectError::lost(e)),
+        Err(_) => Err(ConnectError::lost("the server takes nothing more")),
+    }
+}
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
