@@ -28,8 +28,7 @@ pub(crate) enum Adoption {
 /// A new stream: everything may have happened meanwhile.
 pub(crate) fn online(cx: &mut Context<'_>) -> Result<(), Halt> {
     let me = cx.me.clone();
-    let catching_up = cx.records.get(records::connection())?.is_some_and(|c| c.catching_up);
-    cx.records.put(records::connection(), Connection { since: cx.now, catching_up });
+    cx.records.put(records::connection(), Connection { since: cx.now, catching_up: false });
     for version in Version::ALL {
         cx.network.ask(Request::Fetch(list_node(&me, version)));
         let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { continue };

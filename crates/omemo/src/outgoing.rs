@@ -89,13 +89,21 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
             served |= result.is_ok() && (target.contact || contacts == 0);
             bodies.report(target.device.clone(), result);
         }
-        Ok(if served { Ok(bodies) } else { Err(bodies.report) })
+        if !served {
+            return Ok(Err(Unsent::Nobody(bodies.report)));
+        }
+        let encrypted = bodies.finish()?;
+        Ok(if encrypted.parts().iter().any(|part| part.body.len() > MAX_BODY) { Err(Unsent::TooLarge) } else { Ok(encrypted) })
     })?;
-    Ok(Outcome::Done(match sealed {
-        Ok(bodies) => bodies.finish()?,
-        Err(report) => nobody(report)?,
-    }))
+    Ok(match sealed {
+        Ok(encrypted) => Outcome::Done(encrypted),
+        Err(Unsent::Nobody(report)) => Outcome::Done(nobody(report)?),
+        Err(Unsent::TooLarge) => Outcome::Rejected(Reason::TooLarge.into()),
+    })
 }
+
+/// The largest body that is sent: servers close the stream on a stanza over 256 KiB, and around this one comes the message.
+const MAX_BODY: usize = crate::wire::MAX_BYTES - 4096;
 
 /// Nothing leaves, and the report says why: the house sends nothing that no device can read.
 fn nobody(report: Vec<DeviceReport>) -> Result<Encrypted, EmptyBody> {
@@ -103,6 +111,11 @@ fn nobody(report: Vec<DeviceReport>) -> Result<Encrypted, EmptyBody> {
     Ok(Encrypted::new(ContentType::STANZA, vec![0])?.with_report(report))
 }
 
+/// Why nothing leaves; no session has moved.
+enum Unsent {
+    Nobody(Vec<DeviceReport>),
+    TooLarge,
+}
 /// A device on the lists.
 struct Target {
     device: Device,

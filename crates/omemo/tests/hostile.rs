@@ -207,6 +207,18 @@ fn five_thousand_devices() {
     assert_eq!(texts(&world, bob), ["to one of many"]);
 }
 #[test]
+fn what_no_server_would_carry_is_not_sent() {
+    let (mut world, alice, bob) = two(10);
+    let id = world.send(alice, BOB, &"x".repeat(200 << 10));
+    world.run();
+    assert_eq!(not_sent(&world, alice, &id), Some(Reason::TooLarge));
+    assert!(world.stanzas().is_empty());
+    let id = world.send(alice, BOB, &"x".repeat(150 << 10));
+    world.run();
+    assert_eq!(not_sent(&world, alice, &id), None);
+    assert_eq!(texts(&world, bob)[0].len(), 150 << 10);
+}
+#[test]
 fn ids_zero_and_two_to_the_thirty_one() {
     let (mut world, alice, bob) = two(8);
     let real = number(&device(&mut world, bob));
