@@ -1,6 +1,7 @@
 //! `subrosa`: OMEMO in a terminal and over JSON-RPC.
 //!
 //! Combines the crates below it: sockets, clock, randomness, files and screens live here; cryptographic decisions don't.
+#![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 mod args;
 mod commands;
 mod config;
