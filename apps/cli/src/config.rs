@@ -54,6 +54,10 @@ pub struct Account {
     /// A PEM file: these roots and no others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// What this device calls itself to the server; the same each time, so that the server hands over at once what a
+    /// process that was killed had not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// No TLS; loopback only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plain_loopback: bool,
@@ -95,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_account_survives_its_file() {
-        let account = Account { jid: "a@x".into(), host: Some("127.0.0.1:5222".into()), ca: None, plain_loopback: true };
+        let account = Account { jid: "a@x".into(), host: Some("127.0.0.1:5222".into()), ca: None, resource: None, plain_loopback: true };
         let text = toml::to_string(&account).expect("writes");
         assert_eq!(toml::from_str::<Account>(&text).expect("reads"), account);
     }

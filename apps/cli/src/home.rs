@@ -290,7 +290,7 @@ mod tests {
         for jid in ["bob@x.org", "alice@x.org"] {
             let account = home.prepare(jid).expect("prepares");
             assert_eq!(home.account(Some(jid)).expect_err("not yet").code, "account.none");
-            account.write_config(&Account { jid: jid.into(), host: None, ca: None, plain_loopback: false }).expect("writes");
+            account.write_config(&Account { jid: jid.into(), host: None, ca: None, resource: None, plain_loopback: false }).expect("writes");
             assert_eq!(home.account(Some(jid)).expect("there").jid, jid);
         }
         assert_eq!(home.account(None).expect_err("which?").code, "account.several");

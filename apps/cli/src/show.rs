@@ -148,6 +148,9 @@ pub fn note(note: &Notification, accounts: bool) -> String {
             let why = subrosa_engine::Reason::from_code(&n.reason).map_or("", |r| r.sentence());
             format!("{account}{}! message {} was not sent: {}. {why}", mark(n.again), clean(&n.id), n.reason)
         }
+        Notification::Bounced(b) => {
+            format!("{account}! message {} came back from {}: {}; they may not have got it", clean(&b.id), clean(&b.from), clean(&b.condition))
+        }
         Notification::Connection(c) => {
             let state = match c.state {
                 State::Offline => "offline",

@@ -34,7 +34,7 @@ fn an_unreachable_server() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut login = place.command(&["login", "alice@localhost", "--plain-loopback", "--host", &format!("127.0.0.1:{port}")]);
     let err = failed(login.env("SUBROSA_PASSWORD", "x").output().unwrap(), 5, &["login"]);
-    assert!(err.contains(&port.to_string()), "{err}");
+    assert!(err.contains("can't be reached"), "{err}");
     assert!(!place.path().join("accounts/alice@localhost").exists());
     // clear text goes to a loopback address only
     let mut login = place.command(&["login", "alice@localhost", "--plain-loopback", "--host", "192.0.2.1:5222"]);

@@ -77,6 +77,7 @@ fn belongs(note: &Notification, with: &str) -> bool {
         Notification::Undecryptable(u) => u.from == with,
         Notification::DeviceNew(d) => d.jid == with || d.jid == d.account,
         Notification::KeyChanged(k) => k.jid == with || k.jid == k.account,
+        Notification::Bounced(b) => b.from == with,
         Notification::NotSent(_) | Notification::Connection(_) => true,
     }
 }

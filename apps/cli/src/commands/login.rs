@@ -4,8 +4,8 @@ use crate::args;
 use crate::config::Account;
 use crate::failure::{Failure, FaultName};
 use crate::home::{AccountDir, Home, bare};
-use crate::host::Host;
 use crate::host::ledger::Login;
+use crate::host::{Host, link, new_id};
 use crate::rpc::Call;
 use crate::rpc::server::{Backend, closed};
 use crate::rpc::types::Status;
@@ -22,9 +22,14 @@ pub async fn run(home: &Home, args: args::Login) -> Result<(), Failure> {
     let settings = home.settings()?;
     let password = password(&jid, args.password_file.as_deref())?;
     let ca = args.ca.map(|ca| std::path::absolute(&ca).map_err(|e| Failure::io("finding", &ca, &e))).transpose()?;
-    let account = Account { jid: jid.clone(), host: args.host, ca, plain_loopback: args.plain_loopback };
+    if let Some(host) = &args.host {
+        link::host(host)?;
+    }
     let dir = home.prepare(&jid)?;
-    let fresh = dir.config().is_err();
+    let before = dir.config().ok();
+    let fresh = before.is_none();
+    let resource = before.and_then(|account| account.resource).or_else(|| Some(format!("subrosa-{}", new_id())));
+    let account = Account { jid: jid.clone(), host: args.host, ca, resource, plain_loopback: args.plain_loopback };
     let Some(lock) = dir.lock()? else {
         let who = dir.holder().map_or_else(|| "another process".into(), |pid| format!("process {pid}"));
         return Err(Failure::new("data.in-use", FaultName::Store, format!("{who} uses {jid} here; end it, then log in")));

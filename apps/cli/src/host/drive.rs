@@ -57,7 +57,8 @@ pub enum Job {
 enum Fact {
     Input(Input),
     /// The server may forget incoming stanzas up to here, once this step is stored.
-    Received(Input, Mark),
+    Handled(Mark),
+    Pin(String),
     Accept(SendText, String),
     Decide(Device, Fingerprint, Trust, Waiter),
     Leaving(String, Vec<DeviceResult>),
@@ -88,6 +89,7 @@ pub struct Drive {
     /// Asked of the server and not answered.
     asked: HashSet<RequestId>,
     settling: Vec<Settling>,
+    pin: Option<String>,
     link: Link,
     state: State,
     store_failed: bool,
@@ -120,6 +122,7 @@ impl Drive {
             waiting: Vec::new(),
             asked: HashSet::new(),
             settling: Vec::new(),
+            pin: None,
             link,
             state: State::Offline,
             store_failed: false,
@@ -251,9 +254,11 @@ impl Drive {
                     step.feed(input);
                     Kept::Input
                 }
-                Fact::Received(input, mark) => {
-                    step.feed(input);
-                    Kept::Received(mark)
+                Fact::Handled(mark) => Kept::Fact(Fact::Handled(mark)),
+                Fact::Pin(pin) => {
+                    let stored = pin.clone();
+                    step.call(ledger, move |_, cx| Ledger::set_pin(cx, &stored));
+                    Kept::Fact(Fact::Pin(pin))
                 }
                 Fact::Accept(send, id) => {
                     let (row, to) = (id.clone(), send.to.clone());
@@ -280,7 +285,8 @@ impl Drive {
                     step.call(ledger, move |_, cx| Ledger::failed(cx, &row));
                     Kept::Fact(Fact::Failed(id))
                 }
-                Fact::Login(login, waiter) => {
+                Fact::Login(mut login, waiter) => {
+                    login.pin = login.pin.or_else(|| self.pin.clone());
                     step.call(ledger, move |_, cx| Ledger::set_login(cx, &login));
                     Kept::Told(waiter)
                 }
@@ -314,7 +320,7 @@ impl Drive {
     /// What may be done because it is on disk.
     fn stored(&mut self, kept: Kept) {
         match kept {
-            Kept::Received(mark) => self.link.handled(mark),
+            Kept::Fact(Fact::Handled(mark)) => self.link.handled(mark),
             Kept::Decide(waiter) | Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
             Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id),
             Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
@@ -333,7 +339,6 @@ impl Drive {
         for kept in kept {
             match kept {
                 Kept::Input => again.extend(inputs.next().map(Fact::Input)),
-                Kept::Received(mark) => again.extend(inputs.next().map(|input| Fact::Received(input, mark))),
                 Kept::Accept(id) => {
                     inputs.next();
                     self.sends.refused(&id, failure);
@@ -416,7 +421,25 @@ impl Drive {
                 }
                 self.facts.push(Fact::Input(input));
             }
-            link::Said::Received(input, mark) => self.facts.push(Fact::Received(input, mark)),
+            link::Said::Received(inputs, mark) => {
+                self.facts.extend(inputs.into_iter().map(Fact::Input));
+                self.facts.push(Fact::Handled(mark));
+            }
+            link::Said::Pinned(pin) => {
+                self.pin = Some(pin.clone());
+                self.facts.push(Fact::Pin(pin));
+            }
+            link::Said::Unsendable(output, failure) => {
+                if let Some(id) = self.sends.message(output) {
+                    self.sends.refused(&id, &failure);
+                    self.facts.push(Fact::Failed(id));
+                }
+                self.facts.push(Fact::Input(Input::Done(output)));
+            }
+            link::Said::Bounced(id, from, condition) => {
+                let note = types::Bounced { account: self.account.clone(), id, from, condition };
+                self.hub.tell(&Notification::Bounced(note));
+            }
             link::Said::Acknowledged(output) => {
                 let over = self.sends.acknowledged(output);
                 self.facts.push(Fact::Input(Input::Done(output)));
@@ -599,7 +622,6 @@ enum Settling {
 /// What a fact leaves behind while its step is committed.
 enum Kept {
     Input,
-    Received(Mark),
     Accept(String),
     Decide(Waiter),
     Told(Waiter),

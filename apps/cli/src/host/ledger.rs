@@ -75,6 +75,13 @@ impl Ledger {
         cx.records.put(RowOf::single("login"), login.clone());
         Ok(())
     }
+    /// A stronger way of logging in was seen.
+    pub fn set_pin(cx: &mut Context<'_>, pin: &str) -> Result<(), Halt> {
+        if let Some(login) = cx.records.edit(RowOf::<Login>::single("login"))? {
+            login.pin = Some(pin.into());
+        }
+        Ok(())
+    }
     /// What became of a message.
     pub fn sent(cx: &mut Context<'_>, id: &str) -> Result<Option<Sent>, Halt> {
         Ok(cx.records.get(row(id))?.cloned())

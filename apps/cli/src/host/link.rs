@@ -1,24 +1,45 @@
-//! The connection of one account, as the machine's thread sees it.
+//! The connection of one account, as the machine's thread sees it: what it is asked ([`Ask`]), what it says ([`Said`]).
+//! Made when it is wanted for the first time; what is to be sent before that waits here.
 use super::drive::Job;
 use super::ledger::Login;
 use crate::config::Account;
-use crate::failure::Failure;
+use crate::failure::{Failure, FaultName};
 use crate::rpc::types::State;
+use std::path::Path;
 use subrosa_engine::{Input, Output, OutputId};
+use subrosa_omemo::wire::Version;
+use subrosa_xmpp::{Config, ConnectError, Connection, Entity, Handle, Happening, Roots, Security};
 use tokio::sync::{mpsc, oneshot};
+
+/// How long a goodbye to the server may take.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(3);
+/// Where this program comes from, for XEP-0115.
+const HOME: &str = "https://subrosa.example";
 
 /// Up to where incoming stanzas are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark(pub u64);
+pub enum Mark {
+    /// The connection's.
+    Real(subrosa_xmpp::Mark),
+    /// A test's.
+    #[cfg(test)]
+    Test(u64),
+}
 
 /// What the connection says.
 pub enum Said {
     /// For the machine.
     Input(Input),
     /// For the machine; the server is told that we have it once it is stored.
-    Received(Input, Mark),
+    Received(Vec<Input>, Mark),
     /// The server has this stanza.
     Acknowledged(OutputId),
+    /// This stanza can never be sent.
+    Unsendable(OutputId, Failure),
+    /// A message of ours came back, from this address, for this reason.
+    Bounced(String, String, String),
+    /// The strongest way of logging in so far.
+    Pinned(String),
     /// The connection changed; with a failure where it went wrong.
     State(State, Option<Failure>),
 }
@@ -52,7 +73,7 @@ impl Link {
     pub fn handled(&self, mark: Mark) {
         let _ = self.0.send(Ask::Handled(mark));
     }
-    /// Connects, if that was not wanted before.
+    /// Connects, if that was not wanted before; else tries now rather than later.
     pub fn connect(&self) {
         let _ = self.0.send(Ask::Connect);
     }
@@ -66,6 +87,150 @@ impl Link {
 }
 
 /// Starts the connection's task.
-pub fn spawn(_asks: mpsc::UnboundedReceiver<Ask>, _jobs: mpsc::UnboundedSender<Job>, _account: Account, _login: Login) -> Result<(), Failure> {
+pub fn spawn(asks: mpsc::UnboundedReceiver<Ask>, jobs: mpsc::UnboundedSender<Job>, account: &Account, login: &Login) -> Result<(), Failure> {
+    let config = config(account, login)?;
+    tokio::spawn(Task { jobs, asks, config, refused: None, waiting: Vec::new() }.run());
     Ok(())
+}
+
+struct Task {
+    jobs: mpsc::UnboundedSender<Job>,
+    asks: mpsc::UnboundedReceiver<Ask>,
+    config: Config,
+    refused: Option<Failure>,
+    /// Owed, and there is no connection yet. Requests are not among them: they come again when there is one.
+    waiting: Vec<(OutputId, Output)>,
+}
+impl Task {
+    async fn run(mut self) {
+        let mut open: Option<(Handle, mpsc::Receiver<Happening>)> = None;
+        loop {
+            let ask = match &mut open {
+                None => self.asks.recv().await,
+                Some((_, happenings)) => tokio::select! {
+                    ask = self.asks.recv() => ask,
+                    happening = happenings.recv() => {
+                        match happening {
+                            Some(happening) => self.happened(happening),
+                            None => open = None,
+                        }
+                        continue;
+                    }
+                },
+            };
+            match ask {
+                None => return,
+                Some(Ask::Connect) => match (&open, &self.refused) {
+                    (Some((handle, _)), None) => handle.connect_now(),
+                    (_, Some(failure)) => self.say(Said::State(State::Refused, Some(failure.clone()))),
+                    (None, None) => {
+                        let (handle, happenings) = Connection::start(self.config.clone());
+                        self.waiting.drain(..).for_each(|(id, output)| handle.put(id, output));
+                        open = Some((handle, happenings));
+                    }
+                },
+                Some(Ask::Put(id, output)) => match &open {
+                    Some((handle, _)) => handle.put(id, output),
+                    None if matches!(output, Output::Request(..)) => {}
+                    None => self.waiting.push((id, output)),
+                },
+                Some(Ask::Handled(mark)) => match (&open, mark) {
+                    (Some((handle, _)), Mark::Real(mark)) => handle.handled(mark),
+                    _ => {}
+                },
+                Some(Ask::Stop(done)) => {
+                    if let Some((handle, happenings)) = &mut open {
+                        handle.close();
+                        // what comes now was not stored: the server keeps it
+                        let _ = tokio::time::timeout(GOODBYE, async { while happenings.recv().await.is_some() {} }).await;
+                    }
+                    let _ = done.send(());
+                    return;
+                }
+            }
+        }
+    }
+    fn say(&self, said: Said) {
+        let _ = self.jobs.send(Job::Link(said));
+    }
+    fn happened(&mut self, happening: Happening) {
+        let said = match happening {
+            Happening::State(state) => match state {
+                subrosa_xmpp::State::Connecting => Said::State(State::Connecting, None),
+                subrosa_xmpp::State::Online { .. } => Said::State(State::Online, None),
+                subrosa_xmpp::State::Offline { why, .. } => Said::State(State::Connecting, Some(failure(&why))),
+                subrosa_xmpp::State::Failed(why) => {
+                    let failure = failure(&why);
+                    self.refused = Some(failure.clone());
+                    Said::State(State::Refused, Some(failure))
+                }
+                _ => Said::State(State::Offline, None),
+            },
+            Happening::Received { inputs, mark } => Said::Received(inputs, Mark::Real(mark)),
+            Happening::Input(input) => Said::Input(input),
+            Happening::Acknowledged(id) => Said::Acknowledged(id),
+            Happening::Unsendable(id, why) => Said::Unsendable(id, Failure::new("send.unsendable", FaultName::Caller, why.to_string())),
+            Happening::Bounced(bounce) => Said::Bounced(bounce.id.to_string(), bounce.from.to_string(), bounce.condition),
+            Happening::Pinned(pin) => Said::Pinned(pin.to_string()),
+            Happening::Subscription(_) => return tracing::info!("somebody asks to see the presence; nothing was answered"),
+            _ => return,
+        };
+        self.say(said);
+    }
+}
+
+fn failure(why: &ConnectError) -> Failure {
+    let mut failure = Failure::coded(why);
+    if failure.code == "connect.certificate" {
+        failure.sentence.push_str(". If it is your own server, name its authority with --ca FILE when you log in");
+    }
+    failure
+}
+
+fn config(account: &Account, login: &Login) -> Result<Config, Failure> {
+    let mut me = Entity::client("console", "Subrosa", env!("CARGO_PKG_VERSION"), HOME);
+    for version in Version::ALL {
+        me = me.with_notify(version.device_list_node());
+    }
+    let mut config = Config::new(&account.jid, &login.password, me).map_err(|e| Failure::coded(&e))?;
+    config.pin = login.pin.as_deref().map(str::parse).transpose().map_err(|e: subrosa_xmpp::connection::PinError| Failure::bug(e.to_string()))?;
+    config.host = account.host.as_deref().map(host).transpose()?;
+    config.resource = account.resource.clone();
+    if account.plain_loopback {
+        config.security = Security::ClearLoopback;
+    }
+    if let Some(path) = &account.ca {
+        config.roots = Roots::Pem(authority(path)?);
+    }
+    Ok(config)
+}
+/// `HOST:PORT`, `[::1]:5222`; without a port 5222.
+pub fn host(text: &str) -> Result<(String, u16), Failure> {
+    let wrong = || Failure::usage(format!("{text:?} is no HOST:PORT; write it like xmpp.example.org:5222"));
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || (host.starts_with('[') && host.ends_with(']')) => (host, port.parse().map_err(|_| wrong())?),
+        _ => (text, 5222),
+    };
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() || port == 0 { Err(wrong()) } else { Ok((host.to_owned(), port)) }
+}
+fn authority(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| Failure::io("reading", path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_read_in_all_their_forms() {
+        let of = |text: &str| host(text).map(|(h, p)| format!("{h} {p}")).map_err(|f| f.code);
+        assert_eq!(of("xmpp.example.org:5223").as_deref(), Ok("xmpp.example.org 5223"));
+        assert_eq!(of("xmpp.example.org").as_deref(), Ok("xmpp.example.org 5222"));
+        assert_eq!(of("[::1]:5224").as_deref(), Ok("::1 5224"));
+        assert_eq!(of("::1").as_deref(), Ok("::1 5222"));
+        for bad in ["", ":5222", "host:", "host:0", "host:99999", "host:port"] {
+            assert_eq!(of(bad), Err("request.invalid".into()), "{bad}");
+        }
+    }
 }

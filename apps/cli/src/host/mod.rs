@@ -58,7 +58,7 @@ impl Host {
             let sentence = format!("the store of {0} has no password; run `subrosa login {0}` again", dir.jid);
             return Err(Failure::new("account.none", FaultName::Caller, sentence));
         };
-        link::spawn(asks, jobs.clone(), account, login)?;
+        link::spawn(asks, jobs.clone(), &account, &login)?;
         let host = Arc::new(Host {
             dir,
             jobs,

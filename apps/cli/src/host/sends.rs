@@ -63,6 +63,10 @@ impl Sends {
         open.left.remove(&output);
         open.left.is_empty().then_some(id)
     }
+    /// Which message a stanza belongs to.
+    pub fn message(&self, output: OutputId) -> Option<String> {
+        self.transmits.get(&output).cloned()
+    }
     /// It is over: the server has all of it.
     pub fn complete(&mut self, id: &str) {
         let Some(open) = self.open.remove(id) else { return };

@@ -7,7 +7,7 @@ use crate::args::Level;
 use crate::config::TrustPolicy;
 use crate::failure::Failure;
 use crate::home::{AccountDir, Home};
-use crate::rpc::types::{Devices, Message, Notification, SendResult, SendText, SetTrust, State, Status};
+use crate::rpc::types::{Devices, Message, Notification, SendResult, SendText, SetTrust, State};
 use crate::rpc::{Call, types};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -19,10 +19,12 @@ use tokio::sync::{mpsc, oneshot};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// (owner, node) → items by id.
+type Nodes = HashMap<(String, String), BTreeMap<String, Vec<u8>>>;
 /// The server: nodes, and who is connected.
 #[derive(Default)]
 struct Server {
-    nodes: Mutex<HashMap<(String, String), BTreeMap<String, Vec<u8>>>>,
+    nodes: Mutex<Nodes>,
     clients: Mutex<Vec<(String, u64, mpsc::UnboundedSender<Job>)>>,
     /// Messages are taken and not acknowledged.
     silent: Mutex<bool>,
@@ -48,7 +50,8 @@ impl Server {
                     Ask::Put(id, output) if online => server.put(&jid, me, &jobs, id, output),
                     // requests come again after Online, by themselves
                     Ask::Put(id, output) => waiting.extend((!matches!(output, Output::Request(..))).then_some((id, output))),
-                    Ask::Handled(Mark(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
+                    Ask::Handled(Mark::Real(_)) => {}
+                    Ask::Handled(Mark::Test(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
                     Ask::Stop(done) => {
                         let _ = done.send(());
                         break;
@@ -84,8 +87,8 @@ impl Server {
                         body: part.body.clone(),
                     };
                     let _ = client;
-                    let mark = Mark(self.count.fetch_add(1, Ordering::Relaxed));
-                    let _ = queue.send(Job::Link(Said::Received(input, mark)));
+                    let mark = Mark::Test(self.count.fetch_add(1, Ordering::Relaxed));
+                    let _ = queue.send(Job::Link(Said::Received(vec![input], mark)));
                 }
                 if !*self.silent.lock().expect("unpoisoned") {
                     say(Said::Acknowledged(id));

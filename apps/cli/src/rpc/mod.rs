@@ -73,8 +73,11 @@ impl From<RpcError> for Failure {
     }
 }
 
+/// What to answer to a line that is no request of ours.
+pub type Refused = Box<(Id, RpcError)>;
+
 /// Reads one line. `Ok(id, call)`: `id` is `None` for a notification, which gets no answer. `Err`: what to answer.
-pub fn parse(line: &[u8]) -> Result<(Option<Id>, Call), Box<(Id, RpcError)>> {
+pub fn parse(line: &[u8]) -> Result<(Option<Id>, Call), Refused> {
     let no = |id: &Id, kind, why: String| Err(Box::new((id.clone(), RpcError::own(kind, why))));
     let value: Value = match serde_json::from_slice(line) {
         Ok(value) => value,

@@ -306,6 +306,8 @@ pub enum Notification {
     KeyChanged(KeyChanged),
     /// A message that had waited could not be sent after all.
     NotSent(NotSent),
+    /// A message came back from the other server.
+    Bounced(Bounced),
     /// The connection changed.
     Connection(Connection),
 }
@@ -410,6 +412,18 @@ pub struct NotSent {
     /// Every device that was considered.
     pub devices: Vec<DeviceResult>,
 }
+/// `bounced`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounced {
+    /// Which account's.
+    pub account: String,
+    /// The message's.
+    pub id: String,
+    /// Who sent it back.
+    pub from: String,
+    /// The condition of RFC 6120: `service-unavailable`.
+    pub condition: String,
+}
 /// `connection`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -431,7 +445,7 @@ impl Notification {
             | Notification::DeviceNew(DeviceSeen { seq, .. })
             | Notification::KeyChanged(KeyChanged { seq, .. })
             | Notification::NotSent(NotSent { seq, .. }) => Some(*seq),
-            Notification::Connection(_) => None,
+            Notification::Bounced(_) | Notification::Connection(_) => None,
         }
     }
     /// Marks it as possibly shown before.
@@ -442,7 +456,7 @@ impl Notification {
             | Notification::DeviceNew(DeviceSeen { again, .. })
             | Notification::KeyChanged(KeyChanged { again, .. })
             | Notification::NotSent(NotSent { again, .. }) => *again = true,
-            Notification::Connection(_) => {}
+            Notification::Bounced(_) | Notification::Connection(_) => {}
         }
     }
 }
@@ -461,6 +475,7 @@ impl Notification {
             | Notification::DeviceNew(DeviceSeen { account, .. })
             | Notification::KeyChanged(KeyChanged { account, .. })
             | Notification::NotSent(NotSent { account, .. })
+            | Notification::Bounced(Bounced { account, .. })
             | Notification::Connection(Connection { account, .. }) => account,
         }
     }
