@@ -1,4 +1,5 @@
 //! Names of namespaces, each with the document that gives it.
+#[cfg(feature = "connection")]
 pub(crate) const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind"; // RFC 6120
 pub(crate) const CAPS: &str = "http://jabber.org/protocol/caps"; // XEP-0115
 pub(crate) const CARBONS: &str = "urn:xmpp:carbons:2"; // XEP-0280

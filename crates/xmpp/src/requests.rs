@@ -11,7 +11,6 @@ use crate::xml::{self, build};
 use crate::{ns, xml::StanzaError};
 use minidom::Element;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::str::FromStr as _;
 use std::time::Duration;
 use subrosa_engine::{Address, Item, Keep, Node, Request, RequestError, RequestId, Time};
 
@@ -194,13 +193,12 @@ impl Requests {
             (Some(to), Some(from)) => is_bare_of(from, to),
             (Some(_), None) => false,
             (None, None) => true,
+            // the account's server answers for it under several names
             (None, Some(from)) => {
-                is_bare_of(from, &self.me)
-                    || jid::Jid::from_str(from).is_ok_and(|j| j.to_bare().as_str() == self.me.as_str())
-                    || Some(from) == self.me.as_str().split_once('@').map(|(_, d)| d)
+                crate::bare(from).is_ok_and(|from| from == self.me) || self.me.as_str().split_once('@').is_some_and(|(_, d)| d == from)
             }
         };
-        if fits { self.close(&id.to_owned()) } else { None }
+        if fits { self.close(id) } else { None }
     }
     fn close(&mut self, id: &str) -> Option<Open> {
         let open = self.open.remove(id)?;
@@ -383,5 +381,223 @@ fn of(error: Option<&Element>) -> RequestError {
         "remote-server-not-found" | "remote-server-timeout" | "recipient-unavailable" => RequestError::Unreachable,
         "bad-request" | "jid-malformed" | "unexpected-request" | "not-acceptable" => RequestError::Malformed,
         _ => RequestError::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+    use super::*;
+
+    const NOW: Time = Time(1000);
+    const ME: &str = "alice@x.org";
+    fn node(owner: &str, item: Option<&str>) -> Node {
+        Node { owner: owner.into(), name: "urn:n".into(), item: item.map(str::to_owned) }
+    }
+    fn publication(keep: Keep) -> Request {
+        Request::Publish { node: node(ME, Some("7")), keep, payload: b"<p xmlns='urn:p'/>".to_vec() }
+    }
+    /// A conversation: what is expected to be asked, and what is answered.
+    struct Talk {
+        requests: Requests,
+        turn: Turn,
+        from: Option<&'static str>,
+    }
+    impl Talk {
+        fn begin(request: Request) -> Self {
+            let mut requests = Requests::new(ME.into(), "salt");
+            let turn = requests.ask(RequestId(1), request, NOW);
+            Talk { requests, turn, from: None }
+        }
+        fn again(mut self, request: Request) -> Self {
+            self.turn = self.requests.ask(RequestId(1), request, NOW);
+            self
+        }
+        /// The words that the stanza has, and those that it has not.
+        fn asks(&self, has: &[&str], has_not: &[&str]) -> &Self {
+            let [stanza] = self.turn.send.as_slice() else { panic!("{:?}", self.turn) };
+            let text = String::from_utf8(xml::to_bytes(stanza).unwrap()).unwrap();
+            has.iter().for_each(|word| assert!(text.contains(word), "no {word} in {text}"));
+            has_not.iter().for_each(|word| assert!(!text.contains(word), "{word} in {text}"));
+            self
+        }
+        fn told(mut self, kind: &str, inner: &str) -> Self {
+            let id = self.turn.send[0].attr("id").unwrap();
+            let from = self.from.map(|f| format!("from='{f}'")).unwrap_or_default();
+            let iq = format!("<iq type='{kind}' id='{id}' {from}>{inner}</iq>");
+            self.turn = self.requests.answered(&xml::parse_run(iq.as_bytes()).unwrap()[0], NOW).unwrap();
+            self
+        }
+        fn result(self) -> Self {
+            self.told("result", "")
+        }
+        fn error(self, condition: &str) -> Self {
+            self.told("error", &format!("<error type='cancel'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"))
+        }
+        fn precondition(self) -> Self {
+            self.told(
+                "error",
+                "<error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+                 <precondition-not-met xmlns='http://jabber.org/protocol/pubsub#errors'/></error>",
+            )
+        }
+        fn ends(self, answer: Result<Vec<Item>, RequestError>) -> Self {
+            assert_eq!(self.turn.answer, Some((RequestId(1), answer)));
+            assert!(self.turn.send.is_empty() && self.requests.is_empty() && self.requests.wake_at().is_none());
+            self
+        }
+    }
+    const ALL: [&str; 3] = ["access_model", "persist_items", "<value>max</value>"];
+
+    #[test]
+    fn prosody_takes_all_at_once() {
+        let talk = Talk::begin(publication(Keep::Many));
+        talk.asks(&ALL, &["configure"]);
+        let talk = talk.result().ends(Ok(vec![])).again(publication(Keep::One));
+        talk.asks(&["access_model", "id='7'"], &["max_items"]);
+        talk.result().ends(Ok(vec![]));
+    }
+
+    #[test]
+    fn ejabberd_takes_two_options_and_a_form() {
+        let talk = Talk::begin(publication(Keep::Many)).error("resource-constraint");
+        talk.asks(&["<configure", "<value>max</value>"], &["<publish"]);
+        let talk = talk.error("item-not-found"); // there is no node yet
+        talk.asks(&["<publish", "access_model"], &["max_items"]);
+        let talk = talk.result();
+        talk.asks(&["<configure", "<value>max</value>"], &["<publish"]);
+        // the next time it is known
+        let talk = talk.result().ends(Ok(vec![])).again(publication(Keep::Many));
+        talk.asks(&["<publish", "access_model"], &["max_items"]);
+        talk.result().ends(Ok(vec![]));
+    }
+
+    #[test]
+    fn a_node_that_is_there_is_configured_first_so_that_no_item_is_lost() {
+        let talk = Talk::begin(publication(Keep::Many)).error("resource-constraint");
+        talk.asks(&["<configure"], &[]);
+        let talk = talk.result();
+        talk.asks(&["<publish"], &["max_items"]);
+        talk.result().ends(Ok(vec![]));
+    }
+
+    #[test]
+    fn old_servers_count() {
+        let talk = Talk::begin(publication(Keep::Many)).error("resource-constraint").error("not-acceptable");
+        talk.asks(&["<configure", "<value>1000</value>"], &[]);
+        let talk = talk.error("not-acceptable");
+        talk.asks(&["<configure", "access_model"], &["max_items"]);
+        let talk = talk.result();
+        talk.asks(&["<publish"], &[]);
+        talk.result().ends(Ok(vec![]));
+    }
+
+    #[test]
+    fn a_node_that_others_may_not_read_is_opened_or_it_is_an_error() {
+        let talk = Talk::begin(publication(Keep::One)).precondition();
+        talk.asks(&["<configure", "access_model", "open"], &["<publish"]);
+        let talk = talk.result();
+        talk.asks(&["<publish"], &["publish-options"]);
+        talk.result().ends(Ok(vec![]));
+
+        let talk = Talk::begin(publication(Keep::One)).precondition().error("forbidden");
+        talk.asks(&["<configure"], &[]);
+        talk.error("forbidden").ends(Err(RequestError::Forbidden));
+        // and not for ever
+        Talk::begin(publication(Keep::One)).precondition().result().precondition().ends(Err(RequestError::Refused));
+    }
+
+    #[test]
+    fn a_node_that_is_being_made_by_another_is_tried_again() {
+        let talk = Talk::begin(publication(Keep::One)).error("item-not-found").error("item-not-found").error("item-not-found");
+        talk.asks(&["<publish"], &[]);
+        talk.result().ends(Ok(vec![]));
+        let talk = (0..ATTEMPTS).fold(Talk::begin(publication(Keep::One)), |talk, _| talk.error("item-not-found"));
+        talk.ends(Err(RequestError::NotFound));
+    }
+
+    #[test]
+    fn items_are_fetched() {
+        let mut talk = Talk::begin(Request::Fetch(node("bob@x.org", None)));
+        talk.asks(&["to='bob@x.org'", "urn:n"], &["<item "]);
+        talk.from = Some("bob@x.org");
+        let items = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:n'><item id='1'><p xmlns='urn:p'/></item><item id='2'/></items></pubsub>";
+        let item = |id: &str, payload: &[u8]| Item { id: Some(id.into()), payload: payload.to_vec() };
+        talk.told("result", items).ends(Ok(vec![item("1", b"<p xmlns='urn:p'/>"), item("2", b"")]));
+
+        let mut one = Talk::begin(Request::Fetch(node("bob@x.org", Some("2"))));
+        one.asks(&["<item id='2'"], &[]);
+        one.from = Some("bob@x.org");
+        one.told("result", items).ends(Ok(vec![item("2", b"")]));
+        Talk::begin(Request::Fetch(node(ME, None))).told("result", "").ends(Ok(vec![]));
+        let other = items.replace("urn:n", "urn:m");
+        Talk::begin(Request::Fetch(node(ME, None))).told("result", &other).ends(Err(RequestError::Malformed));
+    }
+
+    #[test]
+    fn errors_are_told_apart() {
+        for (condition, error) in [
+            ("item-not-found", RequestError::NotFound),
+            ("service-unavailable", RequestError::NotFound),
+            ("forbidden", RequestError::Forbidden),
+            ("not-authorized", RequestError::Forbidden),
+            ("remote-server-timeout", RequestError::Unreachable),
+            ("resource-constraint", RequestError::Refused),
+            ("internal-server-error", RequestError::Refused),
+            ("bad-request", RequestError::Malformed),
+        ] {
+            Talk::begin(Request::Fetch(node(ME, None))).error(condition).ends(Err(error));
+        }
+        Talk::begin(Request::Fetch(node(ME, None))).told("error", "").ends(Err(RequestError::Malformed));
+    }
+
+    #[test]
+    fn what_is_gone_is_deleted() {
+        let talk = Talk::begin(Request::Delete(node(ME, Some("7"))));
+        talk.asks(&["<retract", "id='7'"], &["<delete"]);
+        talk.error("item-not-found").ends(Ok(vec![]));
+        let talk = Talk::begin(Request::Delete(node(ME, None)));
+        talk.asks(&["<delete", "pubsub#owner"], &["<retract"]);
+        talk.error("forbidden").ends(Err(RequestError::Forbidden));
+    }
+
+    #[test]
+    fn only_who_was_asked_may_answer() {
+        let mut requests = Requests::new(ME.into(), "salt");
+        let turn = requests.ask(RequestId(1), Request::Fetch(node("bob@x.org", None)), NOW);
+        let id = turn.send[0].attr("id").unwrap();
+        for from in ["", "from='eve@x.org'", "from='alice@x.org'", "from='bob@x.org/r'", "from='x.org'"] {
+            let iq = format!("<iq type='result' id='{id}' {from}/>");
+            assert!(requests.answered(&xml::parse_run(iq.as_bytes()).unwrap()[0], NOW).is_none(), "{from}");
+        }
+        assert!(requests.answered(&xml::parse_run(b"<iq type='result' id='other' from='bob@x.org'/>").unwrap()[0], NOW).is_none());
+        assert_eq!(requests.len(), 1);
+    }
+
+    #[test]
+    fn time_ends_and_begins_anew_after_a_cut() {
+        let mut requests = Requests::new(ME.into(), "salt");
+        requests.ask(RequestId(1), Request::Fetch(node(ME, None)), NOW);
+        assert!(requests.ask(RequestId(1), Request::Fetch(node(ME, None)), NOW).send.is_empty());
+        let end = requests.wake_at().unwrap();
+        requests.resumed(Time(NOW.0 + 10));
+        assert!(requests.expire(end).is_empty());
+        let turns = requests.expire(Time(end.0 + 10));
+        assert_eq!(turns[0].answer, Some((RequestId(1), Err(RequestError::Unreachable))));
+        requests.ask(RequestId(2), Request::Fetch(node(ME, None)), NOW);
+        requests.clear();
+        assert!(requests.is_empty() && requests.expire(Time(u64::MAX)).is_empty());
+    }
+
+    #[test]
+    fn what_is_too_large_or_nonsense_is_an_error() {
+        let mut requests = Requests::new(ME.into(), "salt");
+        let turn = requests.ask(RequestId(1), Request::Fetch(node(ME, None)), NOW);
+        let turn = requests.too_large(&turn.send[0]).unwrap();
+        assert_eq!(turn.answer, Some((RequestId(1), Err(RequestError::Refused))));
+        let two = Request::Publish { node: node(ME, None), keep: Keep::One, payload: b"<a/><b/>".to_vec() };
+        assert_eq!(requests.ask(RequestId(2), two, NOW).answer, Some((RequestId(2), Err(RequestError::Malformed))));
+        let exchange = Request::Exchange { service: "s".into(), body: vec![] };
+        assert_eq!(requests.ask(RequestId(3), exchange, NOW).answer, Some((RequestId(3), Err(RequestError::NotFound))));
     }
 }

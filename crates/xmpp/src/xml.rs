@@ -60,7 +60,7 @@ pub(crate) enum Frame {
     /// One element, whole.
     Element(Element),
     /// One over a limit: its outer tag only.
-    TooLarge(Element),
+    TooLarge(#[cfg_attr(not(feature = "connection"), expect(dead_code))] Element),
 }
 /// Builds a [`Frame`]; never fails, so that the stream is never left inside an element.
 pub(crate) struct FrameBuilder {

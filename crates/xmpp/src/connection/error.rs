@@ -9,23 +9,15 @@ pub enum ConfigError {
     /// The account is no address with a local part.
     #[error(transparent)]
     Address(#[from] crate::AddressError),
-    /// The roots are no PEM with at least one certificate.
-    #[error("the file of root certificates has none that can be read; it must be in PEM")]
-    Roots,
     /// The password has characters that are not allowed in one (RFC 4013).
     #[error("the password has characters that are not allowed in one")]
     Password,
-    /// The resource is not allowed in an address (RFC 7622 §3.4).
-    #[error("the resource is not allowed in an XMPP address")]
-    Resource,
 }
 impl Coded for ConfigError {
     fn code(&self) -> &'static str {
         match self {
             ConfigError::Address(_) => "config.address",
-            ConfigError::Roots => "config.roots",
             ConfigError::Password => "config.password",
-            ConfigError::Resource => "config.resource",
         }
     }
     fn fault(&self) -> Fault {
@@ -43,6 +35,12 @@ pub enum ConnectError {
         /// The account's domain.
         domain: String,
         /// What the system said.
+        cause: String,
+    },
+    /// No root certificates to check the server's with.
+    #[error("the root certificates can't be read ({cause}); they must be in PEM")]
+    Roots {
+        /// What is wrong with them.
         cause: String,
     },
     /// The certificate is not for this domain, expired, or signed by nobody we trust.
@@ -138,6 +136,7 @@ impl Coded for ConnectError {
     fn code(&self) -> &'static str {
         match self {
             ConnectError::Unreachable { .. } => "connect.unreachable",
+            ConnectError::Roots { .. } => "connect.roots",
             ConnectError::Certificate { .. } => "connect.certificate",
             ConnectError::Tls { .. } => "connect.tls",
             ConnectError::NoTls { .. } => "connect.no-tls",
@@ -157,7 +156,7 @@ impl Coded for ConnectError {
     }
     fn fault(&self) -> Fault {
         match self {
-            ConnectError::Password { .. } | ConnectError::NotLoopback { .. } => Fault::Caller,
+            ConnectError::Password { .. } | ConnectError::NotLoopback { .. } | ConnectError::Roots { .. } => Fault::Caller,
             _ => Fault::Network,
         }
     }
@@ -169,6 +168,7 @@ impl ConnectError {
         match self {
             ConnectError::Certificate { .. } | ConnectError::NoTls { .. } => !before,
             ConnectError::NotLoopback { .. }
+            | ConnectError::Roots { .. }
             | ConnectError::Password { .. }
             | ConnectError::Account { .. }
             | ConnectError::Weaker { .. }

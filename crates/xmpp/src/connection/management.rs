@@ -68,9 +68,13 @@ impl Management {
         self.id = None;
     }
     /// The stanza is being written: whether it arrived, the server will say.
-    pub(super) fn sent(&mut self, stanza: Sent) -> &Element {
+    pub(super) fn sent(&mut self, stanza: Sent) {
         self.sent = self.sent.saturating_add(1);
-        &self.queue.push_back_mut(stanza).stanza
+        self.queue.push_back(stanza);
+    }
+    /// The one that is being written.
+    pub(super) fn last(&self) -> Option<&Element> {
+        self.queue.back().map(|sent| &sent.stanza)
     }
     /// It was not written at all.
     pub(super) fn unsent(&mut self) -> Option<Sent> {

@@ -219,7 +219,7 @@ pub enum Happening {
 
 /// Commands to the connection's task.
 enum Command {
-    Put(OutputId, Output),
+    Put(OutputId, Box<Output>),
     Handled(Mark),
     ConnectNow,
     Close,
@@ -234,7 +234,7 @@ impl Handle {
     /// Takes an output of the machine: `Transmit`, `Refuse`, `Request`. Never blocks: how much waits here is what the machine owes
     /// and has in flight. The same id again, while it is here, is ignored. Others than these three are ignored.
     pub fn put(&self, id: OutputId, output: Output) {
-        let _ = self.commands.send(Command::Put(id, output));
+        let _ = self.commands.send(Command::Put(id, Box::new(output)));
     }
     /// Everything up to this mark is stored: the server may forget it.
     pub fn handled(&self, mark: Mark) {

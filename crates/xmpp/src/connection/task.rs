@@ -180,7 +180,7 @@ impl Task {
             None | Some(Command::Close) => return Flow::Close,
             Some(Command::ConnectNow) => return Flow::Now,
             Some(Command::Handled(Mark(number))) => self.behind |= self.management.stored_to(number),
-            Some(Command::Put(id, output)) => self.put(id, output),
+            Some(Command::Put(id, output)) => self.put(id, *output),
         }
         Flow::On
     }
@@ -302,7 +302,9 @@ impl Task {
     /// Writes what waits, and asks for acknowledgements.
     async fn flush(&mut self, stream: &mut Stream) -> Result<(), ConnectError> {
         while let Some(sent) = self.waiting.pop_front() {
-            match write_checked(stream, self.management.sent(sent)).await? {
+            self.management.sent(sent);
+            let Some(stanza) = self.management.last() else { return Ok(()) };
+            match write_checked(stream, stanza).await? {
                 Ok(()) => {}
                 Err(why) => {
                     if let Some(Sent { token: Some(token), .. }) = self.management.unsent() {
@@ -330,8 +332,8 @@ impl Task {
         self.pinged = self.pinged.saturating_add(1);
         let id = format!("{PING}-{}", self.pinged);
         let ping = build("iq", ns::CLIENT).attr("type", "get").attr("id", id.as_str()).child(build("ping", ns::PING)).end();
-        let stanza = self.management.sent(Sent { token: None, stanza: ping });
-        write(stream, stanza).await?;
+        write(stream, &ping).await?;
+        self.management.sent(Sent { token: None, stanza: ping });
         self.pings.insert(id, self.management.count());
         Ok(())
     }
@@ -482,7 +484,7 @@ async fn attempt(
             None => {
                 let roots = config.roots.clone();
                 let read = tokio::task::spawn_blocking(move || net::tls_config(&roots)).await.map_err(ConnectError::lost)?;
-                Arc::new(read.map_err(|cause| ConnectError::Tls { domain: domain.clone(), cause })?)
+                Arc::new(read.map_err(|cause| ConnectError::Roots { cause })?)
             }
         };
         let mut why = ConnectError::Unreachable { domain: domain.clone(), cause: "it says that it has no XMPP server".into() };
