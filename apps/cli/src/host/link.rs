@@ -45,6 +45,7 @@ pub enum Said {
 }
 
 /// What the connection is asked.
+#[allow(clippy::large_enum_variant, reason = "most are of the large one")]
 pub enum Ask {
     /// To be sent, now or when there is a connection.
     Put(OutputId, Output),
@@ -134,10 +135,9 @@ impl Task {
                     None if matches!(output, Output::Request(..)) => {}
                     None => self.waiting.push((id, output)),
                 },
-                Some(Ask::Handled(mark)) => match (&open, mark) {
-                    (Some((handle, _)), Mark::Real(mark)) => handle.handled(mark),
-                    _ => {}
-                },
+                Some(Ask::Handled(Mark::Real(mark))) => open.iter().for_each(|(handle, _)| handle.handled(mark)),
+                #[cfg(test)]
+                Some(Ask::Handled(Mark::Test(_))) => {}
                 Some(Ask::Stop(done)) => {
                     if let Some((handle, happenings)) = &mut open {
                         handle.close();

@@ -77,7 +77,7 @@ impl Sends {
     /// It is over: nothing of it left. Whether somebody heard.
     pub fn refused(&mut self, id: &str, failure: &Failure) -> bool {
         let Some(open) = self.open.remove(id) else { return false };
-        open.waiters.into_iter().fold(false, |heard, w| w.send(Err(failure.clone())).is_ok() || heard)
+        open.waiters.into_iter().filter_map(|w| w.send(Err(failure.clone())).ok()).count() > 0
     }
     /// There is no way out now: nobody is kept waiting, every message stays.
     pub fn unreachable(&mut self, cause: &Failure) {
