@@ -1,5 +1,6 @@
 //! Logs to standard error, of our own crates only: those below us may write whole stanzas, and with them a password.
 use crate::failure::Failure;
+use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -18,7 +19,7 @@ pub fn begin(verbose: u8) -> Result<(), Failure> {
         _ => LevelFilter::TRACE,
     };
     let ours = Targets::new().with_target("subrosa", level);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(ours);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_filter(ours);
     let _ = tracing_subscriber::registry().with(layer).try_init();
     Ok(())
 }

@@ -308,6 +308,7 @@ impl Drive {
         match step.commit(&mut self.store) {
             Ok(outputs) => {
                 self.store_failed = false;
+                tracing::trace!(facts = kept.len(), outputs = outputs.len(), "stored a step");
                 kept.into_iter().for_each(|kept| self.stored(kept));
                 self.take(outputs);
             }
@@ -378,6 +379,19 @@ impl Drive {
         }
     }
     fn event(&mut self, id: OutputId, event: Event) {
+        // what it is, never what it says
+        match &event {
+            Event::Message { chat, .. } => tracing::debug!(output = id.0, chat = %chat.0, "a message came"),
+            Event::NotReceived { chat, why, .. } => {
+                tracing::debug!(output = id.0, chat = %chat.0, reason = why.reason.code(), "a message can't be read")
+            }
+            Event::Sent { id: message, report, .. } => tracing::debug!(output = id.0, %message, devices = report.len(), "a message leaves"),
+            Event::Waiting { id: message } => tracing::debug!(%message, "a message waits for keys"),
+            Event::NotSent { id: message, why, .. } => {
+                tracing::debug!(output = id.0, %message, reason = why.reason.code(), "a message does not leave")
+            }
+            _ => tracing::debug!(output = id.0, "a device has news"),
+        }
         let owed = match event {
             Event::Waiting { .. } => return,
             Event::Sent { id: message, report, .. } => {
@@ -455,6 +469,10 @@ impl Drive {
                 }
                 let changed = state != self.state || failure.is_some();
                 self.state = state;
+                match &failure {
+                    Some(failure) => tracing::info!(?state, code = %failure.code, "connection"),
+                    None => tracing::info!(?state, "connection"),
+                }
                 if changed {
                     self.report(failure.map(|f| f.sentence));
                 }
