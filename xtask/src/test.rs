@@ -22,7 +22,9 @@ pub fn test() -> Result<(), Failure> {
     quiet("building subrosa", &mut cargo(&["build", "--locked", "-p", "subrosa-cli"]))?;
     // Other people's clients are part of the tests of the workspace: here python-omemo has to be there.
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    loud("tests", tests.env(REQUIRED, "prosody python-omemo-2 python-omemo-legacy omemo-dr"))?;
+    tests.env(REQUIRED, "prosody python-omemo-2 python-omemo-legacy omemo-dr");
+    tests.env("SUBROSA_PYTHON", subrosa_interop::venv().join("bin/python")); // and in process, for the crates' own tests
+    loud("tests", &mut tests)?;
     println!("\nAll checks passed in {} s.", start.elapsed().as_secs());
     Ok(())
 }

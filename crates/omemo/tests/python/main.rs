@@ -86,7 +86,7 @@ impl Pair {
         self.world.run();
     }
     /// What bob sent arrives at alice.
-    fn to_alice(&mut self) {
+    fn carry_to_alice(&mut self) {
         for body in std::mem::take(&mut self.outbox) {
             self.sequence += 1;
             let to = Recipients::People(vec![ALICE.into()]);
@@ -106,7 +106,7 @@ impl Pair {
         }
     }
     /// What alice sent arrives at bob: the texts he reads. Whatever he can't read fails the test.
-    fn to_bob(&mut self) -> Vec<String> {
+    fn carry_to_bob(&mut self) -> Vec<String> {
         let mut read = Vec::new();
         while self.given < self.world.stanzas().len() {
             let stanza = self.world.stanzas()[self.given].clone();
@@ -126,8 +126,8 @@ impl Pair {
     fn settle(&mut self) -> Vec<String> {
         let mut read = Vec::new();
         loop {
-            self.to_alice();
-            let more = self.to_bob();
+            self.carry_to_alice();
+            let more = self.carry_to_bob();
             if more.is_empty() && self.outbox.is_empty() && self.given == self.world.stanzas().len() {
                 return read;
             }
