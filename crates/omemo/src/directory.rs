@@ -170,7 +170,7 @@ fn start<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: VerifiedBundl
     }
     Ok(())
 }
-/// A one-time prekey at random (XEP-0384 §5.3.2), 0 only if there is no other, and the signature checked.
+/// A one-time prekey at random (XEP-0384 §5.4), 0 only if there is no other, and the signature checked.
 fn pick<P: Spoken>(cx: &mut Context<'_>, bundle: &Bundle) -> Result<VerifiedBundle<P>, BundleError> {
     let usable = || bundle.prekeys.iter().filter(|(id, _)| *id != 0);
     let count = u32::try_from(usable().count()).unwrap_or(u32::MAX);

@@ -244,7 +244,7 @@ fn decrypt_payload(found: &Encrypted, material: &[u8]) -> Result<Option<Zeroizin
     };
     plain.map(Some).map_err(|_| Reason::Damaged)
 }
-/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §5). `None`: there is nothing in it.
+/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4). `None`: there is nothing in it.
 fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Result<Option<Plaintext>, Reason> {
     let envelope = sce::parse(plain).map_err(|_| Reason::Malformed)?;
     let to = if message.from == me { &message.chat.0 } else { me };

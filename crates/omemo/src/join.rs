@@ -13,7 +13,7 @@ use crate::wire::{MAX_ID, Version, bundle, device_list};
 use std::time::Duration;
 use subrosa_engine::*;
 
-/// How long a signed prekey is used (XEP-0384 §4.3: a week to a month).
+/// How long a signed prekey is used (XEP-0384 §4.2: a week to a month).
 const ROTATION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// What a bundle of an own device was fetched for.

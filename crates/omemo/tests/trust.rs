@@ -1,9 +1,11 @@
 //! Who may read: blind trust before verification, own new devices, changed keys, a person who decides everything.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod common;
+use base64::Engine as _;
 use common::*;
 use subrosa_engine::*;
-use subrosa_omemo::wire::{Version, bundle};
+use subrosa_omemo::wire::{Version, bundle, device_list};
+use subrosa_ratchet::{IdentityKeyPair, KeyPair, Omemo2};
 
 fn new_devices(world: &World, who: subrosa_testkit::ClientId) -> Vec<(Device, Trust)> {
     let new = |e: &Event| if let Event::DeviceNew { device, trust, .. } = e { Some((device.clone(), *trust)) } else { None };
@@ -173,4 +175,32 @@ fn the_sender_is_a_device_and_a_key() {
         .find_map(|e| if let Event::Message { message, .. } = e { message.sender().cloned() } else { None })
         .unwrap();
     assert_eq!((sender.device, sender.key, sender.trust, sender.protocol.as_ref()), (from, shown, Trust::Trusted, "omemo:2"));
+}
+#[test]
+fn a_label_counts_with_its_signature_only() {
+    let rng = &mut subrosa_testkit::Seeded::new(8);
+    let (identity, signed, one) = (IdentityKeyPair::generate(rng), KeyPair::generate(rng), KeyPair::generate(rng));
+    let bundle = bundle::write(&bundle::Bundle {
+        version: Version::Omemo2,
+        identity_key: (*identity.public().to_wire::<Omemo2>()).try_into().unwrap(),
+        signed_prekey_id: 1,
+        signed_prekey: *signed.public().as_bytes(),
+        signature: identity.sign_pre_key::<Omemo2>(signed.public(), rng),
+        prekeys: vec![(1, *one.public().as_bytes())],
+    });
+    for (label, honest) in [("Telefon", true), ("Bank", false)] {
+        let mut world = World::new(8);
+        let alice = world.join(ALICE, omemo);
+        world.run();
+        world.publish_as(BOB, &Version::Omemo2.bundle_node(5), Some("5"), Keep::Many, &bundle);
+        let signature = base64::engine::general_purpose::STANDARD.encode(identity.sign(b"Telefon", rng));
+        let list = [device_list::ListedDevice { id: 5, label: Some(label.into()), labelsig: Some(signature) }];
+        let xml = device_list::write(Version::Omemo2, &list);
+        world.publish_as(BOB, Version::Omemo2.device_list_node(), Some("current"), Keep::One, &xml);
+        world.send(alice, BOB, "hello");
+        world.run();
+        let shown = devices(&mut world, alice, BOB);
+        assert_eq!(shown[0].label.as_deref(), honest.then_some("Telefon"));
+        assert_eq!((shown[0].listed, shown[0].has_session, shown[0].versions.as_slice()), (true, true, ["omemo:2"].as_slice()));
+    }
 }

@@ -6,7 +6,7 @@ use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::{Record, RequestId, Time};
 use subrosa_ratchet::{IdentityKeyPair, KeyPair, Legacy, Omemo2, PreKeyId, PreKeys, Signature, SignedPreKeyId};
 
-/// One-time prekeys in a bundle (XEP-0384 §4.3: "around 100").
+/// One-time prekeys in a bundle (XEP-0384 §4.2: "around 100").
 pub(crate) const POOL: usize = 100;
 /// Used prekeys kept while old messages are being read.
 const MAX_USED: usize = 400;
@@ -26,7 +26,7 @@ pub(crate) struct Account {
     /// 1…2³¹−1, not taken by another device of the account when it was drawn.
     pub device: u32,
     pub signed: SignedPreKey,
-    /// Kept one rotation period for messages that are late (XEP-0384 §4.3).
+    /// Kept one rotation period for messages that are late (XEP-0384 §4.2).
     pub previous: Option<SignedPreKey>,
     /// Other devices that stood on the account when we joined and whose keys we have not seen yet: trusted on joining.
     pub adopt: Vec<u32>,

@@ -76,14 +76,15 @@ impl People {
     /// Takes over a list. Gives the ids that were in no list before.
     pub fn learn(&mut self, version: Version, list: Vec<ListedDevice>, seen: Seen) -> Vec<u32> {
         self.see(version, seen);
+        let before: Vec<bool> = self.devices.iter().map(Entry::is_listed).collect();
         self.devices.iter_mut().for_each(|e| e.set(version, false));
         let known = self.devices.len();
         let mut new = Vec::new();
         for ListedDevice { id, label, labelsig } in list {
             let label = label.zip(labelsig).map(Box::new);
             let at = self.devices.get(..known).and_then(|sorted| sorted.binary_search_by_key(&id, |e| e.id).ok());
-            if let Some(entry) = at.and_then(|at| self.devices.get_mut(at)) {
-                if !entry.is_listed() {
+            if let Some((entry, was)) = at.and_then(|at| Some((self.devices.get_mut(at)?, *before.get(at)?))) {
+                if !was {
                     new.push(id);
                 }
                 entry.set(version, true);

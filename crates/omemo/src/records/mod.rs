@@ -4,6 +4,8 @@
 mod account;
 mod devices;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use account::{Account, Connection, Ours, PreKeyPool, Publication, Stage};
 pub(crate) use devices::{Absent, Heal, People, Seen};
