@@ -115,7 +115,7 @@ impl Stage {
         );
         self.laptop.trust("alice@localhost", phone.device, &phone.fingerprint, "trusted")?;
         let text = say("Now the phone may read along.");
-        println!("\n  alice's laptop → bob: {text:?}");
+        println!("  alice's laptop → bob: {text:?}");
         report(&self.laptop.send_reporting("bob@localhost", text)?);
         self.bob.read(text)?;
         phone.read(text)?;

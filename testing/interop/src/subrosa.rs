@@ -217,6 +217,16 @@ impl Subrosa {
         })
     }
 
+    /// Waits for word of a message that it can't read; the reason.
+    ///
+    /// # Errors
+    /// [`PeerError::Silent`] when none comes.
+    pub fn could_not_read(&mut self) -> Result<String, PeerError> {
+        self.lines.wait("word of a message that can't be read", |line| {
+            (line["method"] == "undecryptable").then(|| line["params"]["reason"].as_str().unwrap_or_default().to_owned())
+        })
+    }
+
     /// Everything it said that nobody waited for yet, as lines of docs/rpc.md.
     pub fn said(&mut self) -> Vec<Value> {
         self.lines.take(|line| Some(line.clone()))

@@ -50,6 +50,7 @@ fn a_second_own_device_gets_nothing_until_it_is_approved() {
         laptop.hear_of(ALICE, phone.device)?;
         let sent = laptop.send_reporting(BOB, "not for the phone")?;
         bob.read("not for the phone")?;
+        assert_eq!(phone.could_not_read()?, "not-for-this-device");
         let to_phone = sent.devices.iter().find(|one| one.device == phone.device).unwrap();
         assert_eq!((to_phone.result.as_str(), to_phone.protocol.as_deref()), ("left-out", None), "{sent:?}");
         assert!(to_phone.reason.is_some());
