@@ -263,3 +263,40 @@ impl Connection {
         (Handle { commands }, outbox)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn config(account: &str, password: &str) -> Result<Config, ConfigError> {
+        Config::new(account, password, Entity::client("bot", "n", "v", "urn:u"))
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let config = config("alice@example.org", "hunter2-secret").unwrap();
+        assert!(!format!("{config:?} {config:#?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn accounts_are_normalised_and_checked() {
+        let alice = config("Alice@Example.ORG/phone", "p").unwrap();
+        assert_eq!((alice.account().as_str(), alice.resource.as_deref()), ("alice@example.org", Some("phone")));
+        for bad in ["", "example.org", "a@b@c", "@x"] {
+            assert!(matches!(config(bad, "p"), Err(ConfigError::Address(_))), "{bad}");
+        }
+        assert_eq!(config("a@x", "\u{7}").err(), Some(ConfigError::Password));
+        // RFC 4013 §2: compatibility forms are the same password
+        assert_eq!(config("a@x", "\u{2168}").unwrap().password.as_str(), "IX");
+    }
+
+    #[test]
+    fn pins_survive_their_text_and_are_ordered() {
+        for mechanism in Mechanism::ALL {
+            assert_eq!(Pin(mechanism).to_string().parse(), Ok(Pin(mechanism)));
+        }
+        assert_eq!("DIGEST-MD5".parse::<Pin>(), Err(PinError));
+        assert!(Mechanism::ALL.is_sorted_by(|a, b| a > b));
+    }
+}

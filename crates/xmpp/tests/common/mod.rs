@@ -2,7 +2,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 use subrosa_engine::{ChatId, ContentType, Input, Kind, MessageId, Output, OutputId, Part, Recipients, Request, RequestError, RequestId, Wire};
-use subrosa_interop::{Friends, Prosody};
+use subrosa_interop::{Friends, Prosody, Server};
 use subrosa_xmpp::{Config, ConnectError, Connection, Entity, Handle, Happening, Mark, Roots, Security, State};
 use tokio::sync::mpsc::Receiver;
 
@@ -19,14 +19,14 @@ pub fn prosody() -> Option<Prosody> {
 pub fn entity() -> Entity {
     Entity::client("console", "Test", "1", "https://example.org/test").with_notify(NODE)
 }
-pub fn config(server: &Prosody, user: &str) -> Config {
+pub fn config(server: &Server, user: &str) -> Config {
     let mut config = Config::new(&server.address(user), &format!("pw-{user}"), entity()).unwrap();
     config.host = Some((server.host.clone(), server.port));
     config.roots = Roots::Pem(std::fs::read(server.ca_file()).unwrap());
     config.retry = Duration::from_millis(50);
     config
 }
-pub fn clear(server: &Prosody, user: &str, port: u16) -> Config {
+pub fn clear(server: &Server, user: &str, port: u16) -> Config {
     let mut config = config(server, user);
     config.host = Some(("127.0.0.1".into(), port));
     config.security = Security::ClearLoopback;
