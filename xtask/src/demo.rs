@@ -48,14 +48,14 @@ fn fresh_directory() -> Result<PathBuf, Failure> {
     Ok(dir)
 }
 
-/// Server and people.
+/// People and their server, which goes last.
 struct Stage {
     dir: PathBuf,
-    server: Prosody,
     laptop: Subrosa,
     bob: Subrosa,
     carol: Peer,
     dave: Peer,
+    server: Prosody,
 }
 
 impl Stage {
@@ -108,6 +108,7 @@ impl Stage {
         println!("\n  alice's laptop → bob: {text:?}");
         report(&self.laptop.send_reporting("bob@localhost", text)?);
         self.bob.read(text)?;
+        println!("  bob read it; alice's phone was told of a message and could not read it: {}\n", phone.could_not_read()?);
         println!(
             "  $ subrosa trust alice@localhost {} trusted --fingerprint {}…",
             phone.device,
