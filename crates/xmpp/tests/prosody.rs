@@ -175,6 +175,29 @@ async fn a_cut_is_resumed_and_every_message_arrives_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_and_lost_is_sent_again() {
+    let Some(server) = prosody() else { return };
+    let proxy = Proxy::before(&server).unwrap();
+    let mut alice = Client::online(clear(&server, "alice", proxy.port)).await;
+    let mut bob = Client::online(clear(&server, "bob", server.port)).await;
+    proxy.hold();
+    for n in 0..3 {
+        alice.send(n, BOB, &n.to_string());
+    }
+    proxy.wait_for(3).unwrap();
+    proxy.cut(); // what was held is lost
+    proxy.release(|_| {}).ok();
+    alice.until_online(true).await;
+    proxy.release(|_| {}).ok();
+    for n in 0..3 {
+        alice.acknowledged(n).await;
+        assert_eq!(bob.message().await.0, n.to_string());
+    }
+    alice.send(9, BOB, "end");
+    assert_eq!(bob.message().await.0, "end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_stored_comes_again() {
     let Some(server) = prosody() else { return };
     let own = || {

@@ -84,6 +84,10 @@ impl Management {
     pub(super) fn unacknowledged(&self) -> impl Iterator<Item = &Element> {
         self.queue.iter().map(|sent| &sent.stanza)
     }
+    /// How many the server is not known to have.
+    pub(super) fn open(&self) -> usize {
+        self.queue.len()
+    }
     /// Something is in the queue that somebody waits for.
     pub(super) fn is_awaited(&self) -> bool {
         self.queue.iter().any(|sent| sent.token.is_some())

@@ -32,7 +32,9 @@ const WRITE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(3);
 /// A stream that lasted so long was a good one: after it the pauses begin anew.
 const GOOD: Duration = Duration::from_secs(10);
-/// Between two looks at whether a server without management answered.
+/// The pause before an acknowledgement that said nothing new is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Begins the ids of pings.
 const PING: &str = "alive";
 
 pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>, happenings: mpsc::Sender<Happening>) {
@@ -53,6 +55,7 @@ pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>,
         pings: HashMap::new(),
         pinged: 0,
         asked: false,
+        again: None,
         behind: false,
         online_before: false,
         online: false,
@@ -92,6 +95,8 @@ struct Task {
     pinged: u64,
     /// An acknowledgement was asked for and has not come.
     asked: bool,
+    /// It came, and said nothing new: then one is asked for again.
+    again: Option<Instant>,
     /// The server knows of fewer stored stanzas than there are.
     behind: bool,
     online_before: bool,
@@ -227,6 +232,7 @@ impl Task {
             self.tell(Happening::Pinned(Pin(mechanism)));
         }
         self.asked = false;
+        self.again = None;
         if let Err(why) = self.enter(&mut stream, kind).await {
             return End::Broken(why);
         }
@@ -253,6 +259,7 @@ impl Task {
                     (Ok(_), None) => {}
                     (Err(_), _) => return End::Closed,
                 },
+                () = tokio::time::sleep_until(self.again.unwrap_or_else(Instant::now)), if self.again.is_some() => self.again = None,
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {
                     for turn in self.requests.expire(now()) {
                         self.turn(turn);
@@ -318,7 +325,7 @@ impl Task {
             self.behind = false;
             write(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
         }
-        if !self.asked && self.management.is_awaited() {
+        if !self.asked && self.again.is_none() && self.management.is_awaited() {
             self.ask(stream).await?;
         }
         Ok(())
@@ -367,11 +374,14 @@ impl Task {
                         .and_then(|h| h.parse().ok())
                         .ok_or_else(|| ConnectError::protocol("an acknowledgement without a number"))?;
                     self.asked = false;
+                    let before = self.management.open();
                     let Some(tokens) = self.management.acknowledge(h) else {
                         self.management.forget();
                         return Err(ConnectError::protocol("it acknowledges stanzas that were not sent"));
                     };
                     self.acknowledged(tokens);
+                    // a server that is slow to have what it was sent is not asked without a pause
+                    self.again = (before > 0 && before == self.management.open()).then(|| Instant::now().checked_add(AGAIN)).flatten();
                 }
                 _ => {}
             }
