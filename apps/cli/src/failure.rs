@@ -118,6 +118,11 @@ impl Failure {
             ),
         )
     }
+    /// Asked and not answered.
+    pub fn no_answer(seconds: u64) -> Self {
+        let sentence = format!("the server did not answer within {seconds} s; check the connection with `subrosa status` and try again");
+        Failure::new("connect.no-answer", FaultName::Network, sentence)
+    }
     /// The exit code of a command that ends with this; the table is in docs/rpc.md.
     pub fn exit(&self) -> u8 {
         match self.code.as_str() {

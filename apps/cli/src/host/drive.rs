@@ -92,6 +92,8 @@ pub struct Drive {
     pin: Option<String>,
     link: Link,
     state: State,
+    /// Since this process began.
+    was_online: bool,
     store_failed: bool,
 }
 
@@ -125,6 +127,7 @@ impl Drive {
             pin: None,
             link,
             state: State::Offline,
+            was_online: false,
             store_failed: false,
         };
         drive.take_up()?;
@@ -460,7 +463,9 @@ impl Drive {
                 self.facts.extend(over.map(Fact::Acknowledged));
             }
             link::Said::State(state, failure) => {
-                if let Some(failure) = &failure {
+                self.was_online |= state == State::Online;
+                // a line that was lost is waited for; one that never was, or that nobody will try again, is not
+                if let Some(failure) = failure.as_ref().filter(|_| !self.was_online || state == State::Refused) {
                     self.sends.unreachable(failure);
                     for settling in self.settling.drain(..) {
                         let (Settling::Joined(waiter) | Settling::Left(waiter) | Settling::Devices(_, waiter)) = settling;

@@ -181,7 +181,19 @@ impl Backend for Arc<Host> {
                 });
                 reply
             }
-            call => self.job(|waiter| Job::Call(call, waiter)),
+            call => {
+                let answer = self.job(|waiter| Job::Call(call, waiter));
+                let (waiter, reply) = oneshot::channel();
+                let timeout = self.timeout;
+                tokio::spawn(async move {
+                    match tokio::time::timeout(timeout, answer).await {
+                        Ok(Ok(result)) => drop(waiter.send(result)),
+                        Ok(Err(_)) => {}
+                        Err(_) => drop(waiter.send(Err(Failure::no_answer(timeout.as_secs())))),
+                    }
+                });
+                reply
+            }
         }
     }
     fn subscribe(&self, _account: Option<&str>, subscriber: Subscriber) -> Result<(), Failure> {
