@@ -48,8 +48,8 @@
 //! acknowledgement, because a server handles a stream's stanzas in order (RFC 6120 §10.1).
 //!
 //! # Logs
-//! `tokio_xmpp` logs every byte of the stream, the password too, at `TRACE`. A subscriber that takes records of the `log` crate has to
-//! keep the target `tokio_xmpp` at `DEBUG` or above. This module logs no stanza.
+//! `tokio_xmpp` logs every byte of the stream, the password too, at `trace` of the `log` crate. The feature `connection` compiles that
+//! level of that crate out of the whole program, so that no setting can bring it back. This module logs no stanza.
 mod error;
 mod management;
 mod net;
@@ -271,6 +271,11 @@ mod tests {
 
     fn config(account: &str, password: &str) -> Result<Config, ConfigError> {
         Config::new(account, password, Entity::client("bot", "n", "v", "urn:u"))
+    }
+
+    #[test]
+    fn the_stream_is_never_logged() {
+        assert!(log::STATIC_MAX_LEVEL < log::LevelFilter::Trace);
     }
 
     #[test]
