@@ -4,8 +4,8 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use subrosa_engine::*;
-use subrosa_omemo::wire::Version;
-use subrosa_testkit::{ClientId, Faults};
+use subrosa_omemo::wire::{Version, encrypted};
+use subrosa_testkit::{ClientId, Faults, Stanza};
 
 /// Ten messages each way, in turns; all are read, in order.
 fn ten_each_way(world: &mut World, alice: ClientId, bob: ClientId) {
@@ -233,4 +233,64 @@ fn both_lists_name_the_device() {
         assert_eq!(listed(&world, ALICE, version), [id]);
         assert_eq!(published(&world, ALICE, id, version).unwrap().prekeys.len(), 100);
     }
+}
+/// Nobody pushes to a stranger: the list is asked for again after a while.
+#[test]
+fn a_strangers_new_device_is_found() {
+    let mut world = World::new(10);
+    world.server.make_strangers(&ALICE.into(), &BOB.into());
+    let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+    world.run();
+    world.send(alice, BOB, "one");
+    world.run();
+    let other = world.join(BOB, omemo);
+    world.run();
+    world.run_for(2 * 60 * 60_000);
+    let fetches = |world: &World| {
+        world.server.requests().iter().filter(|(from, r)| from.as_str() == ALICE && matches!(r, Request::Fetch(n) if n.owner.as_str() == BOB)).count()
+    };
+    world.send(alice, BOB, "two");
+    world.run();
+    assert_eq!((texts(&world, bob).len(), texts(&world, other)), (2, vec!["two".into()]));
+    let before = fetches(&world);
+    world.send(alice, BOB, "three");
+    world.run();
+    assert_eq!(fetches(&world), before, "but not each time");
+}
+/// Whoever sends what we have no session for does not make us ask each time.
+#[test]
+fn a_lost_session_is_not_asked_for_each_time() {
+    let (mut world, alice, bob) = two(11);
+    world.faults.lose = 1000;
+    world.send(bob, ALICE, "hello");
+    world.send(alice, BOB, "hello");
+    world.run();
+    world.faults.lose = 0;
+    world
+        .server
+        .refuse(|from, r| (from.as_str() == BOB && matches!(r, Request::Fetch(n) if n.name.ends_with(":bundles"))).then_some(RequestError::NotFound));
+    let (from, known) = (device(&mut world, alice), key(&mut world, alice));
+    for key in [Fingerprint([7; 32]), known] {
+        world.feed(bob, Input::SetTrust(from.clone(), key, Trust::Trusted));
+    }
+    world.run();
+    let asked = |world: &World| {
+        world
+            .server
+            .requests()
+            .iter()
+            .filter(|(from, r)| from.as_str() == BOB && matches!(r, Request::Fetch(n) if n.name.ends_with(":bundles")))
+            .count()
+    };
+    let (before, to) = (asked(&world), device(&mut world, bob));
+    let sent = world.stanzas().iter().find(|s| s.from.as_str() == ALICE).unwrap().clone();
+    for n in 0..5 {
+        let mut builder = encrypted::Builder::omemo2(number(&from), 1);
+        builder.recipient(BOB);
+        builder.key(number(&to), false, b"\x0a\x02ab");
+        world.inject(Stanza { id: format!("x{n}").as_str().into(), body: builder.message(Some(&[0; 16])), ..sent.clone() });
+        world.run();
+    }
+    assert_eq!(unread(&world, bob), [Reason::NoSession; 5]);
+    assert_eq!(asked(&world) - before, 1);
 }

@@ -31,6 +31,24 @@ fn the_bundle_comes_before_the_list() {
     assert_eq!(world.call(alice, engine, |o, cx| o.is_published(cx)), Some(true));
 }
 #[test]
+fn without_a_bundle_nobody_is_on_a_list() {
+    let mut world = World::new(12);
+    world.server.refuse(|_, r| match r {
+        Request::Publish { node, .. } if node.name.contains("bundles") => Some(RequestError::Refused),
+        _ => None,
+    });
+    let alice = world.join(ALICE, omemo);
+    world.run();
+    assert!(Version::ALL.iter().all(|v| listed(&world, ALICE, *v).is_empty()));
+    let id = world.send(alice, BOB, "hello");
+    world.run();
+    assert_eq!(not_sent(&world, alice, &id), Some(Reason::ServerRefused));
+    // tried again after a while
+    world.server.refuse_nothing();
+    world.run_for(2 * MINUTE);
+    assert!(Version::ALL.iter().all(|v| listed(&world, ALICE, *v).len() == 1));
+}
+#[test]
 fn others_stay_on_the_list_with_their_labels() {
     let mut world = World::new(2);
     let other = device_list::ListedDevice { id: 77, label: Some("Telefon".into()), labelsig: Some("AAAA".into()) };

@@ -102,6 +102,7 @@ fn a_message_only_our_own_devices_could_read_is_not_sent() {
     world.feed(laptop, Input::SetTrust(to.clone(), shown, Trust::Untrusted));
     let id = world.send(laptop, BOB, "to nobody");
     world.run();
+    assert_eq!(report(&world, laptop, &id).len(), 1, "no key was spent on our own");
     assert_eq!(not_sent(&world, laptop, &id), Some(Reason::NoDevice));
     assert_eq!(result(&world, laptop, &id, &to), Some(Err(Exclusion::Untrusted)));
     assert!(texts(&world, phone).is_empty());
