@@ -312,10 +312,9 @@ pub(crate) fn leave(cx: &mut Context<'_>) -> Result<(), Halt> {
             list.retain(|d| d.id != device);
             (list.len() != listed).then_some(list)
         })?;
-        match list {
-            // an empty list too: who is offline now is told of what a node holds later, never that it was deleted
-            Some(list) => drop(ask_list_of(cx, version, &list)),
-            None => {}
+        // an empty list too: who is offline now is told of what a node holds later, never that it was deleted
+        if let Some(list) = list {
+            ask_list_of(cx, version, &list);
         }
         cx.network.ask(Request::Delete(bundle_node(&me, device, version)));
         cx.records.put(records::publication(version), Publication { bundle: Stage::Refused, list: Stage::Refused, ..Publication::default() });
