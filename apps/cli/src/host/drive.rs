@@ -4,24 +4,22 @@
 //! a caller is told has failed. An incoming stanza is acknowledged to the server, and an answer given to a caller,
 //! after the commit that holds it.
 use super::hub::Hub;
-use super::ledger::{Ledger, Login, Seen, Sent, Stage};
-use super::link::{self, Link, Mark};
+use super::ledger::{self, Ledger, Login};
+use super::link::{self, Link};
 use super::notes;
 use super::sends::{Sends, Waiter};
+use super::step::Fact;
 use crate::config::TrustPolicy;
-use crate::failure::{Failure, FaultName};
+use crate::failure::Failure;
+use crate::rpc::Call;
 use crate::rpc::server::Subscriber;
-use crate::rpc::types::{Connection, DeviceResult, Notification, SendText, State};
-use crate::rpc::{Call, types};
+use crate::rpc::types::{self, Connection, Notification, State};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use subrosa_engine::{
-    Address, ChatId, Context, Device, Engine, Event, Fingerprint, Halt, Input, Installed, Kind, Machine, MessageId, Output, OutputId, Outputs,
-    Plaintext, Recipients, RequestId, Time, Trust,
-};
+use subrosa_engine::{Address, Context, Engine, Event, Halt, Input, Installed, Machine, Output, OutputId, Outputs, RequestId, Time};
 use subrosa_omemo::Omemo;
 use subrosa_store::SqliteStore;
 use tokio::sync::{mpsc, oneshot};
@@ -51,50 +49,34 @@ pub enum Job {
     Erase(Waiter),
     /// End in good order; the answer comes when all is stored.
     Stop(oneshot::Sender<()>),
-}
-
-/// What goes into a step.
-enum Fact {
-    Input(Input),
-    /// The server may forget incoming stanzas up to here, once this step is stored.
-    Handled(Mark),
-    Pin(String),
-    Accept(SendText, String),
-    Decide(Device, Fingerprint, Trust, Waiter),
-    Leaving(String, Vec<DeviceResult>),
-    Acknowledged(String),
-    Failed(String),
-    Seen(Seen),
-    Login(Login, Waiter),
-    /// The device leaves the account.
-    Leave,
-    /// Whose devices?
-    Refresh(Address),
+    /// As if the disk had room for so many pages; 0: enough.
+    #[cfg(test)]
+    Room(u32),
 }
 
 /// One account's machine and what belongs to it.
 pub struct Drive {
-    account: String,
-    me: Address,
-    machine: Machine,
-    store: SqliteStore,
-    ledger: Installed<Ledger>,
-    omemo: Installed<Omemo>,
-    policy: TrustPolicy,
-    rng: UnwrapErr<SysRng>,
-    facts: Vec<Fact>,
-    sends: Sends,
-    hub: Hub,
-    waiting: Vec<Subscriber>,
+    pub(super) account: String,
+    pub(super) me: Address,
+    pub(super) machine: Machine,
+    pub(super) store: SqliteStore,
+    pub(super) ledger: Installed<Ledger>,
+    pub(super) omemo: Installed<Omemo>,
+    pub(super) policy: TrustPolicy,
+    pub(super) rng: UnwrapErr<SysRng>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) sends: Sends,
+    pub(super) hub: Hub,
+    pub(super) waiting: Vec<Subscriber>,
     /// Asked of the server and not answered.
-    asked: HashSet<RequestId>,
-    settling: Vec<Settling>,
-    pin: Option<String>,
-    link: Link,
-    state: State,
+    pub(super) asked: HashSet<RequestId>,
+    pub(super) settling: Vec<Settling>,
+    pub(super) pin: Option<String>,
+    pub(super) link: Link,
+    pub(super) state: State,
     /// Since this process began.
-    was_online: bool,
-    store_failed: bool,
+    pub(super) was_online: bool,
+    pub(super) store_failed: bool,
 }
 
 impl Drive {
@@ -186,6 +168,8 @@ impl Drive {
                         self.facts.push(Fact::Leave);
                         self.settling.push(Settling::Left(waiter));
                     }
+                    #[cfg(test)]
+                    Job::Room(pages) => self.store.limit_pages(pages).expect("limits"),
                     Job::Stop(_) | Job::Erase(_) => end = Some(job),
                 }
             }
@@ -223,7 +207,7 @@ impl Drive {
         }
     }
     /// Answers who waited for the server's answers, when there are none to wait for.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.settling.is_empty() || !self.facts.is_empty() || !self.asked.is_empty() || self.state != State::Online {
             return;
         }
@@ -243,124 +227,8 @@ impl Drive {
         }
     }
 
-    /// One step of all facts.
-    fn commit(&mut self) {
-        if self.facts.is_empty() {
-            return;
-        }
-        let ledger = self.ledger;
-        let mut step = self.machine.begin(now(), &mut self.rng);
-        let mut kept = Vec::with_capacity(self.facts.len());
-        for fact in self.facts.drain(..) {
-            kept.push(match fact {
-                Fact::Input(input) => {
-                    step.feed(input);
-                    Kept::Input
-                }
-                Fact::Handled(mark) => Kept::Fact(Fact::Handled(mark)),
-                Fact::Pin(pin) => {
-                    let stored = pin.clone();
-                    step.call(ledger, move |_, cx| Ledger::set_pin(cx, &stored));
-                    Kept::Fact(Fact::Pin(pin))
-                }
-                Fact::Accept(send, id) => {
-                    let (row, to) = (id.clone(), send.to.clone());
-                    step.call(ledger, move |_, cx| Ledger::accept(cx, &row, &to));
-                    step.feed(message(&send, &id));
-                    Kept::Accept(id)
-                }
-                Fact::Decide(device, key, trust, waiter) => {
-                    step.feed(Input::SetTrust(device, key, trust));
-                    Kept::Decide(waiter)
-                }
-                Fact::Leaving(id, devices) => {
-                    let (row, list) = (id.clone(), devices.clone());
-                    step.call(ledger, move |_, cx| Ledger::leaving(cx, &row, &list));
-                    Kept::Fact(Fact::Leaving(id, devices))
-                }
-                Fact::Acknowledged(id) => {
-                    let row = id.clone();
-                    step.call(ledger, move |_, cx| Ledger::acknowledged(cx, &row));
-                    Kept::Fact(Fact::Acknowledged(id))
-                }
-                Fact::Failed(id) => {
-                    let row = id.clone();
-                    step.call(ledger, move |_, cx| Ledger::failed(cx, &row));
-                    Kept::Fact(Fact::Failed(id))
-                }
-                Fact::Login(mut login, waiter) => {
-                    login.pin = login.pin.or_else(|| self.pin.clone());
-                    step.call(ledger, move |_, cx| Ledger::set_login(cx, &login));
-                    Kept::Told(waiter)
-                }
-                Fact::Leave => {
-                    step.call(self.omemo, |omemo, cx| omemo.unpublish(cx));
-                    Kept::Fact(Fact::Leave)
-                }
-                Fact::Refresh(owner) => {
-                    let whose = owner.clone();
-                    step.call(self.omemo, move |omemo, cx| omemo.refresh_devices(cx, &whose));
-                    Kept::Fact(Fact::Refresh(owner))
-                }
-                Fact::Seen(seen) => {
-                    step.call(ledger, move |_, cx| Ledger::set_seen(cx, seen));
-                    Kept::Fact(Fact::Seen(seen))
-                }
-            });
-        }
-        match step.commit(&mut self.store) {
-            Ok(outputs) => {
-                self.store_failed = false;
-                tracing::trace!(facts = kept.len(), outputs = outputs.len(), "stored a step");
-                kept.into_iter().for_each(|kept| self.stored(kept));
-                self.take(outputs);
-            }
-            Err(e) => {
-                let failure = Failure::coded(&e.source);
-                self.not_stored(kept, e.inputs, &failure);
-            }
-        }
-    }
-    /// What may be done because it is on disk.
-    fn stored(&mut self, kept: Kept) {
-        match kept {
-            Kept::Fact(Fact::Handled(mark)) => self.link.handled(mark),
-            Kept::Decide(waiter) | Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
-            Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id),
-            Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
-            Kept::Input | Kept::Accept(_) | Kept::Fact(_) => {}
-        }
-    }
-    /// Callers are told; the rest is tried again, in its order.
-    fn not_stored(&mut self, kept: Vec<Kept>, inputs: Vec<Input>, failure: &Failure) {
-        if !self.store_failed {
-            tracing::error!(code = %failure.code, "{failure}");
-            self.report(Some(failure.sentence.clone()));
-        }
-        self.store_failed = true;
-        let mut inputs = inputs.into_iter();
-        let mut again = Vec::with_capacity(kept.len());
-        for kept in kept {
-            match kept {
-                Kept::Input => again.extend(inputs.next().map(Fact::Input)),
-                Kept::Accept(id) => {
-                    inputs.next();
-                    self.sends.refused(&id, failure);
-                }
-                Kept::Told(waiter) => drop(waiter.send(Err(failure.clone()))),
-                Kept::Decide(waiter) => {
-                    inputs.next();
-                    let _ = waiter.send(Err(failure.clone()));
-                }
-                Kept::Fact(fact) => again.push(fact),
-            }
-        }
-        again.append(&mut self.facts);
-        self.facts = again;
-    }
-
     /// What a step let out.
-    fn take(&mut self, outputs: Outputs) {
+    pub(super) fn take(&mut self, outputs: Outputs) {
         // events first: what a message's report says is known before its stanzas are counted
         let (events, rest): (Vec<_>, Vec<_>) = outputs.into_iter().partition(|(_, output)| matches!(output, Output::Event(_)));
         for (id, output) in events.into_iter().chain(rest) {
@@ -398,7 +266,7 @@ impl Drive {
         let owed = match event {
             Event::Waiting { .. } => return,
             Event::Sent { id: message, report, .. } => {
-                let devices = super::ledger::results(&report);
+                let devices = ledger::results(&report);
                 self.reopen(message.as_str());
                 self.sends.encrypted(message.as_str(), devices.clone());
                 self.facts.push(Fact::Leaving(message.to_string(), devices));
@@ -406,7 +274,7 @@ impl Drive {
             }
             Event::NotSent { id: message, why, report, .. } => {
                 self.facts.push(Fact::Failed(message.to_string()));
-                let devices = super::ledger::results(&report);
+                let devices = ledger::results(&report);
                 let to = self.sends.recipient(message.as_str()).map(str::to_owned);
                 let failure = notes::not_sent_failure(message.as_str(), to.as_deref(), &why, &devices);
                 let heard = self.sends.refused(message.as_str(), &failure);
@@ -484,144 +352,13 @@ impl Drive {
             }
         }
     }
-    fn report(&mut self, reason: Option<String>) {
+    pub(super) fn report(&mut self, reason: Option<String>) {
         let note = Connection { account: self.account.clone(), state: self.state, reason };
         self.hub.tell(&Notification::Connection(note));
     }
 
-    fn call(&mut self, call: Call, waiter: Waiter) {
-        let answer = match call {
-            Call::Send(send) => return self.send(send, waiter),
-            Call::Trust(trust) => match self.decide(&trust) {
-                Ok((device, key, level)) => return self.facts.push(Fact::Decide(device, key, level, waiter)),
-                Err(failure) => Err(failure),
-            },
-            Call::Status(_) => self.status(),
-            Call::Devices(devices) => return self.devices(devices.jid.as_deref(), waiter),
-            Call::Logout(_) | Call::Version(_) | Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
-        };
-        let _ = waiter.send(answer);
-    }
-    fn send(&mut self, send: SendText, waiter: Waiter) {
-        if let Err(failure) = self.try_send(send, waiter) {
-            let (waiter, failure) = *failure;
-            let _ = waiter.send(Err(failure));
-        }
-    }
-    fn try_send(&mut self, mut send: SendText, waiter: Waiter) -> Result<(), Box<(Waiter, Failure)>> {
-        let to = match crate::home::bare(&send.to) {
-            Ok(to) => to,
-            Err(failure) => return Err(Box::new((waiter, failure))),
-        };
-        send.to = to;
-        let Some(id) = send.id.clone() else {
-            return Err(Box::new((waiter, Failure::bug("a message without an id"))));
-        };
-        let other = |to: &str| {
-            let sentence = format!("the id {id} was used for a message to {to} before; choose another");
-            Failure::new("send.id-used", FaultName::Caller, sentence)
-        };
-        if let Some(to) = self.sends.recipient(&id) {
-            if to != send.to {
-                return Err(Box::new((waiter, other(to))));
-            }
-            self.sends.wait(&id, None, waiter);
-            return Ok(());
-        }
-        let before = match self.sent(&id) {
-            Ok(before) => before,
-            Err(failure) => return Err(Box::new((waiter, failure))),
-        };
-        match before {
-            Some(sent) if sent.to != send.to => return Err(Box::new((waiter, other(&sent.to)))),
-            Some(sent) => {
-                self.sends.accept(&id, &send.to);
-                self.sends.wait(&id, Some(sent.devices), waiter);
-                if sent.stage != Stage::Accepted {
-                    self.sends.complete(&id); // no stanza of it is owed: it would be open
-                }
-            }
-            None => {
-                self.sends.accept(&id, &send.to);
-                self.sends.wait(&id, None, waiter);
-                self.facts.push(Fact::Accept(send, id));
-            }
-        }
-        Ok(())
-    }
-    fn sent(&mut self, id: &str) -> Result<Option<Sent>, Failure> {
-        let id = id.to_owned();
-        self.look(self.ledger, move |_, cx| Ledger::sent(cx, &id))
-    }
-    fn decide(&mut self, wanted: &types::SetTrust) -> Result<(Device, Fingerprint, Trust), Failure> {
-        let owner = Address::from(crate::home::bare(&wanted.jid)?.as_str());
-        let device = Device::of(&owner, wanted.device);
-        let known = self.identities(&owner)?;
-        let current = known.iter().find(|i| i.device == device && i.current).map(|i| i.key);
-        let key = match &wanted.fingerprint {
-            Some(text) => {
-                let key = notes::fingerprint(text)?;
-                let met = known.iter().any(|i| i.device == device && i.key == key);
-                if !met {
-                    return Err(Failure::new(
-                        "trust.key",
-                        FaultName::Caller,
-                        format!("device {device} has not shown that key; compare with `subrosa devices {owner}`"),
-                    ));
-                }
-                key
-            }
-            None => current.ok_or_else(|| {
-                let sentence = format!("no key of device {device} is known yet; see `subrosa devices {owner}`");
-                Failure::new("trust.device", FaultName::Caller, sentence)
-            })?,
-        };
-        Ok((device, key, notes::trust_of(wanted.level)))
-    }
-    fn status(&mut self) -> Result<serde_json::Value, Failure> {
-        let own = self.look(self.omemo, |omemo, cx| Ok(omemo.own_device(cx)?.zip(omemo.fingerprint(cx)?)))?;
-        notes::value(&types::AccountStatus {
-            account: self.account.clone(),
-            device: own.as_ref().and_then(|(device, _)| super::ledger::number(&device.id)),
-            fingerprint: own.map(|(_, key)| crate::home::hex(&key.0)),
-            connection: self.state,
-            queued: self.sends.len(),
-            unread: self.hub.unseen(),
-            policy: self.policy,
-        })
-    }
-    /// Of somebody who was never met the server is asked first.
-    fn devices(&mut self, jid: Option<&str>, waiter: Waiter) {
-        let owner = match jid.map(crate::home::bare).transpose() {
-            Ok(jid) => jid.map_or_else(|| self.me.clone(), |jid| Address::from(jid.as_str())),
-            Err(failure) => return drop(waiter.send(Err(failure))),
-        };
-        let known = self.look(self.omemo, |omemo, cx| omemo.devices(cx, &owner).map(|all| !all.is_empty()));
-        match known {
-            Ok(false) => {
-                self.link.connect();
-                self.facts.push(Fact::Refresh(owner.clone()));
-                self.settling.push(Settling::Devices(owner, waiter));
-            }
-            Ok(true) => drop(waiter.send(self.listed(&owner))),
-            Err(failure) => drop(waiter.send(Err(failure))),
-        }
-    }
-    fn listed(&mut self, owner: &Address) -> Result<serde_json::Value, Failure> {
-        let all = self.look(self.omemo, |omemo, cx| omemo.devices(cx, owner))?;
-        let mut devices: Vec<_> = all.iter().map(notes::device_info).collect();
-        devices.extend(self.identities(owner)?.iter().filter(|i| !i.current).map(notes::former));
-        notes::value(&types::DeviceList { devices })
-    }
-    fn identities(&mut self, owner: &Address) -> Result<Vec<subrosa_engine::Identity>, Failure> {
-        self.look(self.omemo, |_, cx| cx.identities(owner))
-    }
-    /// How to log in, if that is stored.
-    pub fn login(&mut self) -> Result<Option<Login>, Failure> {
-        self.look(self.ledger, |_, cx| Ledger::login(cx))
-    }
     /// Reads something: a step that changes nothing, so that nothing is committed.
-    fn look<E: Engine, T: Send + 'static>(
+    pub(super) fn look<E: Engine, T: Send + 'static>(
         &mut self,
         engine: Installed<E>,
         f: impl FnMut(&E, &mut Context<'_>) -> Result<T, Halt> + Send,
@@ -636,31 +373,12 @@ impl Drive {
 }
 
 /// Who waits until the server has answered all.
-enum Settling {
+pub enum Settling {
     Joined(Waiter),
     Left(Waiter),
     Devices(Address, Waiter),
 }
 
-/// What a fact leaves behind while its step is committed.
-enum Kept {
-    Input,
-    Accept(String),
-    Decide(Waiter),
-    Told(Waiter),
-    Fact(Fact),
-}
-
-fn message(send: &SendText, id: &str) -> Input {
-    let to = Address::from(send.to.as_str());
-    Input::Send {
-        id: MessageId::from(id),
-        chat: ChatId(to.clone()),
-        to: Recipients::People(vec![to]),
-        kind: Kind::Text,
-        plain: Plaintext::text(&send.text),
-    }
-}
 fn engine_failed() -> Failure {
     Failure::bug("the engine failed; run with -v and see the log")
 }

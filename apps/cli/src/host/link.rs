@@ -196,6 +196,7 @@ fn config(account: &Account, login: &Login) -> Result<Config, Failure> {
     config.pin = login.pin.as_deref().map(str::parse).transpose().map_err(|e: subrosa_xmpp::connection::PinError| Failure::bug(e.to_string()))?;
     config.host = account.host.as_deref().map(host).transpose()?;
     config.resource = account.resource.clone();
+    config.retry = std::time::Duration::from_millis(250);
     if account.plain_loopback {
         config.security = Security::ClearLoopback;
     }

@@ -5,6 +5,7 @@
 //!                         ◄─Notification─      ▲                              │
 //!                                              └────────────Said──────────────┘
 //! ```
+mod calls;
 pub mod drive;
 pub mod hub;
 pub mod ledger;
@@ -12,6 +13,7 @@ pub mod link;
 pub mod notes;
 mod open;
 pub mod sends;
+pub mod step;
 #[cfg(test)]
 mod tests;
 

@@ -427,3 +427,37 @@ async fn stopped_in_good_order_it_goes_on_where_it_was() {
     alice.send("bob@x", "still you?", "m1").await.expect("sends");
     assert!(!bob.message().await.again);
 }
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_says_so() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    alice.send("bob@x", "small", "m0").await.expect("sends");
+    bob.message().await;
+    bob.status().await;
+    // the sender's disk: the caller is told, nothing left, and the id is free
+    let _ = alice.jobs.send(Job::Room(1));
+    let long = "x".repeat(100_000);
+    let failure = alice.send("bob@x", &long, "m1").await.expect_err("full");
+    assert_eq!((failure.code.as_str(), failure.exit()), ("store.full", 7));
+    let _ = alice.jobs.send(Job::Room(0));
+    // the receiver's disk: nothing is acknowledged to the server until there is room
+    let _ = bob.jobs.send(Job::Room(1));
+    let handled = server.handled.load(Ordering::Relaxed);
+    alice.send("bob@x", &long, "m1").await.expect("sends");
+    loop {
+        let note = tokio::time::timeout(PATIENCE, bob.notes.recv()).await.expect("in time").expect("told");
+        assert!(!matches!(note, Notification::Message(_)), "shown before it was stored");
+        if matches!(&note, Notification::Connection(c) if c.reason.as_ref().is_some_and(|r| r.contains("disk is full"))) {
+            break;
+        }
+    }
+    assert_eq!(server.handled.load(Ordering::Relaxed), handled);
+    let _ = bob.jobs.send(Job::Room(0));
+    let m = bob.message().await;
+    assert_eq!((m.id.as_str(), m.text.len(), m.again), ("m1", 100_000, false));
+    bob.status().await;
+    assert!(server.handled.load(Ordering::Relaxed) > handled);
+}

@@ -1,0 +1,146 @@
+//! The answers to calls: what is asked of the account, in the words of the RPC.
+use super::drive::{Drive, Settling};
+use super::ledger::{Ledger, Login, Sent, Stage};
+use super::notes;
+use super::sends::Waiter;
+use super::step::Fact;
+use crate::failure::{Failure, FaultName};
+use crate::rpc::Call;
+use crate::rpc::types::{self, SendText};
+use serde_json::Value;
+use subrosa_engine::{Address, Device, Fingerprint, Trust};
+
+impl Drive {
+    /// Answers, or sees to it that somebody will.
+    pub(super) fn call(&mut self, call: Call, waiter: Waiter) {
+        let answer = match call {
+            Call::Send(send) => return self.send(send, waiter),
+            Call::Trust(trust) => match self.decide(&trust) {
+                Ok((device, key, level)) => return self.facts.push(Fact::Decide(device, key, level, waiter)),
+                Err(failure) => Err(failure),
+            },
+            Call::Status(_) => self.status(),
+            Call::Devices(devices) => return self.devices(devices.jid.as_deref(), waiter),
+            Call::Logout(_) | Call::Version(_) | Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
+        };
+        let _ = waiter.send(answer);
+    }
+    fn send(&mut self, send: SendText, waiter: Waiter) {
+        if let Err(failure) = self.try_send(send, waiter) {
+            let (waiter, failure) = *failure;
+            let _ = waiter.send(Err(failure));
+        }
+    }
+    fn try_send(&mut self, mut send: SendText, waiter: Waiter) -> Result<(), Box<(Waiter, Failure)>> {
+        let to = match crate::home::bare(&send.to) {
+            Ok(to) => to,
+            Err(failure) => return Err(Box::new((waiter, failure))),
+        };
+        send.to = to;
+        let Some(id) = send.id.clone() else {
+            return Err(Box::new((waiter, Failure::bug("a message without an id"))));
+        };
+        let other = |to: &str| {
+            let sentence = format!("the id {id} was used for a message to {to} before; choose another");
+            Failure::new("send.id-used", FaultName::Caller, sentence)
+        };
+        if let Some(to) = self.sends.recipient(&id) {
+            if to != send.to {
+                return Err(Box::new((waiter, other(to))));
+            }
+            self.sends.wait(&id, None, waiter);
+            return Ok(());
+        }
+        let before = match self.sent(&id) {
+            Ok(before) => before,
+            Err(failure) => return Err(Box::new((waiter, failure))),
+        };
+        match before {
+            Some(sent) if sent.to != send.to => return Err(Box::new((waiter, other(&sent.to)))),
+            Some(sent) => {
+                self.sends.accept(&id, &send.to);
+                self.sends.wait(&id, Some(sent.devices), waiter);
+                if sent.stage != Stage::Accepted {
+                    self.sends.complete(&id); // no stanza of it is owed: it would be open
+                }
+            }
+            None => {
+                self.sends.accept(&id, &send.to);
+                self.sends.wait(&id, None, waiter);
+                self.facts.push(Fact::Accept(send, id));
+            }
+        }
+        Ok(())
+    }
+    pub(super) fn sent(&mut self, id: &str) -> Result<Option<Sent>, Failure> {
+        let id = id.to_owned();
+        self.look(self.ledger, move |_, cx| Ledger::sent(cx, &id))
+    }
+    fn decide(&mut self, wanted: &types::SetTrust) -> Result<(Device, Fingerprint, Trust), Failure> {
+        let owner = Address::from(crate::home::bare(&wanted.jid)?.as_str());
+        let device = Device::of(&owner, wanted.device);
+        let known = self.identities(&owner)?;
+        let current = known.iter().find(|i| i.device == device && i.current).map(|i| i.key);
+        let key = match &wanted.fingerprint {
+            Some(text) => {
+                let key = notes::fingerprint(text)?;
+                let met = known.iter().any(|i| i.device == device && i.key == key);
+                if !met {
+                    return Err(Failure::new(
+                        "trust.key",
+                        FaultName::Caller,
+                        format!("device {device} has not shown that key; compare with `subrosa devices {owner}`"),
+                    ));
+                }
+                key
+            }
+            None => current.ok_or_else(|| {
+                let sentence = format!("no key of device {device} is known yet; see `subrosa devices {owner}`");
+                Failure::new("trust.device", FaultName::Caller, sentence)
+            })?,
+        };
+        Ok((device, key, notes::trust_of(wanted.level)))
+    }
+    fn status(&mut self) -> Result<Value, Failure> {
+        let own = self.look(self.omemo, |omemo, cx| Ok(omemo.own_device(cx)?.zip(omemo.fingerprint(cx)?)))?;
+        notes::value(&types::AccountStatus {
+            account: self.account.clone(),
+            device: own.as_ref().and_then(|(device, _)| super::ledger::number(&device.id)),
+            fingerprint: own.map(|(_, key)| crate::home::hex(&key.0)),
+            connection: self.state,
+            queued: self.sends.len(),
+            unread: self.hub.unseen(),
+            policy: self.policy,
+        })
+    }
+    /// Of somebody who was never met the server is asked first.
+    fn devices(&mut self, jid: Option<&str>, waiter: Waiter) {
+        let owner = match jid.map(crate::home::bare).transpose() {
+            Ok(jid) => jid.map_or_else(|| self.me.clone(), |jid| Address::from(jid.as_str())),
+            Err(failure) => return drop(waiter.send(Err(failure))),
+        };
+        let known = self.look(self.omemo, |omemo, cx| omemo.devices(cx, &owner).map(|all| !all.is_empty()));
+        match known {
+            Ok(false) => {
+                self.link.connect();
+                self.facts.push(Fact::Refresh(owner.clone()));
+                self.settling.push(Settling::Devices(owner, waiter));
+            }
+            Ok(true) => drop(waiter.send(self.listed(&owner))),
+            Err(failure) => drop(waiter.send(Err(failure))),
+        }
+    }
+    pub(super) fn listed(&mut self, owner: &Address) -> Result<Value, Failure> {
+        let all = self.look(self.omemo, |omemo, cx| omemo.devices(cx, owner))?;
+        let mut devices: Vec<_> = all.iter().map(notes::device_info).collect();
+        devices.extend(self.identities(owner)?.iter().filter(|i| !i.current).map(notes::former));
+        notes::value(&types::DeviceList { devices })
+    }
+    fn identities(&mut self, owner: &Address) -> Result<Vec<subrosa_engine::Identity>, Failure> {
+        self.look(self.omemo, |_, cx| cx.identities(owner))
+    }
+    /// How to log in, if that is stored.
+    pub fn login(&mut self) -> Result<Option<Login>, Failure> {
+        self.look(self.ledger, |_, cx| Ledger::login(cx))
+    }
+}
