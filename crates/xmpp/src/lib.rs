@@ -32,7 +32,7 @@ mod stamp;
 mod xml;
 
 #[cfg(feature = "connection")]
-pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, Mark, Pin, Roots, Security, State};
+pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, LeftOut, Mark, Pin, Roots, Security, State};
 pub use entity::Entity;
 pub use mapping::{AddressError, Bounce, Mapped, Mapping, bare};
 pub use requests::{Requests, Turn};

@@ -3,12 +3,12 @@
 //! Owns the limits of a stanza. Knows no meaning of any element. Invariant: no tree is deeper than [`MAX_DEPTH`], because
 //! reading, writing and dropping one recurse; an element over a limit is read to its end and thrown away, so that the stream
 //! it came by goes on.
-use minidom::Element;
+use minidom::{Element, Node};
 use rxml::error::EndOrError;
-use rxml::{AttrMap, Event, Namespace, NcName, Parse as _, QName};
-use xso::error::{Error, FromEventsError};
+use rxml::writer::{Encoder, Item, SimpleNamespaces};
+use rxml::{AttrMap, Event, Namespace, NcName, Parse as _, QName, WithOptions as _};
 use xso::minidom_compat::ElementFromEvents;
-use xso::{Context, FromEventsBuilder, FromXml};
+use xso::{Context, FromEventsBuilder as _};
 
 /// The largest stanza taken or sent, in bytes: 256 KiB.
 pub const MAX_STANZA: usize = 256 * 1024;
@@ -61,6 +61,9 @@ pub(crate) enum Frame {
     Element(Element),
     /// One over a limit: its outer tag only.
     TooLarge(#[cfg_attr(not(feature = "connection"), expect(dead_code))] Element),
+    /// One that is not well-formed: as much of its outer tag as could be read.
+    #[cfg(feature = "connection")]
+    Malformed(Element),
 }
 /// Builds a [`Frame`]; never fails, so that the stream is never left inside an element.
 pub(crate) struct FrameBuilder {
@@ -75,7 +78,7 @@ fn cost(name: &QName, attributes: &AttrMap) -> usize {
     name.1.len().saturating_add(attributes).saturating_add(ELEMENT_COST)
 }
 impl FrameBuilder {
-    fn new(name: QName, attributes: AttrMap) -> Self {
+    pub(crate) fn new(name: QName, attributes: AttrMap) -> Self {
         let bytes = cost(&name, &attributes);
         let mut head = Element::builder(&name.1, name.0.clone());
         for ((namespace, key), value) in attributes.iter().filter(|(_, value)| value.len() <= MAX_STANZA) {
@@ -83,10 +86,18 @@ impl FrameBuilder {
         }
         FrameBuilder { head: Some(head.build()), inner: Some(ElementFromEvents::new(name, attributes)), depth: 1, bytes, elements: 1 }
     }
-}
-impl FromEventsBuilder for FrameBuilder {
-    type Output = Frame;
-    fn feed(&mut self, event: Event, context: &Context<'_>) -> Result<Option<Frame>, Error> {
+    /// Keeps the outer tag only.
+    #[cfg(feature = "connection")]
+    pub(crate) fn give_up(&mut self) {
+        self.inner = None;
+    }
+    /// The outer tag, of an element that is given up.
+    #[cfg(feature = "connection")]
+    pub(crate) fn into_head(self) -> Option<Element> {
+        self.head
+    }
+    /// The element's next event; the frame with its last.
+    pub(crate) fn feed(&mut self, event: Event) -> Option<Frame> {
         match &event {
             Event::StartElement(_, name, attributes) => {
                 self.depth = self.depth.saturating_add(1);
@@ -101,19 +112,18 @@ impl FromEventsBuilder for FrameBuilder {
             self.inner = None;
         }
         let over = self.depth == 0;
-        match self.inner.as_mut().map(|inner| inner.feed(event, context)) {
-            Some(Ok(Some(element))) => return Ok(Some(Frame::Element(element))),
+        match self.inner.as_mut().map(|inner| inner.feed(event, &Context::empty())) {
+            Some(Ok(Some(element))) => return Some(Frame::Element(element)),
             Some(Ok(None)) => {}
             Some(Err(_)) | None => self.inner = None,
         }
-        Ok(if over { self.head.take().map(Frame::TooLarge) } else { None })
+        if over { self.head.take().map(Frame::TooLarge) } else { None }
     }
 }
-impl FromXml for Frame {
-    type Builder = FrameBuilder;
-    fn from_events(name: QName, attributes: AttrMap, _: &Context<'_>) -> Result<FrameBuilder, FromEventsError> {
-        Ok(FrameBuilder::new(name, attributes))
-    }
+
+/// A parser to whose limits a stanza never comes: rxml's own (8 KiB for an attribute) would end a stream that a contact wrote to.
+pub(crate) fn parser() -> rxml::Parser {
+    rxml::Parser::with_options(rxml::Options { max_token_length: MAX_STANZA, ..rxml::Options::default() })
 }
 
 /// A run of elements, as [`subrosa_engine::ContentType::STANZA`] has it. Those without a namespace get `jabber:client`.
@@ -122,7 +132,7 @@ pub(crate) fn parse_run(xml: &[u8]) -> Result<Vec<Element>, StanzaError> {
         return Err(StanzaError::TooLarge);
     }
     let mut chunks: [&[u8]; 3] = [b"<r xmlns='jabber:client'>", xml, b"</r>"];
-    let mut parser = rxml::Parser::new();
+    let mut parser = parser();
     let mut builder: Option<FrameBuilder> = None;
     loop {
         let event = next(&mut parser, &mut chunks)?.ok_or(StanzaError::NotXml)?;
@@ -131,12 +141,14 @@ pub(crate) fn parse_run(xml: &[u8]) -> Result<Vec<Element>, StanzaError> {
                 builder = Some(FrameBuilder::new(name, attributes));
                 None
             }
-            (Some(builder), event) => builder.feed(event, &Context::empty()).map_err(|_| StanzaError::NotXml)?,
+            (Some(builder), event) => builder.feed(event),
             (None, _) => None,
         };
         match done {
             None => {}
             Some(Frame::TooLarge(_)) => return Err(StanzaError::TooLarge),
+            #[cfg(feature = "connection")]
+            Some(Frame::Malformed(_)) => return Err(StanzaError::NotXml),
             Some(Frame::Element(mut root)) => {
                 // an end tag of theirs may have closed the root of ours
                 if next(&mut parser, &mut chunks)?.is_some() || root.texts().any(|text| !text.trim().is_empty()) {
@@ -159,9 +171,26 @@ fn next(parser: &mut rxml::Parser, chunks: &mut [&[u8]; 3]) -> Result<Option<Eve
     parser.parse(close, true).map_err(|_| StanzaError::NotXml)
 }
 
-/// Writes an element so that it stands by itself, with its namespace.
+/// Writes an element so that it stands by itself, with its namespace. On an error a part of it is written.
 pub(crate) fn write(element: &Element, out: &mut Vec<u8>) -> Result<(), StanzaError> {
-    element.write_to(out).map_err(|_| StanzaError::Characters)
+    // not by minidom: that panics at characters that XML cannot hold
+    write_with(&mut Encoder::new(), element, out).map_err(|_| StanzaError::Characters)
+}
+fn write_with(encoder: &mut Encoder<SimpleNamespaces>, element: &Element, out: &mut Vec<u8>) -> Result<(), rxml::Error> {
+    encoder.encode(Item::ElementHeadStart(Namespace::from(element.ns()), element.name().try_into()?), out)?;
+    for ((namespace, name), value) in element.attrs() {
+        encoder.encode(Item::Attribute(namespace.clone(), name, value), out)?;
+    }
+    if element.nodes().next().is_some() {
+        encoder.encode(Item::ElementHeadEnd, out)?;
+        for node in element.nodes() {
+            match node {
+                Node::Element(child) => write_with(encoder, child, out)?,
+                Node::Text(text) => encoder.encode(Item::Text(text), out)?,
+            }
+        }
+    }
+    encoder.encode(Item::ElementFoot, out)
 }
 /// As [`write`], to a value of its own.
 pub(crate) fn to_bytes(element: &Element) -> Result<Vec<u8>, StanzaError> {
@@ -259,5 +288,8 @@ mod tests {
         assert_eq!(check_text("hi\n\u{1f600}"), Ok(()));
         assert_eq!(check_text("\u{0}"), Err(StanzaError::Characters));
         assert_eq!(check_text("\u{ffff}"), Err(StanzaError::Characters));
+        for bad in [build("a", "x").text("\u{1}"), build("a", "x").attr("b", "\u{0}"), build("a b", "x"), build("", "x")] {
+            assert_eq!(to_bytes(&bad.end()), Err(StanzaError::Characters));
+        }
     }
 }

@@ -197,6 +197,67 @@ async fn what_was_written_and_lost_is_sent_again() {
     assert_eq!(bob.message().await.0, "end");
 }
 
+/// A client that writes its stanzas by hand: logs in as bob, sends `stanzas`, ends.
+fn write_raw(port: u16, stanzas: &[String]) {
+    use base64::Engine as _;
+    use std::io::{Read as _, Write as _};
+    let mut tcp = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut read = String::new();
+    let mut say = |text: &str, end: &str| {
+        tcp.write_all(text.as_bytes()).unwrap();
+        while !read.contains(end) {
+            let mut buffer = [0; 65536];
+            let count = tcp.read(&mut buffer).unwrap();
+            assert!(count > 0, "no {end} in {read:.500}");
+            read.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        read.clear();
+    };
+    let head = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>";
+    let plain = base64::engine::general_purpose::STANDARD.encode("\0bob\0pw-bob");
+    say(head, "</stream:features>");
+    say(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"), "<success");
+    say(head, "</stream:features>");
+    say("<iq type='set' id='bound'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "</iq>");
+    for stanza in stanzas {
+        say(&format!("{stanza}<iq type='get' id='end'><ping xmlns='urn:xmpp:ping'/></iq>"), "'end'");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_message_of_a_contact_ends_the_stream() {
+    let Some(server) = prosody() else { return };
+    let mut alice = Client::online(clear(&server, "alice", server.port)).await;
+    let message = |payload: String, text: &str| format!("<message type='chat' to='alice@localhost'>{payload}<body>{text}</body></message>");
+    let long = "x".repeat(200_000);
+    let many: String = (0..10_000).map(|n| format!(" a{n}='{n}'")).collect();
+    let stanzas = vec![
+        message(format!("<p xmlns='urn:x' a='{}'/>", "x".repeat(9000)), "an attribute"),
+        message(format!("<p xmlns='urn:x' a='{long}'>{}</p>", "y".repeat(9000)), "a long attribute"),
+        message(format!("<{long} xmlns='urn:x'/>"), "a long name"),
+        message(format!("<p xmlns='{long}'/>"), "a long namespace"),
+        message(format!("<p xmlns='urn:x' {long}='1'/>"), "a long name of an attribute"),
+        message(format!("<p xmlns='urn:x' {many}/>"), "many attributes"),
+        // as the server writes it, each quote has six bytes: larger than what is taken
+        message(format!("<p xmlns='urn:x' a='{}'/>", "\"".repeat(100_000)), "too large"),
+        message(format!("<p xmlns='urn:x'>{}{}</p>", "<a>".repeat(100), "</a>".repeat(100)), "too deep"),
+        message(String::new(), "last"),
+    ];
+    let port = server.port;
+    tokio::task::spawn_blocking(move || write_raw(port, &stanzas)).await.unwrap();
+    for text in ["an attribute", "a long attribute", "a long name", "a long namespace", "a long name of an attribute", "many attributes", "last"] {
+        assert_eq!(alice.message().await.0, text);
+    }
+    let left_out: Vec<_> = alice.seen.iter().filter(|seen| seen.starts_with("LeftOut")).collect();
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    assert!(left_out.iter().all(|seen| seen.contains("TooLarge") && seen.contains("bob@localhost")), "{left_out:?}");
+    assert!(!alice.seen.iter().any(|seen| seen.contains("Offline")));
+    // the server counts as alice does: everything was acknowledged
+    alice.send(1, BOB, "x");
+    alice.acknowledged(1).await;
+    alice.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_stored_comes_again() {
     let Some(server) = prosody() else { return };

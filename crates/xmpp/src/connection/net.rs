@@ -12,7 +12,7 @@ use sha2::Digest as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -23,8 +23,8 @@ const TCP: Duration = Duration::from_secs(8);
 /// RFC 9266 §2.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
-pub(super) trait Io: AsyncBufRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncBufRead + AsyncWrite + Send + Unpin> Io for T {}
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// What ties a login to a TLS connection.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +117,7 @@ pub(super) fn random() -> u64 {
 }
 
 /// One address after the other.
-pub(super) async fn connect(target: &Target, domain: &str) -> Result<BufReader<TcpStream>, ConnectError> {
+pub(super) async fn connect(target: &Target, domain: &str) -> Result<TcpStream, ConnectError> {
     let unreachable = |cause: String| ConnectError::Unreachable { domain: domain.into(), cause };
     let host = target.host.trim_matches(['[', ']']);
     let found = tokio::net::lookup_host((host, target.port)).await;
@@ -140,7 +140,7 @@ pub(super) async fn connect(target: &Target, domain: &str) -> Result<BufReader<T
         };
         // stanzas are small and answered: Nagle's algorithm would hold each back for 40 ms
         tcp.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
-        return Ok(BufReader::new(tcp));
+        return Ok(tcp);
     }
     Err(unreachable(cause))
 }
@@ -184,7 +184,7 @@ pub(super) async fn protect(tcp: TcpStream, tls: &Arc<ClientConfig>, domain: &st
     let is_13 = session.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
     let exporter = if is_13 { session.export_keying_material(vec![0; 32], EXPORTER_LABEL, None).ok() } else { None };
     let end_point = session.peer_certificates().and_then(|chain| chain.first()).and_then(|leaf| end_point(leaf));
-    Ok((Box::new(BufReader::new(stream)), Bindings { exporter, end_point }))
+    Ok((Box::new(stream), Bindings { exporter, end_point }))
 }
 fn cause_of(error: &rustls::CertificateError) -> String {
     use rustls::CertificateError as E;

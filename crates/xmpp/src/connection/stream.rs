@@ -3,6 +3,7 @@
 //! Invariants: nothing of the account leaves before TLS (or a loopback address, where that was asked for); the mechanism is chosen
 //! once and never weakened after a failure; nothing weaker than the pin is used.
 use super::error::ConnectError;
+use super::frame::{Arrived, FrameError, Framed, Patience};
 use super::management::Resume;
 use super::net::{self, Bindings, Io, Target, Way};
 use super::pin::{Mechanism, Pin};
@@ -12,16 +13,13 @@ use crate::ns;
 use crate::xml::{Frame, build};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use futures_util::{SinkExt, StreamExt as _};
 use minidom::Element;
 use rustls::ClientConfig;
-use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncBufRead, AsyncWrite};
-use tokio_xmpp::xmlstream::{PendingFeaturesRecv, ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroizing;
 
-pub(super) type Stream = XmlStream<Box<dyn Io>, Frame>;
+pub(super) type Stream = Framed<Box<dyn Io>>;
 
 /// Logged in.
 pub(super) struct Session {
@@ -46,29 +44,25 @@ pub(super) enum SessionKind {
     },
 }
 
-fn timeouts(config: &Config) -> Timeouts {
-    Timeouts { read_timeout: config.keepalive, response_timeout: config.response_timeout }
-}
-fn header(domain: &str) -> StreamHeader<'_> {
-    StreamHeader { to: Some(domain.into()), from: None, id: None }
-}
-fn failed(e: io::Error) -> ConnectError {
-    match e.kind() {
-        io::ErrorKind::InvalidData => ConnectError::protocol(e.to_string()),
-        _ => ConnectError::lost(e),
+impl From<FrameError> for ConnectError {
+    fn from(e: FrameError) -> Self {
+        match e {
+            FrameError::Io(e) => ConnectError::lost(e),
+            FrameError::Xml(why) => ConnectError::protocol(why),
+        }
     }
 }
 /// The next element. Stream errors and the end of the stream are errors.
-async fn read<I: AsyncBufRead + AsyncWrite + Unpin>(stream: &mut XmlStream<I, Frame>) -> Result<Element, ConnectError> {
+async fn read<I: AsyncRead + AsyncWrite + Unpin>(stream: &mut Framed<I>) -> Result<Element, ConnectError> {
     loop {
-        match stream.next().await {
-            Some(Ok(Frame::Element(element))) if element.is("error", ns::STREAM) => return Err(stream_error(&element)),
-            Some(Ok(Frame::Element(element))) => return Ok(element),
-            Some(Ok(Frame::TooLarge(_))) => return Err(ConnectError::protocol("an element over 256 KiB before the login")),
-            Some(Err(ReadError::SoftTimeout)) => {}
-            Some(Err(ReadError::HardError(e))) => return Err(failed(e)),
-            Some(Err(ReadError::ParseError(e))) => return Err(ConnectError::protocol(e.to_string())),
-            Some(Err(ReadError::StreamFooterReceived)) | None => return Err(ConnectError::lost("the server closed the stream")),
+        match stream.next().await? {
+            Arrived::Frame(Frame::Element(element)) if element.is("error", ns::STREAM) => return Err(stream_error(&element)),
+            Arrived::Frame(Frame::Element(element)) => return Ok(element),
+            Arrived::Frame(Frame::TooLarge(_) | Frame::Malformed(_)) => {
+                return Err(ConnectError::protocol("an element before the login that is too large or not well-formed"));
+            }
+            Arrived::Head | Arrived::Silence => {}
+            Arrived::End => return Err(ConnectError::lost("the server closed the stream")),
         }
     }
 }
@@ -79,13 +73,16 @@ pub(super) fn stream_error(error: &Element) -> ConnectError {
         condition => ConnectError::Stream { condition: condition.unwrap_or("undefined-condition").into() },
     }
 }
-async fn write<I: AsyncBufRead + AsyncWrite + Unpin>(stream: &mut XmlStream<I, Frame>, element: &Element) -> Result<(), ConnectError> {
-    SinkExt::<&Element>::send(stream, element).await.map_err(failed)
+async fn write<I: AsyncRead + AsyncWrite + Unpin>(stream: &mut Framed<I>, element: &Element) -> Result<(), ConnectError> {
+    stream.put(element).map_err(|_| ConnectError::protocol("an element of ours is not well-formed"))?;
+    Ok(stream.flush().await?)
 }
-async fn features<I: AsyncBufRead + AsyncWrite + Unpin>(pending: PendingFeaturesRecv<I>) -> Result<(Element, XmlStream<I, Frame>), ConnectError> {
-    let mut stream = pending.skip_features::<Frame>();
-    let features = read(&mut stream).await?;
-    if features.is("features", ns::STREAM) { Ok((features, stream)) } else { Err(ConnectError::protocol("no stream features")) }
+/// A stream's beginning, up to what the server offers.
+async fn begin<I: AsyncRead + AsyncWrite + Unpin>(stream: &mut Framed<I>, domain: &str) -> Result<Element, ConnectError> {
+    stream.begin(domain);
+    stream.flush().await?;
+    let features = read(stream).await?;
+    if features.is("features", ns::STREAM) { Ok(features) } else { Err(ConnectError::protocol("no stream features")) }
 }
 
 /// Everything up to a [`Session`], by one server.
@@ -100,31 +97,26 @@ pub(super) async fn negotiate(
     let (user, domain) = account.split_once('@').ok_or_else(|| ConnectError::protocol("no account"))?;
     let ascii = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.into());
     let tcp = net::connect(target, &ascii).await?;
+    let patience = Patience { quiet: config.keepalive, dead: config.response_timeout };
     let (io, bindings) = match target.way {
         Way::Clear => (Box::new(tcp) as Box<dyn Io>, Bindings::default()),
-        Way::DirectTls => net::protect(tcp.into_inner(), tls, &ascii).await?,
+        Way::DirectTls => net::protect(tcp, tls, &ascii).await?,
         Way::StartTls => {
-            let pending = initiate_stream(tcp, ns::CLIENT, header(domain), timeouts(config)).await.map_err(failed)?;
-            let (offered, mut stream) = features(pending).await?;
-            if !offered.has_child("starttls", ns::TLS) {
+            let mut stream = Framed::new(tcp, patience);
+            if !begin(&mut stream, domain).await?.has_child("starttls", ns::TLS) {
                 return Err(ConnectError::NoTls { domain: domain.into() });
             }
             write(&mut stream, &build("starttls", ns::TLS).end()).await?;
             if !read(&mut stream).await?.is("proceed", ns::TLS) {
                 return Err(ConnectError::NoTls { domain: domain.into() });
             }
-            let tcp = stream.into_inner();
-            if !tcp.buffer().is_empty() {
-                return Err(ConnectError::protocol("bytes in clear after STARTTLS")); // put in by somebody
-            }
-            net::protect(tcp.into_inner(), tls, &ascii).await?
+            net::protect(stream.into_inner()?, tls, &ascii).await?
         }
     };
-    let pending = initiate_stream(io, ns::CLIENT, header(domain), timeouts(config)).await.map_err(failed)?;
-    let (offered, stream) = features(pending).await?;
-    let (stream, mechanism) = login(stream, &offered, user, config, pin, &bindings).await?;
-    let pending = stream.initiate_reset().send_header(header(domain)).await.map_err(failed)?;
-    let (offered, mut stream) = features(pending).await?;
+    let mut stream = Framed::new(io, patience);
+    let offered = begin(&mut stream, domain).await?;
+    let mechanism = login(&mut stream, &offered, user, config, pin, &bindings).await?;
+    let offered = begin(&mut stream, domain).await?;
     let kind = bind(&mut stream, &offered, config, resume).await?;
     Ok(Session { stream, mechanism, kind })
 }
@@ -165,13 +157,13 @@ pub(super) fn choose(features: &Element, bindings: &Bindings, clear: bool, pin: 
 }
 
 async fn login(
-    mut stream: Stream,
+    stream: &mut Stream,
     features: &Element,
     user: &str,
     config: &Config,
     pin: Option<Pin>,
     bindings: &Bindings,
-) -> Result<(Stream, Mechanism), ConnectError> {
+) -> Result<Mechanism, ConnectError> {
     let choice = choose(features, bindings, config.security == Security::ClearLoopback, pin)?;
     let mechanism = choice.mechanism;
     let mut nonce = [0; 24];
@@ -182,12 +174,13 @@ async fn login(
         None => Zeroizing::new(format!("\0{user}\0{}", config.password.as_str()).into_bytes()),
     };
     let encoded = Zeroizing::new(BASE64.encode(&first));
-    write(&mut stream, &build("auth", ns::SASL).attr("mechanism", mechanism.name()).text(&encoded).end()).await?;
+    stream.put_secret(Zeroizing::new(format!("<auth xmlns='{}' mechanism='{}'>{}</auth>", ns::SASL, mechanism.name(), *encoded)).as_bytes());
+    stream.flush().await?;
     let mut scram = scram;
     let mut verified = mechanism == Mechanism::Plain;
     let mut rounds = 0u8;
     loop {
-        let element = read(&mut stream).await?;
+        let element = read(stream).await?;
         let data = || BASE64.decode(element.text().trim()).map_err(|_| ConnectError::protocol("no base64 in the login"));
         match (element.name(), &mut scram) {
             _ if !element.has_ns(ns::SASL) => return Err(ConnectError::protocol("something else amid the login")),
@@ -204,23 +197,23 @@ async fn login(
                 let answer = match answer {
                     Ok(answer) => answer,
                     Err(error) => {
-                        let _ = write(&mut stream, &build("abort", ns::SASL).end()).await;
+                        let _ = write(stream, &build("abort", ns::SASL).end()).await;
                         return Err(of_scram(error, config));
                     }
                 };
-                write(&mut stream, &build("response", ns::SASL).text(&BASE64.encode(answer)).end()).await?;
+                write(stream, &build("response", ns::SASL).text(&BASE64.encode(answer)).end()).await?;
             }
             // some servers send their last word as a challenge
             ("challenge", Some(state)) if rounds == 1 => {
                 state.verify(&data()?).map_err(|e| of_scram(e, config))?;
                 verified = true;
-                write(&mut stream, &build("response", ns::SASL).end()).await?;
+                write(stream, &build("response", ns::SASL).end()).await?;
             }
             ("success", Some(state)) if !verified => {
                 state.verify(&data()?).map_err(|e| of_scram(e, config))?;
-                return Ok((stream, mechanism));
+                return Ok(mechanism);
             }
-            ("success", _) => return Ok((stream, mechanism)),
+            ("success", _) => return Ok(mechanism),
             ("failure", _) => return Err(refused(&element, config)),
             _ => return Err(ConnectError::protocol("something else amid the login")),
         }

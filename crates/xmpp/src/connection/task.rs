@@ -2,32 +2,32 @@
 //!
 //! Invariants: a transmitted stanza is here, in `waiting` or in the queue of [`Management`], until it is acknowledged; commands are
 //! taken at any time, so that a host that is slow to take happenings never blocks on its commands.
+use super::frame::{Arrived, FrameError};
 use super::management::{Management, Resume, Sent};
 use super::net::{self, Target};
 use super::pin::Pin;
 use super::stream::{Session, SessionKind, Stream, negotiate, stream_error};
-use super::{Command, Config, ConnectError, Happening, Mark, State};
+use super::{Command, Config, ConnectError, Happening, LeftOut, Mark, State};
 use crate::mapping::Mapping;
 use crate::requests::{Requests, Turn};
-use crate::xml::{Frame, StanzaError, build};
+use crate::xml::{Frame, build};
 use crate::{bare, ns};
-use futures_util::{SinkExt, StreamExt as _};
 use minidom::Element;
 use rustls::ClientConfig;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subrosa_engine::{Input, Kind, Output, OutputId, Time};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use tokio_xmpp::xmlstream::ReadError;
 
 /// Happenings kept here while the channel is full; then nothing more is read.
 const BACKLOG: usize = 64;
 /// How long one write may take.
 const WRITE: Duration = Duration::from_secs(30);
+/// So many bytes are written together.
+const WRITE_AT: usize = 64 * 1024;
 /// How long the server has for its farewell.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// A stream that lasted so long was a good one: after it the pauses begin anew.
@@ -245,8 +245,8 @@ impl Task {
             let waits = !self.outbox.is_empty();
             let wake = self.requests.wake_at().map(|at| Duration::from_millis(at.0.saturating_sub(now().0)));
             tokio::select! {
-                frame = stream.next(), if self.outbox.len() < BACKLOG => {
-                    if let Err(why) = self.frame(&mut stream, frame).await {
+                arrived = stream.next(), if self.outbox.len() < BACKLOG => {
+                    if let Err(why) = self.arrived(&mut stream, arrived).await {
                         return End::Broken(why);
                     }
                 }
@@ -277,7 +277,7 @@ impl Task {
                 };
                 self.acknowledged(tokens);
                 for stanza in self.management.unacknowledged() {
-                    write(stream, stanza).await?;
+                    put(stream, stanza).await?;
                 }
                 self.requests.resumed(now());
                 self.tell(Happening::State(State::Online { resumed: true }));
@@ -311,53 +311,69 @@ impl Task {
         while let Some(sent) = self.waiting.pop_front() {
             self.management.sent(sent);
             let Some(stanza) = self.management.last() else { return Ok(()) };
-            match write_checked(stream, stanza).await? {
-                Ok(()) => {}
-                Err(why) => {
-                    if let Some(Sent { token: Some(token), .. }) = self.management.unsent() {
-                        self.tokens.remove(&token);
-                        self.tell(Happening::Unsendable(token, why));
-                    }
-                }
+            if let Err(why) = stream.put(stanza)
+                && let Some(Sent { token: Some(token), .. }) = self.management.unsent()
+            {
+                self.tokens.remove(&token);
+                self.tell(Happening::Unsendable(token, why));
+            }
+            if stream.pending() > WRITE_AT {
+                flush(stream).await?;
             }
         }
         if self.behind && self.management.managed {
             self.behind = false;
-            write(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
+            put(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
         }
         if !self.asked && self.again.is_none() && self.management.is_awaited() {
             self.ask(stream).await?;
         }
-        Ok(())
+        flush(stream).await
     }
     /// For an acknowledgement, or a sign of life.
     async fn ask(&mut self, stream: &mut Stream) -> Result<(), ConnectError> {
         self.asked = true;
         if self.management.managed {
-            return write(stream, &build("r", ns::SM).end()).await;
+            return put(stream, &build("r", ns::SM).end()).await;
         }
         self.pinged = self.pinged.saturating_add(1);
         let id = format!("{PING}-{}", self.pinged);
         let ping = build("iq", ns::CLIENT).attr("type", "get").attr("id", id.as_str()).child(build("ping", ns::PING)).end();
-        write(stream, &ping).await?;
+        put(stream, &ping).await?;
         self.management.sent(Sent { token: None, stanza: ping });
         self.pings.insert(id, self.management.count());
         Ok(())
     }
 
-    async fn frame(&mut self, stream: &mut Stream, frame: Option<Result<Frame, ReadError>>) -> Result<(), ConnectError> {
-        match frame {
-            Some(Ok(Frame::Element(element))) => self.element(stream, &element).await,
-            Some(Ok(Frame::TooLarge(head))) => {
-                self.too_large(&head);
+    async fn arrived(&mut self, stream: &mut Stream, arrived: Result<Arrived, FrameError>) -> Result<(), ConnectError> {
+        match arrived {
+            Ok(Arrived::Frame(Frame::Element(element))) => self.element(stream, &element).await,
+            Ok(Arrived::Frame(Frame::TooLarge(tag))) => {
+                self.left_out(&tag, LeftOut::TooLarge);
                 Ok(())
             }
-            Some(Err(ReadError::SoftTimeout)) => self.ask(stream).await,
-            Some(Err(ReadError::ParseError(e))) => Err(ConnectError::protocol(e.to_string())),
-            Some(Err(ReadError::HardError(e))) => Err(ConnectError::lost(e)),
-            Some(Err(ReadError::StreamFooterReceived)) | None => {
+            Ok(Arrived::Frame(Frame::Malformed(tag))) => {
+                self.left_out(&tag, LeftOut::Malformed);
+                Ok(())
+            }
+            Ok(Arrived::Silence) => self.ask(stream).await,
+            Ok(Arrived::Head) => Ok(()),
+            Ok(Arrived::End) => {
                 self.management.forget(); // an orderly end can't be resumed
                 Err(ConnectError::lost("the server closed the stream"))
+            }
+            Err(why) => {
+                if matches!(why, FrameError::Xml(_)) {
+                    // resumed, the same would come again; RFC 6120 §4.9.3.13
+                    self.management.forget();
+                    let error = build("error", ns::STREAM).child(build("not-well-formed", ns::STREAMS));
+                    let _ = timeout(FAREWELL, async {
+                        put(stream, &error.end()).await?;
+                        stream.close().await.map_err(ConnectError::from)
+                    })
+                    .await;
+                }
+                Err(why.into())
             }
         }
     }
@@ -366,7 +382,7 @@ impl Task {
             match element.name() {
                 "r" => {
                     self.behind = false;
-                    write(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
+                    put(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
                 }
                 "a" => {
                     let h = element
@@ -432,13 +448,16 @@ impl Task {
             self.waiting.push_back(Sent { token: None, stanza: answer });
         }
     }
-    /// Refused: it is counted, an answer of ours fails, a question is answered with an error, the rest is left.
-    fn too_large(&mut self, head: &Element) {
-        if !head.has_ns(ns::CLIENT) || self.management.came().is_none() {
+    /// It is counted, an answer of ours fails, a question is answered with an error, the rest is told.
+    fn left_out(&mut self, head: &Element, why: LeftOut) {
+        let Some(stanza) = ["message", "presence", "iq"].into_iter().find(|name| head.is(*name, ns::CLIENT)) else { return };
+        if self.management.came().is_none() {
             return;
         }
-        tracing::warn!(stanza = head.name(), "a stanza over 256 KiB was refused");
-        if head.name() != "iq" {
+        tracing::warn!(stanza, %why, "a stanza was left out");
+        let from = head.attr("from").and_then(|from| bare(from).ok());
+        self.tell(Happening::LeftOut { stanza, from, why });
+        if stanza != "iq" {
             return;
         }
         match (head.attr("type"), head.attr("id")) {
@@ -459,19 +478,24 @@ impl Task {
         let all = async {
             self.flush(stream).await?;
             if self.management.managed {
-                write(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
+                put(stream, &build("a", ns::SM).attr("h", self.management.h().to_string()).end()).await?;
             }
-            write(stream, &build("presence", ns::CLIENT).attr("type", "unavailable").end()).await?;
-            stream.shutdown().await.map_err(ConnectError::lost)?;
-            while let Some(Ok(frame)) = stream.next().await {
-                if let Frame::Element(element) = frame
-                    && element.is("a", ns::SM)
+            put(stream, &build("presence", ns::CLIENT).attr("type", "unavailable").end()).await?;
+            stream.close().await?;
+            loop {
+                let element = match stream.next().await {
+                    Ok(Arrived::Frame(Frame::Element(element))) => element,
+                    Ok(Arrived::End) | Err(_) => break,
+                    Ok(_) => continue,
+                };
+                if element.is("a", ns::SM)
                     && let Some(h) = element.attr("h").and_then(|h| h.parse().ok())
                 {
                     let tokens = self.management.acknowledge(h).unwrap_or_default();
                     self.acknowledged(tokens);
                 }
             }
+            stream.shutdown().await;
             Ok::<(), ConnectError>(())
         };
         let _ = timeout(FAREWELL, all).await;
@@ -520,15 +544,13 @@ fn pause(config: &Config, failures: u32) -> Duration {
     let spread = u64::try_from(half.as_millis()).unwrap_or_default().saturating_add(1);
     half.saturating_add(Duration::from_millis(net::random().checked_rem(spread).unwrap_or_default()))
 }
-async fn write(stream: &mut Stream, element: &Element) -> Result<(), ConnectError> {
-    write_checked(stream, element).await?.map_err(|_| ConnectError::protocol("a stanza of ours is not well-formed"))
+async fn put(stream: &mut Stream, element: &Element) -> Result<(), ConnectError> {
+    stream.put(element).map_err(|_| ConnectError::protocol("a stanza of ours is not well-formed"))?;
+    if stream.pending() > WRITE_AT { flush(stream).await } else { Ok(()) }
 }
-/// `Ok(Err)`: it can't be written, and the stream goes on.
-async fn write_checked(stream: &mut Stream, element: &Element) -> Result<Result<(), StanzaError>, ConnectError> {
-    match timeout(WRITE, SinkExt::<&Element>::send(stream, element)).await {
-        Ok(Ok(())) => Ok(Ok(())),
-        Ok(Err(e)) if e.kind() == io::ErrorKind::InvalidInput => Ok(Err(StanzaError::Characters)),
-        Ok(Err(e)) => Err(ConnectError::lost(e)),
+async fn flush(stream: &mut Stream) -> Result<(), ConnectError> {
+    match timeout(WRITE, stream.flush()).await {
+        Ok(result) => Ok(result?),
         Err(_) => Err(ConnectError::lost("the server takes nothing more")),
     }
 }
