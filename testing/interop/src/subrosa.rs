@@ -301,8 +301,9 @@ impl Party for Subrosa {
     fn complaints(&mut self) -> Vec<String> {
         let shown = &self.shown;
         self.lines.take(|line| {
-            let method = line["method"].as_str().unwrap_or_default();
-            let twice = method == "message" && shown.contains(line["params"]["id"].as_str().unwrap_or_default());
+            let (method, params) = (line["method"].as_str().unwrap_or_default(), &line["params"]);
+            // With `again` it says itself that the message may have been shown before (docs/rpc.md).
+            let twice = method == "message" && params["again"] != true && shown.contains(params["id"].as_str().unwrap_or_default());
             (twice || ["undecryptable", "key_changed", "not_sent"].contains(&method)).then(|| line.to_string())
         })
     }
