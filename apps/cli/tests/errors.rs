@@ -100,7 +100,7 @@ fn logging_out_withdraws_the_device_and_erases_its_keys() {
     let Some(server) = server() else { return };
     let (alice, bob) = (Place::new(), Place::new());
     let said = alice.login(&server, "alice");
-    let number = said.split("device ").nth(1).unwrap().split(',').next().unwrap().to_owned();
+    let number: u32 = said.split("device ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
     bob.login(&server, "bob");
     bob.ok(&["send", "alice@localhost", "hello"]);
     assert!(alice.fails(2, &["logout"]).contains("--yes"));
@@ -114,7 +114,7 @@ fn logging_out_withdraws_the_device_and_erases_its_keys() {
     let until = std::time::Instant::now() + support::PATIENCE;
     loop {
         let known = other.call("devices", json!({"jid": "alice@localhost"}));
-        let listed = known["devices"].as_array().unwrap().iter().any(|d| d["device"].to_string() == number && d["active"] == true);
+        let listed = known["devices"].as_array().unwrap().iter().any(|d| d["device"] == number && d["active"] == true);
         if !listed {
             break;
         }

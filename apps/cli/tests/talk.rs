@@ -201,3 +201,47 @@ fn the_log_of_a_conversation_holds_no_secret() {
         assert!(!holds(b"pw-alice") && !holds(b"an answer nobody"), "{:?}", entry.path());
     }
 }
+
+#[test]
+fn one_process_serves_several_accounts() {
+    let Some(server) = server() else { return };
+    let place = Place::new();
+    place.login(&server, "alice");
+    place.login(&server, "bob");
+    assert!(place.fails(3, &["send", "bob@localhost", "from whom?"]).contains("--account"));
+    let mut rpc = place.rpc();
+    let status = rpc.call("status", json!({}));
+    let names: Vec<_> = status["accounts"].as_array().unwrap().iter().map(|a| a["account"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, ["alice@localhost", "bob@localhost"]);
+    assert_eq!(rpc.error("send", json!({"to": "bob@localhost", "text": "x"}))["data"]["code"], "account.several");
+    rpc.call("send", json!({"to": "bob@localhost", "text": "within one process", "account": "alice@localhost"}));
+    assert_eq!(rpc.message("within one process")["account"], "bob@localhost");
+    // handed over, each to its own
+    place.ok(&["--account", "bob@localhost", "send", "alice@localhost", "and back"]);
+    assert_eq!(rpc.message("and back")["account"], "alice@localhost");
+    rpc.end();
+}
+
+#[test]
+fn what_was_not_confirmed_comes_again() {
+    let Some(server) = server() else { return };
+    let (alice, bob) = (Place::new(), Place::new());
+    alice.login(&server, "alice");
+    bob.login(&server, "bob");
+    let mut reading = bob.rpc();
+    reading.call("subscribe", json!({"confirm": true}));
+    alice.ok(&["send", "bob@localhost", "read but not acted on", "--id", "m1"]);
+    let first = reading.message("read but not acted on");
+    assert!(first.get("again").is_none());
+    reading.call("status", json!({}));
+    assert!(reading.left().iter().all(|line| line["method"] != "message"), "subscribed twice, told twice");
+    reading.kill();
+    let mut reading = bob.rpc();
+    let again = reading.message("read but not acted on");
+    assert_eq!((again["id"].as_str(), again["again"].as_bool()), (Some("m1"), Some(true)));
+    reading.end(); // written out without a wish to confirm: that was it
+    let mut reading = bob.rpc();
+    alice.ok(&["send", "bob@localhost", "the next one"]);
+    reading.message("the next one");
+    assert!(reading.left().iter().all(|line| line["method"] != "message"));
+}

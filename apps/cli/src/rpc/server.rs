@@ -44,7 +44,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let (out, queue) = mpsc::unbounded_channel();
     let writing = tokio::spawn(write(writer, queue, backend.clone()));
-    let client = Client { backend, out: out.clone(), permits: Arc::new(Semaphore::new(IN_FLIGHT)) };
+    let mut client = Client { backend, out: out.clone(), permits: Arc::new(Semaphore::new(IN_FLIGHT)), subscribed: Vec::new() };
     if subscribed && let Err(failure) = client.subscribe(&Subscribe::default()) {
         tracing::warn!(code = %failure.code, "no notifications");
     }
@@ -76,9 +76,11 @@ struct Client {
     backend: Arc<dyn Backend>,
     out: mpsc::UnboundedSender<Out>,
     permits: Arc<Semaphore>,
+    /// To what it subscribed already; `None`: to all accounts.
+    subscribed: Vec<Option<String>>,
 }
 impl Client {
-    fn line(&self, line: &[u8], permit: OwnedSemaphorePermit) {
+    fn line(&mut self, line: &[u8], permit: OwnedSemaphorePermit) {
         let (id, call) = match parse(line) {
             Ok(parsed) => parsed,
             Err(no) => return self.refuse(&no.0, &no.1, permit),
@@ -103,12 +105,16 @@ impl Client {
     fn refuse(&self, id: &Id, why: &RpcError, permit: OwnedSemaphorePermit) {
         let _ = self.out.send(Out::Answer(error(id, why), permit));
     }
-    fn subscribe(&self, wanted: &Subscribe) -> Result<(), Failure> {
+    fn subscribe(&mut self, wanted: &Subscribe) -> Result<(), Failure> {
         if wanted.confirm {
             let _ = self.out.send(Out::Confirm);
         }
+        if self.subscribed.iter().any(|known| known.is_none() || *known == wanted.account) {
+            return Ok(()); // once is enough
+        }
         let (subscriber, mut notes) = mpsc::unbounded_channel();
         self.backend.subscribe(wanted.account.as_deref(), subscriber)?;
+        self.subscribed.push(wanted.account.clone());
         let out = self.out.clone();
         tokio::spawn(async move {
             loop {
