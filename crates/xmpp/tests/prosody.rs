@@ -303,7 +303,8 @@ async fn a_restarted_server_is_found_again() {
     alice.until_online(false).await;
     alice.acknowledged(1).await;
     let states: Vec<_> = alice.seen.iter().filter(|s| s.contains("Offline")).collect();
-    assert!(!states.is_empty());
+    assert!(states[0].contains("retry: 0ns"), "at once after a loss: {states:?}");
+    assert!(states[1..].iter().all(|s| !s.contains("retry: 0ns")), "and then with a pause: {states:?}");
     alice.close().await;
 }
 

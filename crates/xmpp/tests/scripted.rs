@@ -8,7 +8,6 @@ mod server;
 use common::{Client, entity};
 use server::{Authority, Script, Server};
 use subrosa_engine::{Address, Node, Request, RequestError};
-use subrosa_xmpp::connection::Mechanism;
 use subrosa_xmpp::{Config, ConnectError, Happening, Pin, Roots, Security, State};
 
 const BOB: &str = "bob@localhost";
@@ -20,7 +19,7 @@ fn config(authority: &Authority, port: u16) -> Config {
     config.roots = Roots::Pem(authority.pem());
     config
 }
-async fn pinned(config: Config) -> Mechanism {
+async fn pinned(config: Config) -> String {
     let mut client = Client::start(config);
     let pin = client
         .until(|h| match h {
@@ -31,20 +30,22 @@ async fn pinned(config: Config) -> Mechanism {
         .await;
     client.until_online(false).await;
     client.close().await;
-    pin.mechanism()
+    pin.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channel_bindings_are_used() {
     let authority = Authority::new();
-    let server = Server::start(&authority, Script::default()).await;
-    assert_eq!(pinned(config(&authority, server.port)).await, Mechanism::ScramSha256Plus);
-    let server = Server::start(&authority, Script { bindings: &["tls-server-end-point"], ..Script::default() }).await;
-    assert_eq!(pinned(config(&authority, server.port)).await, Mechanism::ScramSha256Plus);
-    let server = Server::start(&authority, Script { mechanisms: &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"], ..Script::default() }).await;
-    assert_eq!(pinned(config(&authority, server.port)).await, Mechanism::ScramSha1Plus);
-    let server = Server::start(&authority, Script { mechanisms: &["PLAIN"], ..Script::default() }).await;
-    assert_eq!(pinned(config(&authority, server.port)).await, Mechanism::Plain);
+    for (script, pin) in [
+        (Script::default(), "SCRAM-SHA-256-PLUS tls-exporter"),
+        (Script { bindings: &["tls-server-end-point"], ..Script::default() }, "SCRAM-SHA-256-PLUS tls-server-end-point"),
+        (Script { bindings: &["tls-exporter", "tls-server-end-point"], tls12: true, ..Script::default() }, "SCRAM-SHA-256-PLUS tls-server-end-point"),
+        (Script { mechanisms: &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"], ..Script::default() }, "SCRAM-SHA-1-PLUS tls-exporter"),
+        (Script { mechanisms: &["PLAIN"], ..Script::default() }, "PLAIN"),
+    ] {
+        let server = Server::start(&authority, script).await;
+        assert_eq!(pinned(config(&authority, server.port)).await, pin);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,13 +66,43 @@ async fn an_offer_that_was_cut_out_is_noticed() {
     let script = Script { mechanisms: &["SCRAM-SHA-256"], ..Script::default() };
     let server = Server::start(&authority, script.clone()).await;
     assert!(matches!(Client::start(config(&authority, server.port)).failure().await, ConnectError::Password { .. }));
+    assert_eq!((server.heard(">eSws"), server.heard("<response")), (1, 0)); // `y,,`: refused before any proof
+    // what is offered and can't be used is nobody's doing
+    let server = Server::start(&authority, Script { bindings: &["tls-unique"], ..Script::default() }).await;
+    assert_eq!(pinned(config(&authority, server.port)).await, "SCRAM-SHA-256");
+    assert_eq!(server.heard(">biws"), 1); // `n,,`
     // and who was there before notices it before saying anything
-    let server = Server::start(&authority, script).await;
-    let mut known = config(&authority, server.port);
-    known.pin = Some("SCRAM-SHA-256-PLUS".parse::<Pin>().unwrap());
-    let weaker = ConnectError::Weaker { before: Mechanism::ScramSha256Plus, offered: Some(Mechanism::ScramSha256) };
-    assert_eq!(Client::start(known).failure().await, weaker);
+    refused(&authority, script, "SCRAM-SHA-256-PLUS tls-server-end-point", Some("SCRAM-SHA-256")).await;
+}
+/// Who was there with `before` sends nothing at all.
+async fn refused(authority: &Authority, script: Script, before: &str, offered: Option<&str>) {
+    let pin = |text: &str| text.parse::<Pin>().unwrap();
+    let server = Server::start(authority, script).await;
+    let mut known = config(authority, server.port);
+    known.pin = Some(pin(before));
+    assert_eq!(Client::start(known).failure().await, ConnectError::Weaker { before: pin(before), offered: offered.map(pin) });
     assert_eq!(server.heard("<auth"), 0);
+}
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_weaker_than_before_is_used() {
+    let authority = Authority::new();
+    let (exporter, end_point) = ("SCRAM-SHA-256-PLUS tls-exporter", "SCRAM-SHA-256-PLUS tls-server-end-point");
+    let with = |mechanisms, bindings| Script { mechanisms, bindings, ..Script::default() };
+    refused(&authority, with(&["PLAIN"], &[]), "SCRAM-SHA-1", Some("PLAIN")).await;
+    refused(&authority, with(&["PLAIN"], &[]), exporter, Some("PLAIN")).await;
+    refused(&authority, with(&["PLAIN", "SCRAM-SHA-1"], &[]), "SCRAM-SHA-256", Some("SCRAM-SHA-1")).await;
+    refused(&authority, with(&["EXTERNAL"], &[]), "PLAIN", None).await;
+    refused(&authority, Script { bindings: &["tls-server-end-point"], ..Script::default() }, exporter, Some(end_point)).await;
+    // no exporter in TLS 1.2, whatever is listed
+    let older = Script { bindings: &["tls-exporter", "tls-server-end-point"], tls12: true, ..Script::default() };
+    refused(&authority, older, exporter, Some(end_point)).await;
+    // the same again, and stronger, are taken; a pin without a binding is one of before there were any
+    for before in [exporter, end_point, "SCRAM-SHA-256-PLUS", "PLAIN"] {
+        let server = Server::start(&authority, Script::default()).await;
+        let mut known = config(&authority, server.port);
+        known.pin = Some(before.parse().unwrap());
+        Client::online(known).await.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,9 +110,50 @@ async fn who_does_not_know_the_password_is_no_server_of_ours() {
     let authority = Authority::new();
     let server = Server::start(&authority, Script { signature: Some(b"made up, of the right length 32!"), ..Script::default() }).await;
     assert_eq!(Client::start(config(&authority, server.port)).failure().await, ConnectError::Impostor);
-    let server = Server::start(&authority, Script { iterations: 1, ..Script::default() }).await;
-    assert!(matches!(Client::start(config(&authority, server.port)).failure().await, ConnectError::Protocol { .. }));
-    assert_eq!(server.heard("<response"), 0);
+    for script in [
+        Script { iterations: 1, ..Script::default() },
+        Script { iterations: 4095, ..Script::default() },
+        Script { iterations: 1_000_001, ..Script::default() },
+        Script { iterations: u32::MAX, ..Script::default() },
+        Script { nonce: Some("foreign"), ..Script::default() },
+        Script { nonce: Some(""), ..Script::default() },
+    ] {
+        let server = Server::start(&authority, script).await;
+        assert!(matches!(Client::start(config(&authority, server.port)).failure().await, ConnectError::Protocol { .. }));
+        server.hears("<abort").await;
+        assert_eq!((server.heard("<auth"), server.heard("<response")), (1, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_certificate_ends_it_before_a_word() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let server = Server::start(&authority, Script::default()).await;
+    let unknown = Client::start(config(&other, server.port)).failure().await;
+    assert!(matches!(&unknown, ConnectError::Certificate { cause, .. } if cause.contains("nobody we trust")), "{unknown}");
+    let elsewhere = Server::start(&authority, Script { name: "example.org", ..Script::default() }).await;
+    let wrong = Client::start(config(&authority, elsewhere.port)).failure().await;
+    assert!(matches!(&wrong, ConnectError::Certificate { cause, .. } if cause.contains("another name")), "{wrong}");
+    assert_eq!((server.heard(""), elsewhere.heard("")), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_at_once_and_not_tried_again() {
+    let authority = Authority::new();
+    for mechanisms in [&["SCRAM-SHA-256-PLUS", "PLAIN"][..], &["SCRAM-SHA-256", "PLAIN"], &["PLAIN"]] {
+        let server = Server::start(&authority, Script { mechanisms, has_plus: false, ..Script::default() }).await;
+        let mut wrong = Config::new("alice@localhost", "wrong", entity()).unwrap();
+        wrong.host = Some(("127.0.0.1".into(), server.port));
+        wrong.security = Security::DirectTls;
+        wrong.roots = Roots::Pem(authority.pem());
+        let mut client = Client::start(wrong);
+        assert!(matches!(client.next().await, Happening::State(State::Connecting)));
+        let told = client.next().await;
+        assert!(matches!(&told, Happening::State(State::Failed(ConnectError::Password { .. }))), "{told:?}");
+        assert!(client.happenings.recv().await.is_none());
+        assert_eq!(server.heard("<auth"), 1);
+        assert_eq!(server.heard("mechanism='PLAIN'"), usize::from(mechanisms.len() == 1));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,10 +198,13 @@ async fn what_is_too_large_is_refused_and_the_stream_goes_on() {
     let message = |text: &str| format!("<message from='bob@localhost/b' id='1' type='chat'><body>{text}</body></message>");
     let deep = format!("<message from='bob@localhost/b' id='2'>{}{}</message>", "<a xmlns='d'>".repeat(500), "</a>".repeat(500));
     let question = format!("<iq type='get' id='large' from='localhost'><x xmlns='u'>{}</x></iq>", "x".repeat(300 * 1024));
-    let then = [message(&"x".repeat(300 * 1024)), deep, question, message("after")].concat();
+    let entity = message("&lol;");
+    let then = [message(&"x".repeat(300 * 1024)), deep, entity, question, message("after")].concat();
     let server = Server::start(&authority, Script { then, ..Script::default() }).await;
     let mut alice = Client::online(config(&authority, server.port)).await;
     assert_eq!(alice.message().await.0, "after");
+    let told = |why: &str| alice.seen.iter().filter(|seen| seen.starts_with("LeftOut") && seen.contains(why)).count();
+    assert_eq!((told("TooLarge"), told("Malformed")), (3, 1));
     let huge = Request::Fetch(Node { owner: Address::from(BOB), name: "urn:example:huge".into(), item: None });
     assert_eq!(alice.ask(huge).await, Err(RequestError::Refused));
     assert_eq!(server.heard("policy-violation"), 1);
@@ -137,4 +212,27 @@ async fn what_is_too_large_is_refused_and_the_stream_goes_on() {
     alice.until(|h| matches!(h, Happening::Unsendable(..)).then_some(())).await;
     alice.send(2, BOB, "still there");
     alice.acknowledged(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entities_and_comments_end_a_stream_and_expand_to_nothing() {
+    let authority = Authority::new();
+    for bad in [
+        "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>]><message><body>&b;</body></message>",
+        "<message><!-- x --></message>",
+        "text",
+    ] {
+        let server = Server::start(&authority, Script { then: bad.into(), ..Script::default() }).await;
+        let mut alice = Client::online(config(&authority, server.port)).await;
+        let why = alice
+            .until(|h| match h {
+                Happening::State(State::Offline { why, .. }) => Some(why),
+                Happening::Received { inputs, .. } => panic!("{inputs:?}"),
+                _ => None,
+            })
+            .await;
+        assert!(matches!(why, ConnectError::Protocol { .. }), "{why}");
+        alice.close().await;
+        server.hears("not-well-formed").await;
+    }
 }

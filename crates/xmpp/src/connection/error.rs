@@ -1,5 +1,5 @@
 //! Why there is no connection, in sentences for a person.
-use super::pin::Mechanism;
+use super::pin::Pin;
 use subrosa_engine::{Coded, Fault};
 
 /// What a [`super::Config`] can't be.
@@ -93,13 +93,14 @@ pub enum ConnectError {
     },
     /// Only weaker ways of logging in than before.
     #[error(
-        "the server offers only weaker ways of logging in than before (at best {offered:?}, before {before}); somebody may be listening, so the password was not sent"
+        "the server offers only weaker ways of logging in than before (at best {}, before {before}); somebody may be listening, so the password was not sent",
+        .offered.map_or("none that is known".to_owned(), |pin| pin.to_string())
     )]
     Weaker {
         /// What this account used before.
-        before: Mechanism,
+        before: Pin,
         /// The best of what is offered now.
-        offered: Option<Mechanism>,
+        offered: Option<Pin>,
     },
     /// No way of logging in that we know and may use.
     #[error("the server offers no way of logging in that is safe to use here; ask its operator for SCRAM-SHA-256")]

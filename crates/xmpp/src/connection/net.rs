@@ -191,7 +191,7 @@ fn cause_of(error: &rustls::CertificateError) -> String {
     match error {
         E::Expired | E::ExpiredContext { .. } => "it has expired, or the clock here is wrong".into(),
         E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet, or the clock here is wrong".into(),
-        E::UnknownIssuer => "nobody we trust has signed it".into(),
+        E::UnknownIssuer | E::BadSignature => "nobody we trust has signed it".into(),
         E::NotValidForName | E::NotValidForNameContext { .. } => "it is for another name".into(),
         E::Revoked => "it was revoked".into(),
         other => other.to_string(),

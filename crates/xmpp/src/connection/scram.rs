@@ -1,6 +1,6 @@
 //! SCRAM (RFC 5802, RFC 7677) as a client, one exchange; sans-IO. Owns the checks that keep a server honest: its nonce extends ours,
 //! its iteration count is neither weak nor endless, its signature proves that it knows the password.
-use super::pin::Mechanism;
+use super::pin::{Binding, Mechanism};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sasl::common::Password;
@@ -11,7 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 /// RFC 5802 §5.1: fewer make guessing cheap for whoever listened.
 const ITERATIONS_AT_LEAST: u32 = 4096;
 /// More would be work that a server makes us do.
-const ITERATIONS_AT_MOST: u32 = 2_000_000;
+const ITERATIONS_AT_MOST: u32 = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScramError {
@@ -34,18 +34,14 @@ pub(super) enum Gs2 {
     /// `y`: possible here, and the server did not offer it; a server that did offer it then knows that somebody cut it out.
     Unoffered,
     /// `p=`: used.
-    Used {
-        /// `tls-exporter`
-        name: &'static str,
-        data: Vec<u8>,
-    },
+    Used { binding: Binding, data: Vec<u8> },
 }
 impl Gs2 {
     fn header(&self) -> String {
         match self {
             Gs2::No => "n,,".into(),
             Gs2::Unoffered => "y,,".into(),
-            Gs2::Used { name, .. } => format!("p={name},,"),
+            Gs2::Used { binding, .. } => format!("p={binding},,"),
         }
     }
 }
@@ -167,7 +163,9 @@ mod tests {
             assert_eq!(answer(bad), Err(ScramError::Malformed));
         }
         assert_eq!(answer(b"r=abcX,s=AAAA,i=4095"), Err(ScramError::Iterations));
+        assert_eq!(answer(b"r=abcX,s=AAAA,i=1000001"), Err(ScramError::Iterations));
         assert_eq!(answer(b"r=abcX,s=AAAA,i=4294967295"), Err(ScramError::Iterations));
+        assert_eq!(answer(b"r=abcX,s=AAAA,i=4294967296"), Err(ScramError::Malformed));
         assert_eq!(answer(b"e=channel-bindings-dont-match"), Err(ScramError::Binding));
         let unasked = Scram::new(Mechanism::ScramSha256, Gs2::No, "u", "abc".into());
         assert_eq!(unasked.verify(b"v=AAAA"), Err(ScramError::Signature));
@@ -175,7 +173,7 @@ mod tests {
 
     #[test]
     fn names_are_escaped_and_bindings_announced() {
-        let scram = Scram::new(Mechanism::ScramSha256Plus, Gs2::Used { name: "tls-exporter", data: vec![1] }, "a=b,c", "n".into());
+        let scram = Scram::new(Mechanism::ScramSha256Plus, Gs2::Used { binding: Binding::Exporter, data: vec![1] }, "a=b,c", "n".into());
         assert_eq!(scram.first(), b"p=tls-exporter,,n=a=3Db=2Cc,r=n");
     }
 }

@@ -6,7 +6,7 @@ use super::error::ConnectError;
 use super::frame::{Arrived, FrameError, Framed, Patience};
 use super::management::Resume;
 use super::net::{self, Bindings, Io, Target, Way};
-use super::pin::{Mechanism, Pin};
+use super::pin::{Binding, Mechanism, Pin};
 use super::scram::{Gs2, Scram, ScramError};
 use super::{Config, Security};
 use crate::ns;
@@ -24,7 +24,8 @@ pub(super) type Stream = Framed<Box<dyn Io>>;
 /// Logged in.
 pub(super) struct Session {
     pub stream: Stream,
-    pub mechanism: Mechanism,
+    /// The way that was used.
+    pub pin: Pin,
     pub kind: SessionKind,
 }
 pub(super) enum SessionKind {
@@ -115,16 +116,16 @@ pub(super) async fn negotiate(
     };
     let mut stream = Framed::new(io, patience);
     let offered = begin(&mut stream, domain).await?;
-    let mechanism = login(&mut stream, &offered, user, config, pin, &bindings).await?;
+    let pin = login(&mut stream, &offered, user, config, pin, &bindings).await?;
     let offered = begin(&mut stream, domain).await?;
     let kind = bind(&mut stream, &offered, config, resume).await?;
-    Ok(Session { stream, mechanism, kind })
+    Ok(Session { stream, pin, kind })
 }
 
 /// What is used, and what is said about channel binding.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Choice {
-    pub mechanism: Mechanism,
+    pub pin: Pin,
     pub gs2: Gs2,
 }
 /// The strongest that both can. Binding needs a type that the server lists (XEP-0440): ejabberd and Prosody 0.12 offer `-PLUS` for
@@ -136,24 +137,27 @@ pub(super) fn choose(features: &Element, bindings: &Bindings, clear: bool, pin: 
         let list = features.get_child("sasl-channel-binding", ns::SASL_BINDINGS);
         list.is_some_and(|list| list.children().any(|c| c.name() == "channel-binding" && c.attr("type") == Some(kind)))
     };
-    let used = |name, data: &Option<Vec<u8>>| data.clone().filter(|_| listed(name)).map(|data| Gs2::Used { name, data });
-    let binding = used("tls-exporter", &bindings.exporter).or_else(|| used("tls-server-end-point", &bindings.end_point));
+    let data = |binding| match binding {
+        Binding::Exporter => bindings.exporter.clone(),
+        Binding::EndPoint => bindings.end_point.clone(),
+    };
+    let binding = Binding::ALL.into_iter().filter(|b| listed(b.name())).find_map(|binding| Some((binding, data(binding)?)));
     let offered = |m: Mechanism| names.iter().any(|name| name == m.name());
     let possible = |m: &Mechanism| offered(*m) && (!m.is_bound() || binding.is_some());
-    let best = Mechanism::ALL.into_iter().find(|m| possible(m));
-    if let Some(Pin(before)) = pin
-        && best.is_none_or(|best| best < before)
+    let best = Mechanism::ALL.into_iter().find(|m| possible(m)).map(|m| Pin::new(m, binding.as_ref().map(|(binding, _)| *binding)));
+    if let Some(before) = pin
+        && !best.is_some_and(|best| best.covers(before))
     {
         return Err(ConnectError::Weaker { before, offered: best });
     }
-    let mechanism = best.ok_or(ConnectError::NoMechanism)?;
+    let best = best.ok_or(ConnectError::NoMechanism)?;
     let gs2 = match binding {
-        Some(used) if mechanism.is_bound() => used,
+        Some((binding, data)) if best.mechanism().is_bound() => Gs2::Used { binding, data },
         // RFC 5802 §6: `y` only if the server offers no -PLUS at all
         _ if clear || Mechanism::ALL.into_iter().any(|m| m.is_bound() && offered(m)) => Gs2::No,
         _ => Gs2::Unoffered,
     };
-    Ok(Choice { mechanism, gs2 })
+    Ok(Choice { pin: best, gs2 })
 }
 
 async fn login(
@@ -163,9 +167,9 @@ async fn login(
     config: &Config,
     pin: Option<Pin>,
     bindings: &Bindings,
-) -> Result<Mechanism, ConnectError> {
+) -> Result<Pin, ConnectError> {
     let choice = choose(features, bindings, config.security == Security::ClearLoopback, pin)?;
-    let mechanism = choice.mechanism;
+    let mechanism = choice.pin.mechanism();
     let mut nonce = [0; 24];
     getrandom::fill(&mut nonce).map_err(|e| ConnectError::protocol(e.to_string()))?;
     let scram = (mechanism != Mechanism::Plain).then(|| Scram::new(mechanism, choice.gs2, user, BASE64.encode(nonce)));
@@ -211,9 +215,9 @@ async fn login(
             }
             ("success", Some(state)) if !verified => {
                 state.verify(&data()?).map_err(|e| of_scram(e, config))?;
-                return Ok(mechanism);
+                return Ok(choice.pin);
             }
-            ("success", _) => return Ok(mechanism),
+            ("success", _) => return Ok(choice.pin),
             ("failure", _) => return Err(refused(&element, config)),
             _ => return Err(ConnectError::protocol("something else amid the login")),
         }
@@ -294,6 +298,9 @@ mod tests {
         let list = bindings.iter().map(|b| build("channel-binding", ns::SASL_BINDINGS).attr("type", *b).end());
         if bindings.is_empty() { features.end() } else { features.child(build("sasl-channel-binding", ns::SASL_BINDINGS).children(list)).end() }
     }
+    fn pin(text: &str) -> Pin {
+        text.parse().unwrap()
+    }
     const SCRAMS: [&str; 5] = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"];
 
     #[test]
@@ -301,25 +308,34 @@ mod tests {
         let tls = Bindings { exporter: Some(vec![1]), end_point: Some(vec![2]) };
         let choose = |features: &Element| choose(features, &tls, false, None).unwrap();
         let used = choose(&offer(&SCRAMS, &["tls-unique", "tls-server-end-point", "tls-exporter"]));
-        assert_eq!(used, Choice { mechanism: Mechanism::ScramSha256Plus, gs2: Gs2::Used { name: "tls-exporter", data: vec![1] } });
+        assert_eq!(used, Choice { pin: pin("SCRAM-SHA-256-PLUS tls-exporter"), gs2: Gs2::Used { binding: Binding::Exporter, data: vec![1] } });
         let used = choose(&offer(&SCRAMS, &["tls-server-end-point"]));
-        assert_eq!(used.gs2, Gs2::Used { name: "tls-server-end-point", data: vec![2] });
+        assert_eq!(used.gs2, Gs2::Used { binding: Binding::EndPoint, data: vec![2] });
         // a binding that we have not: `n`, because `y` would accuse somebody of cutting -PLUS out
-        assert_eq!(choose(&offer(&SCRAMS, &["tls-unique"])), Choice { mechanism: Mechanism::ScramSha256, gs2: Gs2::No });
-        assert_eq!(choose(&offer(&SCRAMS, &[])), Choice { mechanism: Mechanism::ScramSha256, gs2: Gs2::No });
-        assert_eq!(choose(&offer(&["PLAIN", "SCRAM-SHA-1"], &[])), Choice { mechanism: Mechanism::ScramSha1, gs2: Gs2::Unoffered });
-        assert_eq!(choose(&offer(&["PLAIN", "DIGEST-MD5", "ANONYMOUS"], &[])).mechanism, Mechanism::Plain);
+        assert_eq!(choose(&offer(&SCRAMS, &["tls-unique"])), Choice { pin: pin("SCRAM-SHA-256"), gs2: Gs2::No });
+        assert_eq!(choose(&offer(&SCRAMS, &[])), Choice { pin: pin("SCRAM-SHA-256"), gs2: Gs2::No });
+        assert_eq!(choose(&offer(&["PLAIN", "SCRAM-SHA-1"], &[])), Choice { pin: pin("SCRAM-SHA-1"), gs2: Gs2::Unoffered });
+        assert_eq!(choose(&offer(&["PLAIN", "DIGEST-MD5", "ANONYMOUS"], &[])).pin, pin("PLAIN"));
     }
 
     #[test]
     fn never_weaker_than_before() {
-        let tls = Bindings { exporter: Some(vec![1]), end_point: None };
-        let with = |pin, features: &Element| choose(features, &tls, false, Some(Pin(pin)));
-        let weaker = |before, offered| Err(ConnectError::Weaker { before, offered });
-        assert_eq!(with(Mechanism::ScramSha1, &offer(&["PLAIN"], &[])), weaker(Mechanism::ScramSha1, Some(Mechanism::Plain)));
-        assert_eq!(with(Mechanism::ScramSha256Plus, &offer(&SCRAMS, &[])), weaker(Mechanism::ScramSha256Plus, Some(Mechanism::ScramSha256)));
-        assert_eq!(with(Mechanism::Plain, &offer(&["ANONYMOUS"], &[])), weaker(Mechanism::Plain, None));
-        assert_eq!(with(Mechanism::Plain, &offer(&SCRAMS, &[])).unwrap().mechanism, Mechanism::ScramSha256);
+        let tls = Bindings { exporter: Some(vec![1]), end_point: Some(vec![2]) };
+        let with = |before: &str, features: &Element| choose(features, &tls, false, Some(pin(before)));
+        let weaker = |before: &str, offered: Option<&str>| Err(ConnectError::Weaker { before: pin(before), offered: offered.map(pin) });
+        assert_eq!(with("SCRAM-SHA-1", &offer(&["PLAIN"], &[])), weaker("SCRAM-SHA-1", Some("PLAIN")));
+        assert_eq!(with("SCRAM-SHA-256-PLUS", &offer(&SCRAMS, &[])), weaker("SCRAM-SHA-256-PLUS", Some("SCRAM-SHA-256")));
+        assert_eq!(with("PLAIN", &offer(&["ANONYMOUS"], &[])), weaker("PLAIN", None));
+        assert_eq!(with("PLAIN", &offer(&SCRAMS, &[])).unwrap().pin, pin("SCRAM-SHA-256"));
         assert_eq!(choose(&offer(&["EXTERNAL"], &[]), &tls, false, None), Err(ConnectError::NoMechanism));
+        let (exporter, end_point) = ("SCRAM-SHA-256-PLUS tls-exporter", "SCRAM-SHA-256-PLUS tls-server-end-point");
+        let only_end_point = offer(&SCRAMS, &["tls-server-end-point"]);
+        assert_eq!(with(exporter, &only_end_point), weaker(exporter, Some(end_point)));
+        assert_eq!(with(end_point, &only_end_point).unwrap().pin, pin(end_point));
+        let both = offer(&SCRAMS, &["tls-server-end-point", "tls-exporter"]);
+        assert_eq!(with(end_point, &both).unwrap().pin, pin(exporter));
+        // TLS 1.2 has no exporter, whatever the server lists
+        let tls = Bindings { exporter: None, ..tls };
+        assert_eq!(choose(&both, &tls, false, Some(pin(exporter))), weaker(exporter, Some(end_point)));
     }
 }

@@ -117,6 +117,7 @@ impl Task {
                 Err(Flow::Now | Flow::On) => return, // the host is gone
                 Err(Flow::Close) => return self.finish(State::Closed).await,
             };
+            let was_online = result.is_ok();
             let why = match result {
                 Ok((session, tls)) => {
                     self.tls = Some(tls);
@@ -137,7 +138,8 @@ impl Task {
             if why.is_fatal(self.online_before) {
                 return self.finish(State::Failed(why)).await;
             }
-            let retry = pause(&self.config, failures);
+            // a line that was cut is mostly there again; whoever is cut again at once waits
+            let retry = if was_online && failures == 0 { Duration::ZERO } else { pause(&self.config, failures) };
             failures = failures.saturating_add(1);
             self.tell(Happening::State(State::Offline { why, retry }));
             match self.meanwhile(tokio::time::sleep(retry), true).await {
@@ -225,11 +227,10 @@ impl Task {
 
     /// One stream, from the login to its end.
     async fn serve(&mut self, session: Session) -> End {
-        let Session { mut stream, mechanism, kind } = session;
+        let Session { mut stream, pin, kind } = session;
         let happenings = self.happenings.clone();
-        if self.pin.is_none_or(|Pin(before)| before < mechanism) {
-            self.pin = Some(Pin(mechanism));
-            self.tell(Happening::Pinned(Pin(mechanism)));
+        if self.pin.replace(pin) != Some(pin) {
+            self.tell(Happening::Pinned(pin));
         }
         self.asked = false;
         self.again = None;

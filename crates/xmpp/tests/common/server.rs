@@ -24,13 +24,14 @@ impl Authority {
     pub fn pem(&self) -> Vec<u8> {
         self.0.pem().into_bytes()
     }
-    pub fn server(&self, name: &str) -> (ServerConfig, CertificateDer<'static>) {
+    pub fn server(&self, name: &str, tls12: bool) -> (ServerConfig, CertificateDer<'static>) {
         let key = rcgen::KeyPair::generate().unwrap();
         let leaf = rcgen::CertificateParams::new(vec![name.into()]).unwrap().signed_by(&key, &self.0).unwrap();
         let der = leaf.der().clone();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let versions = if tls12 { &[&rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
+        let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
         (builder.with_no_client_auth().with_single_cert(vec![der.clone()], key).unwrap(), der)
     }
 }
@@ -45,13 +46,29 @@ pub struct Script {
     /// What it does not offer, and yet has: it refuses `y` (RFC 5802 §6).
     pub has_plus: bool,
     pub iterations: u32,
+    /// Its nonce, instead of one that begins with the client's.
+    pub nonce: Option<&'static str>,
+    /// Whom its certificate is for.
+    pub name: &'static str,
+    /// It speaks TLS 1.2 and no other.
+    pub tls12: bool,
     /// Sent once the client is bound.
     pub then: String,
 }
 impl Default for Script {
     fn default() -> Self {
         let mechanisms = &["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
-        Script { mechanisms, bindings: &["tls-exporter"], signature: None, has_plus: true, iterations: 4096, then: String::new() }
+        Script {
+            mechanisms,
+            bindings: &["tls-exporter"],
+            signature: None,
+            has_plus: true,
+            iterations: 4096,
+            nonce: None,
+            name: "localhost",
+            tls12: false,
+            then: String::new(),
+        }
     }
 }
 pub struct Server {
@@ -63,12 +80,20 @@ impl Server {
     pub fn heard(&self, what: &str) -> usize {
         self.heard.lock().unwrap().iter().filter(|text| text.contains(what)).count()
     }
+    /// Waits for it.
+    pub async fn hears(&self, what: &str) {
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while self.heard(what) == 0 {
+            assert!(tokio::time::Instant::now() < end, "no {what}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
     /// TLS from the first byte; the account is `alice` with the password `secret`.
     pub async fn start(authority: &Authority, script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let (tls, leaf) = authority.server("localhost");
+        let (tls, leaf) = authority.server(script.name, script.tls12);
         let (acceptor, told) = (TlsAcceptor::from(Arc::new(tls)), heard.clone());
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
@@ -102,7 +127,7 @@ pub async fn clear(answers: &'static [&'static str]) -> u16 {
 pub async fn man_in_the_middle(authority: &Authority, to: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (tls, _) = authority.server("localhost");
+    let (tls, _) = authority.server("localhost", false);
     let mut roots = RootCertStore::empty();
     roots.add(authority.0.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -224,7 +249,8 @@ impl Talk<TlsStream<TcpStream>> {
         }
         let client_nonce = bare.split_once(",r=").unwrap().1;
         assert!(bare.starts_with("n=alice,"));
-        let challenge = format!("r={client_nonce}server,s={},i={}", BASE64.encode(b"saltsalt"), script.iterations);
+        let nonce = script.nonce.map_or_else(|| format!("{client_nonce}server"), str::to_owned);
+        let challenge = format!("r={nonce},s={},i={}", BASE64.encode(b"saltsalt"), script.iterations);
         self.say(&format!("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{}</challenge>", BASE64.encode(&challenge))).await?;
         let response = self.until(&["</response>", "<abort"]).await?;
         if response.contains("<abort") {
