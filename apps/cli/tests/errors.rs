@@ -173,3 +173,20 @@ fn bad_lines_are_answered_and_the_process_goes_on() {
     assert_eq!(version["rpc"], 1);
     rpc.end();
 }
+
+#[test]
+fn a_password_that_was_changed_ends_what_waits() {
+    let Some(server) = server() else { return };
+    let place = Place::new();
+    place.login(&server, "alice");
+    std::fs::write(server.dir.join("data/localhost/accounts/alice.dat"), "return {\n\t[\"password\"] = \"another\";\n};\n").unwrap();
+    assert!(place.fails(4, &["listen"]).contains("password"));
+    let err = place.fails(9, &["send", "bob@localhost", "stays", "--id", "s1"]);
+    assert!(err.contains("password") && err.contains("s1"), "{err}");
+    // the new one is told, device and keys stay
+    let device = |text: &str| text.lines().find(|l| l.contains("device ")).map(str::to_owned);
+    let before = place.ok(&["status"]);
+    let login = place.login_command(&server, "alice").env("SUBROSA_PASSWORD", "another").output().unwrap();
+    assert!(login.status.success(), "{}", support::text(&login.stderr));
+    assert_eq!(device(&place.ok(&["status"])), device(&before));
+}

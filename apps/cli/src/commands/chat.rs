@@ -1,4 +1,5 @@
 //! `subrosa chat`: a conversation with one person, line by line. What others write stays unread.
+use super::listen::{is_quiet, refused};
 use super::{interrupted, print, read};
 use crate::failure::Failure;
 use crate::home::{Home, bare};
@@ -35,7 +36,10 @@ pub async fn run(home: &Home, account: Option<&str>, with: &str) -> Result<(), F
             () = interrupted() => break Ok(()),
             note = notes.recv() => {
                 let Some(note) = note else { break Err(accounts.ended().await) };
-                if belongs(&note, &with) {
+                if let Some(failure) = refused(&note) {
+                    break Err(failure);
+                }
+                if belongs(&note, &with) && !is_quiet(&note) {
                     if let Err(failure) = print(&format!("{}\n", show::note(&note, false))) {
                         break Err(failure);
                     }

@@ -1,8 +1,9 @@
 //! `subrosa listen`: shows what comes, until interrupted.
 use super::{interrupted, print};
-use crate::failure::Failure;
+use crate::failure::{Failure, FaultName};
 use crate::home::Home;
 use crate::rpc::server::Backend;
+use crate::rpc::types::{Connection, Notification, State};
 use crate::session::Accounts;
 use crate::show;
 use tokio::sync::mpsc;
@@ -16,6 +17,12 @@ pub async fn run(home: &Home, account: Option<&str>) -> Result<(), Failure> {
             () = interrupted() => break Ok(()),
             note = notes.recv() => {
                 let Some(note) = note else { break Err(accounts.ended().await) };
+                if let Some(failure) = refused(&note).filter(|_| !accounts.are_several()) {
+                    break Err(failure);
+                }
+                if is_quiet(&note) {
+                    continue;
+                }
                 if let Err(failure) = print(&format!("{}\n", show::note(&note, accounts.are_several()))) {
                     break Err(failure); // not shown: it stays unread
                 }
@@ -27,4 +34,18 @@ pub async fn run(home: &Home, account: Option<&str>) -> Result<(), Failure> {
     };
     accounts.stop().await;
     end
+}
+
+/// The server will not have us, and nobody tries again: there is nothing to wait for.
+pub fn refused(note: &Notification) -> Option<Failure> {
+    match note {
+        Notification::Connection(Connection { state: State::Refused, reason: Some(reason), code, .. }) => {
+            Some(Failure::new(code.as_deref().unwrap_or("connect.refused"), FaultName::Network, reason.clone()))
+        }
+        _ => None,
+    }
+}
+/// Not connected yet: what is to be expected at the start.
+pub fn is_quiet(note: &Notification) -> bool {
+    matches!(note, Notification::Connection(Connection { state: State::Offline, reason: None, .. }))
 }

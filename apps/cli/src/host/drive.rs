@@ -74,8 +74,10 @@ pub struct Drive {
     pub(super) pin: Option<String>,
     pub(super) link: Link,
     pub(super) state: State,
+    /// What kept it from being online, until it is.
+    trouble: Option<Failure>,
     /// Since this process began.
-    pub(super) was_online: bool,
+    was_online: bool,
     pub(super) store_failed: bool,
 }
 
@@ -109,6 +111,7 @@ impl Drive {
             pin: None,
             link,
             state: State::Offline,
+            trouble: None,
             was_online: false,
             store_failed: false,
         };
@@ -181,9 +184,8 @@ impl Drive {
             }
             self.commit();
             if self.hub.seen().showing {
-                for subscriber in self.waiting.drain(..) {
-                    let note = Connection { account: self.account.clone(), state: self.state, reason: None };
-                    let _ = subscriber.send(Notification::Connection(note));
+                for subscriber in std::mem::take(&mut self.waiting) {
+                    let _ = subscriber.send(self.connection(self.trouble.as_ref()));
                     self.hub.subscribe(subscriber);
                 }
             }
@@ -316,6 +318,7 @@ impl Drive {
             }
             link::Said::Unsendable(output, failure) => {
                 if let Some(id) = self.sends.message(output) {
+                    self.sends.acknowledged(output);
                     self.sends.refused(&id, &failure);
                     self.facts.push(Fact::Failed(id));
                 }
@@ -342,19 +345,26 @@ impl Drive {
                 }
                 let changed = state != self.state || failure.is_some();
                 self.state = state;
+                if failure.is_some() || state == State::Online {
+                    self.trouble = failure.clone();
+                }
                 match &failure {
                     Some(failure) => tracing::info!(?state, code = %failure.code, "connection"),
                     None => tracing::info!(?state, "connection"),
                 }
                 if changed {
-                    self.report(failure.map(|f| f.sentence));
+                    self.report(failure.as_ref());
                 }
             }
         }
     }
-    pub(super) fn report(&mut self, reason: Option<String>) {
-        let note = Connection { account: self.account.clone(), state: self.state, reason };
-        self.hub.tell(&Notification::Connection(note));
+    pub(super) fn report(&mut self, failure: Option<&Failure>) {
+        let note = self.connection(failure);
+        self.hub.tell(&note);
+    }
+    fn connection(&self, failure: Option<&Failure>) -> Notification {
+        let (reason, code) = (failure.map(|f| f.sentence.clone()), failure.map(|f| f.code.clone()));
+        Notification::Connection(Connection { account: self.account.clone(), state: self.state, reason, code })
     }
 
     /// Reads something: a step that changes nothing, so that nothing is committed.

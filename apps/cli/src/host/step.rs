@@ -129,7 +129,7 @@ impl Drive {
     fn not_stored(&mut self, kept: Vec<Kept>, inputs: Vec<Input>, failure: &Failure) {
         if !self.store_failed {
             tracing::error!(code = %failure.code, "{failure}");
-            self.report(Some(failure.sentence.clone()));
+            self.report(Some(failure));
         }
         self.store_failed = true;
         let mut inputs = inputs.into_iter();
