@@ -461,3 +461,24 @@ async fn a_full_disk_loses_nothing_and_says_so() {
     bob.status().await;
     assert!(server.handled.load(Ordering::Relaxed) > handled);
 }
+
+#[tokio::test]
+async fn by_the_manual_policy_nobody_gets_a_key_before_a_decision() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    let mut alice = Client::start(&server, &home.prepare("alice@x").expect("room"), TrustPolicy::Manual).await;
+    alice.link.connect();
+    alice.ask(Job::Settled).await.expect("settles");
+    alice.listen();
+    assert_eq!(alice.status().await.policy, TrustPolicy::Manual);
+    let failure = alice.send("bob@x", "a secret", "m1").await.expect_err("undecided");
+    let details = failure.details.expect("who was considered");
+    assert_eq!((failure.code.as_str(), details.devices[0].reason.as_deref()), ("send.nobody", Some("undecided")));
+    let Notification::DeviceNew(new) = alice.next().await else { panic!("no device") };
+    let types::DeviceNumber::Number(device) = new.device else { panic!("no number") };
+    let trust = SetTrust { jid: "bob@x".into(), device, fingerprint: None, level: Level::Trusted, account: None };
+    alice.call(Call::Trust(trust)).await.expect("decides");
+    alice.send("bob@x", "a secret", "m1").await.expect("sends");
+    assert_eq!(bob.message().await.text, "a secret");
+}
