@@ -323,3 +323,70 @@ async fn the_host_may_be_slow() {
         assert_eq!(alice.message().await.0, n.to_string());
     }
 }
+
+/// The server has its presence: messages to the account are for it, too.
+async fn settled(config: Config) -> Client {
+    let mut client = Client::online(config).await;
+    client.send(500, BOB, "after the presence");
+    client.acknowledged(500).await;
+    client
+}
+/// A process was killed, and the next one has the same resource; `drops`: its line fell too, else the server still believes in it.
+/// Returns what the next process gets, and what came back to the sender.
+async fn after_a_kill(server: &subrosa_interop::Prosody, drops: bool) -> (Vec<String>, Vec<String>) {
+    let own = || {
+        let mut config = clear(server, "alice", server.port);
+        config.resource = Some("stable".into());
+        config
+    };
+    let mut bob = Client::online(config(server, "bob")).await;
+    let mut dead = settled(own()).await;
+    dead.stores = false;
+    for n in 0..3 {
+        bob.send(n, ALICE, &n.to_string());
+        assert_eq!(dead.message().await.0, n.to_string());
+    }
+    let Client { handle, happenings, .. } = dead;
+    std::mem::forget(handle);
+    if drops {
+        drop(happenings);
+        bob.send(9, ALICE, "wakes the dropped connection");
+        bob.acknowledged(9).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    } else {
+        std::mem::forget(happenings);
+    }
+    let mut alice = settled(own()).await;
+    bob.send(10, ALICE, "end");
+    let mut got = Vec::new();
+    while got.last().is_none_or(|text| text != "end") {
+        got.push(alice.message().await.0);
+    }
+    bob.acknowledged(10).await; // what came back was written before
+    let bounced = bob.seen.iter().filter(|seen| seen.starts_with("Bounced")).cloned().collect();
+    alice.close().await;
+    bob.close().await;
+    (got, bounced)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_had_not_stored_comes_to_the_next_one() {
+    let Some(server) = prosody() else { return };
+    assert_eq!(after_a_kill(&server, false).await, (["0", "1", "2", "end"].map(str::to_owned).to_vec(), vec![]));
+    let again = ["0", "1", "2", "wakes the dropped connection", "end"].map(str::to_owned).to_vec();
+    assert_eq!(after_a_kill(&server, true).await, (again, vec![]));
+}
+
+/// Prosody 0.12 stores them for later only if no other device is online; else it gives them back. Nothing is lost in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_another_device_what_a_killed_process_had_not_stored_comes_back_to_its_sender() {
+    let Some(server) = prosody() else { return };
+    let _tablet = Client::online(config(&server, "alice")).await;
+    for drops in [false, true] {
+        let (got, bounced) = after_a_kill(&server, drops).await;
+        for n in 0..3 {
+            let came = got.contains(&n.to_string()) || bounced.iter().any(|b| b.contains(&format!("\"m{n}\"")));
+            assert!(came, "{n}: {got:?} {bounced:?}");
+        }
+    }
+}

@@ -42,7 +42,9 @@
 //! open again, so those are dropped here. Typing notices are dropped while offline.
 //!
 //! Incoming stanzas are acknowledged to the server (XEP-0198 §4) up to the last [`Handle::handled`]: what the process had not
-//! stored when it died, the server delivers again. Give a stable [`Config::resource`], so that it does so at once.
+//! stored when it died, the server delivers again. Give a stable [`Config::resource`], so that it does so at once. Prosody 0.12 does
+//! so only if no other device of the account is online; beside another one it sends them back to their senders as
+//! `recipient-unavailable`, because resumption (XEP-0198 §5) is within one process here.
 //!
 //! A server without XEP-0198 acknowledges nothing; there, the answer to a ping that was sent after the stanza counts as the
 //! acknowledgement, because a server handles a stream's stanzas in order (RFC 6120 §10.1).

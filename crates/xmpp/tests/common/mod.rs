@@ -53,7 +53,10 @@ impl Client {
         client
     }
     pub async fn next(&mut self) -> Happening {
-        let happening = tokio::time::timeout(Duration::from_secs(20), self.happenings.recv()).await.expect("nothing happens").expect("it ended");
+        let happening = tokio::time::timeout(Duration::from_secs(20), self.happenings.recv())
+            .await
+            .unwrap_or_else(|_| panic!("nothing happens after {:#?}", self.seen))
+            .expect("it ended");
         self.seen.push(format!("{happening:?}"));
         if let Happening::Received { mark, inputs } = &happening {
             self.messages.extend(inputs.iter().filter_map(text_of).map(|text| (text, *mark)));
