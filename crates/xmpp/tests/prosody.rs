@@ -227,7 +227,8 @@ fn write_raw(port: u16, stanzas: &[String]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_message_of_a_contact_ends_the_stream() {
     let Some(server) = prosody() else { return };
-    let mut alice = Client::online(clear(&server, "alice", server.port)).await;
+    let proxy = Proxy::before(&server).unwrap();
+    let mut alice = Client::online(clear(&server, "alice", proxy.port)).await;
     let message = |payload: String, text: &str| format!("<message type='chat' to='alice@localhost'>{payload}<body>{text}</body></message>");
     let long = "x".repeat(200_000);
     let many: String = (0..10_000).map(|n| format!(" a{n}='{n}'")).collect();
@@ -248,13 +249,18 @@ async fn no_message_of_a_contact_ends_the_stream() {
     for text in ["an attribute", "a long attribute", "a long name", "a long namespace", "a long name of an attribute", "many attributes", "last"] {
         assert_eq!(alice.message().await.0, text);
     }
+    assert!(!alice.seen.iter().any(|seen| seen.contains("Offline")));
+    // to the server they are handled: after a cut nothing of it comes again
+    alice.send(1, BOB, "x");
+    alice.acknowledged(1).await;
+    proxy.cut();
+    alice.until_online(true).await;
+    let after = message(String::new(), "after");
+    tokio::task::spawn_blocking(move || write_raw(port, &[after])).await.unwrap();
+    assert_eq!(alice.message().await.0, "after");
     let left_out: Vec<_> = alice.seen.iter().filter(|seen| seen.starts_with("LeftOut")).collect();
     assert_eq!(left_out.len(), 2, "{left_out:?}");
     assert!(left_out.iter().all(|seen| seen.contains("TooLarge") && seen.contains("bob@localhost")), "{left_out:?}");
-    assert!(!alice.seen.iter().any(|seen| seen.contains("Offline")));
-    // the server counts as alice does: everything was acknowledged
-    alice.send(1, BOB, "x");
-    alice.acknowledged(1).await;
     alice.close().await;
 }
 

@@ -321,16 +321,18 @@ impl Reader {
     /// The element ends here.
     fn finish(&mut self) -> Frame {
         self.size = 0;
-        let begin = std::mem::take(&mut self.begin);
-        let done = self.done.take();
-        let why = match (self.left_out.take(), done) {
-            (None, Some(frame)) if self.builder.is_none() => return frame,
+        let why = match (self.left_out.take(), self.done.take()) {
+            (None, Some(frame)) if self.builder.is_none() => {
+                self.begin.clear();
+                return frame;
+            }
             (why, _) => why.unwrap_or(LeftOut::Malformed),
         };
         self.parser = xml::parser();
         let mut head = self.head.as_slice();
         while let Ok(Some(_)) = self.parser.parse(&mut head, false) {}
-        let tag = self.builder.take().and_then(FrameBuilder::into_head).unwrap_or_else(|| nameless(&begin));
+        let tag = self.builder.take().and_then(FrameBuilder::into_head).unwrap_or_else(|| nameless(&self.begin));
+        self.begin.clear();
         match why {
             LeftOut::TooLarge => Frame::TooLarge(tag),
             LeftOut::Malformed => Frame::Malformed(tag),
@@ -522,5 +524,40 @@ mod tests {
         assert!(matches!(framed.next().await, Ok(Arrived::Frame(_))));
         assert!(matches!(framed.next().await, Ok(Arrived::Silence)));
         assert!(matches!(framed.next().await, Err(FrameError::Io(e)) if e.kind() == io::ErrorKind::TimedOut));
+    }
+
+    fn frames(text: &str, size: usize) -> Vec<String> {
+        let mut reader = Reader::new();
+        let mut found = Vec::new();
+        for chunk in [HEAD.as_bytes()].into_iter().chain(text.as_bytes().chunks(size)) {
+            let mut rest = chunk;
+            while !rest.is_empty() {
+                match reader.read(rest) {
+                    Ok((used, arrived)) => {
+                        rest = &rest[used..];
+                        found.extend(arrived.map(|arrived| format!("{arrived:?}")));
+                    }
+                    Err(why) => {
+                        found.push(format!("{why:?}"));
+                        return found;
+                    }
+                }
+            }
+        }
+        found
+    }
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(3000))]
+        #[test]
+        fn it_is_the_same_however_the_bytes_come(parts in proptest::collection::vec(proptest::sample::select(vec![
+            "<message>", "</message>", "<iq a='", "'/>", "'>", "</iq>", "<", ">", "/", "'", "\"", "=", " ", "a", "x:", "<a>", "</a>", "<a/>", "<a xmlns='u' b=\"",
+            "\">", "<![CDATA[", "]]>", "]", "&amp;", "&x;", "&#0;", "<!--", "<?", "\u{1}", "\u{e9}", "\u{1f600}", "</stream:stream>",
+        ]), 0..40)) {
+            let text = parts.concat();
+            let whole = frames(&text, usize::MAX);
+            for size in [1, 2, 5] {
+                proptest::prop_assert_eq!(&whole, &frames(&text, size));
+            }
+        }
     }
 }
