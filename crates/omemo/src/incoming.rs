@@ -6,7 +6,7 @@ use crate::directory::{bundle_node, refresh};
 use crate::join;
 use crate::outgoing::send_empty;
 use crate::payload;
-use crate::records::{self, Heal, Ours, SessionRecord, Spoken};
+use crate::records::{self, Heal, Ours, Ratchet, SessionRecord, Spoken};
 use crate::wire::encrypted::{self, Encrypted, Key};
 use crate::wire::{Version, WireError, sce};
 use std::time::Duration;
@@ -37,7 +37,8 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         return Ok(Outcome::Silent); // our own reflection
     }
     if us.is_none() || found.keys.is_empty() {
-        return if found.payload.is_some() { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
+        let concerns = found.payload.is_some() && !is_other_part(cx, &device, found.version)?;
+        return if concerns { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
     }
     // a device that is on no list: perhaps ours is old (XEP-0384 §6)
     if cx.records.get(records::people(message.from))?.and_then(|p| p.find(found.sid)).is_none_or(|e| !e.is_listed()) {
@@ -80,6 +81,20 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         },
     };
     Ok(plain.map_or(Outcome::Silent, |plain| Outcome::Done(Decrypted { plain, sender: Some(sender) })))
+}
+
+/// How long behind its omemo:2 part the legacy part of a message may come.
+const PARTS: Duration = Duration::from_secs(60);
+
+/// Whether a message without a key for us is the part for older devices of one that we have just read. A message for both
+/// versions travels as two stanzas, omemo:2 first. Where the sender left us out, the first part is missing or says so.
+fn is_other_part(cx: &mut Context<'_>, device: &Device, version: Version) -> Result<bool, Halt> {
+    if version != Version::Legacy {
+        return Ok(false);
+    }
+    let newer = |r: &Ratchet| r.version() == Version::Omemo2;
+    let read = cx.records.get(records::session(device))?.filter(|s| s.current.as_ref().is_some_and(newer)).map(|s| s.heard);
+    Ok(read.is_some_and(|heard| heard.0 > 0 && heard <= cx.now && cx.now < heard.after(PARTS)))
 }
 
 /// Why nothing came out.
