@@ -57,6 +57,11 @@ impl Network<'_> {
         self.asked.push(id);
         id
     }
+    /// Takes back what this engine asked and what was not answered: it is not sent again, and an answer that still comes is dropped.
+    /// Whoever waited for it alone goes on with the next answer or connection.
+    pub fn withdraw(&mut self, id: RequestId) {
+        self.house.withdraw(self.engine, id);
+    }
     /// Waits for all that this call asked (`None`: nothing); then the hook runs again on the same message.
     pub fn until_answered(&mut self) -> Option<Pending> {
         let mut asked = std::mem::take(&mut self.asked);

@@ -83,7 +83,9 @@ impl Step<'_> {
                 if !resumed {
                     self.machine.house.disconnected();
                 }
-                self.tell_all(&Notice::Online { resumed: *resumed })
+                self.tell_all(&Notice::Online { resumed: *resumed })?;
+                let freed = self.machine.house.freed();
+                self.resume(freed, |_| None)
             }
             Input::CatchUp { running } => self.tell_all(&Notice::CatchUp { running: *running }),
             Input::Done(id) => {

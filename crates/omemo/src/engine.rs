@@ -23,6 +23,11 @@ impl Engine for Omemo {
             Notice::Wake => join::wake(cx),
             Notice::CatchUp { running } => join::catch_up(cx, *running),
             Notice::Published(node, payload) => match Version::of_node(&node.name) {
+                // an old item went, perhaps because a newer one came: what the node has now, its server knows
+                Some(NodeKind::DeviceList(version)) if payload.is_none() && node.item.is_some() => {
+                    cx.network.ask(Request::Fetch(directory::list_node(&node.owner, version)));
+                    Ok(())
+                }
                 Some(NodeKind::DeviceList(version)) => directory::list_pushed(cx, &node.owner, version, payload.as_deref()),
                 _ => Ok(()),
             },

@@ -7,7 +7,7 @@
 //! Invariants: a list is never written before it was read; ours stands on no list without its bundle; repairs wait longer each time.
 use crate::directory::{bundle_node, edit_people, list_node};
 use crate::random;
-use crate::records::{self, Account, Connection, PreKeyPool, Publication, Seen, Stage};
+use crate::records::{self, Account, Connection, People, PreKeyPool, Publication, Seen, Stage};
 use crate::wire::device_list::ListedDevice;
 use crate::wire::{MAX_ID, Version, bundle, device_list};
 use std::time::Duration;
@@ -29,13 +29,24 @@ pub(crate) enum Adoption {
 pub(crate) fn online(cx: &mut Context<'_>) -> Result<(), Halt> {
     let me = cx.me.clone();
     cx.records.put(records::connection(), Connection { since: cx.now, catching_up: false });
+    // what we know of our own lists is of the stream before, and a list is never written before it was read: what was asked
+    // then would throw out who came since
+    if cx.records.get(records::people(&me))?.is_some() {
+        edit_people(cx, &me, People::unsee)?;
+    }
     for version in Version::ALL {
         cx.network.ask(Request::Fetch(list_node(&me, version)));
         let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { continue };
         if let Some(publication) = cx.records.edit(records::publication(version))? {
             let retry = |stage: Stage| if stage == Stage::Refused { Stage::Due } else { stage };
-            (publication.bundle, publication.list) = (retry(publication.bundle), retry(publication.list));
-            if publication.bundle == Stage::Done {
+            let asked = if let Stage::Asked(id) = publication.list { Some(id) } else { None };
+            publication.bundle = retry(publication.bundle);
+            publication.list = if asked.is_some() { Stage::Due } else { retry(publication.list) };
+            let done = publication.bundle == Stage::Done;
+            if let Some(asked) = asked {
+                cx.network.withdraw(asked);
+            }
+            if done {
                 cx.network.ask(Request::Fetch(bundle_node(&me, device, version)));
             }
         }
@@ -266,8 +277,10 @@ pub(crate) fn wake(cx: &mut Context<'_>) -> Result<(), Halt> {
     }
     for version in Version::ALL {
         let unread = cx.records.get(records::people(&me))?.and_then(|p| p.seen(version)).is_none_or(|s| !s.answered);
-        if unread && cx.records.get(records::publication(version))?.is_none_or(|p| cx.now >= p.not_before) {
-            cx.network.ask(Request::Fetch(list_node(&me, version)));
+        match cx.records.get(records::publication(version))?.map(|p| p.not_before) {
+            _ if !unread => {}
+            Some(not_before) if cx.now < not_before => cx.network.wake_at(not_before), // the other version's time came
+            _ => drop(cx.network.ask(Request::Fetch(list_node(&me, version)))),
         }
     }
     advance(cx).map(drop)

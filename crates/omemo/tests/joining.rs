@@ -114,6 +114,121 @@ fn a_list_without_us_is_repaired_without_a_fight() {
     assert!(listed(&world, ALICE, Version::Omemo2).contains(&id));
 }
 #[test]
+fn who_came_while_we_were_away_stays_on_the_list() {
+    let node = Version::Omemo2.device_list_node();
+    let write = |ids: &[u32]| device_list::write(Version::Omemo2, &ids.iter().map(|id| device_list::ListedDevice::new(*id)).collect::<Vec<_>>());
+    let sorted = |world: &World| {
+        let mut list = listed(world, ALICE, Version::Omemo2);
+        list.sort_unstable();
+        list
+    };
+    for unanswered in [false, true] {
+        let mut world = World::new(14);
+        world.notify(|_| false); // nobody tells us on connecting
+        let alice = if unanswered {
+            // a list of ours was on its way when the line was cut
+            let alice = world.join(ALICE, omemo);
+            world.run();
+            world.publish_as(ALICE, node, Some("current"), Keep::One, &write(&[77]));
+            world.faults.unanswered = 1000;
+            let list = Node { owner: ALICE.into(), name: node.into(), item: Some("current".into()) };
+            world.feed(alice, Input::Published(list, Some(write(&[77]))));
+            world.disconnect(alice);
+            world.faults.unanswered = 0;
+            alice
+        } else {
+            // the server did not take it
+            world.server.refuse(move |_, r| match r {
+                Request::Publish { node: n, .. } if n.name == node => Some(RequestError::Unreachable),
+                _ => None,
+            });
+            let alice = world.join(ALICE, omemo);
+            world.run();
+            world.disconnect(alice);
+            world.server.refuse_nothing();
+            alice
+        };
+        world.run_for(2 * MINUTE);
+        world.publish_as(ALICE, node, Some("current"), Keep::One, &write(&[77, 88]));
+        world.connect(alice);
+        world.run();
+        world.run_for(2 * MINUTE);
+        let mut all = vec![77, 88, number(&device(&mut world, alice))];
+        all.sort_unstable();
+        assert_eq!(sorted(&world), all, "unanswered: {unanswered}");
+    }
+}
+#[test]
+fn a_line_cut_while_joining_loses_no_message() {
+    for cut in 0..60 {
+        let mut world = World::new(17);
+        let bob = world.join(BOB, omemo);
+        world.run();
+        let alice = world.join(ALICE, omemo);
+        world.send(alice, BOB, "the first thing");
+        world.run_for(cut * 5);
+        world.disconnect(alice);
+        world.run_for(10);
+        world.connect(alice);
+        world.run();
+        assert_eq!(texts(&world, bob), ["the first thing"], "cut after {} ms", cut * 5);
+    }
+}
+#[test]
+fn both_lists_are_read_again_when_the_server_recovers() {
+    for seed in 0..8 {
+        let mut world = World::new(seed);
+        world.notify(|_| false);
+        world.server.refuse(|_, r| matches!(r, Request::Fetch(_)).then_some(RequestError::Unreachable));
+        // the two fail at different times: the alarm of the first rings before the time of the second
+        world.faults.unanswered = 500;
+        let alice = world.join(ALICE, omemo);
+        world.run();
+        world.faults.unanswered = 0;
+        world.server.refuse_nothing();
+        world.run_for(5 * MINUTE);
+        let id = number(&device(&mut world, alice));
+        assert_eq!(Version::ALL.map(|v| listed(&world, ALICE, v)), [[id], [id]], "{seed}");
+    }
+}
+#[test]
+fn two_devices_that_join_at_once_both_stay() {
+    for seed in 0..4 {
+        let mut world = World::new(seed);
+        let (one, two) = (world.join(ALICE, omemo), world.join(ALICE, omemo));
+        world.run();
+        world.run_for(5 * MINUTE);
+        let mut both = [number(&device(&mut world, one)), number(&device(&mut world, two))];
+        both.sort_unstable();
+        for version in Version::ALL {
+            let mut list = listed(&world, ALICE, version);
+            list.sort_unstable();
+            assert_eq!(list, both, "{version:?} {seed}");
+        }
+        // neither was there when the other joined
+        for (who, other) in [(one, two), (two, one)] {
+            let other = device(&mut world, other);
+            let known = devices(&mut world, who, ALICE).into_iter().find(|d| d.device == other).unwrap();
+            assert_eq!(known.trust, Trust::Undecided);
+        }
+    }
+}
+#[test]
+fn an_old_item_that_goes_takes_no_device_with_it() {
+    let (mut world, alice, bob) = two(16);
+    for owner in [ALICE, BOB] {
+        for version in Version::ALL {
+            let old = Node { owner: owner.into(), name: version.device_list_node().into(), item: Some("1".into()) };
+            world.feed(alice, Input::Published(old, None));
+        }
+        world.run();
+        assert_eq!(devices(&mut world, alice, owner)[0].versions.len(), 2);
+    }
+    world.send(alice, BOB, "still there?");
+    world.run();
+    assert_eq!(texts(&world, bob), ["still there?"]);
+}
+#[test]
 fn damaged_lists_and_bundles_are_repaired() {
     for version in Version::ALL {
         let (mut world, alice, bob) = two(5);

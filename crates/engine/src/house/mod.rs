@@ -245,6 +245,16 @@ impl House {
     pub fn is_asked(&self, id: RequestId) -> bool {
         matches!(self.live.get(&id.0), Some(Slot { item: Item::Asked(_), .. }))
     }
+    /// Closes an open request of this engine without an answer.
+    pub fn withdraw(&mut self, engine: &str, id: RequestId) {
+        if matches!(self.live.get(&id.0), Some(Slot { item: Item::Asked(asked), .. }) if asked.engine == engine) {
+            self.set(id.0, None);
+        }
+    }
+    /// Those that wait for answers, and none of them is to come: what they asked was withdrawn.
+    pub fn freed(&self) -> Vec<u64> {
+        self.left.iter().filter(|(_, left)| **left == 0).map(|(id, _)| *id).collect()
+    }
     /// Closes a request. `None`: it is not open.
     pub fn answered(&mut self, id: RequestId) -> Option<Arc<Asked>> {
         let Some(Slot { item: Item::Asked(asked), .. }) = self.live.get(&id.0) else { return None };

@@ -59,6 +59,10 @@ impl People {
             *place = Some(seen);
         }
     }
+    /// Both lists may have changed unseen.
+    pub fn unsee(&mut self) {
+        self.seen = [None; 2];
+    }
     pub fn find(&self, id: u32) -> Option<&Entry> {
         self.devices.binary_search_by_key(&id, |e| e.id).ok().and_then(|at| self.devices.get(at))
     }
