@@ -26,6 +26,8 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
     let us = cx.records.get(records::account())?.map(|a| a.device);
     // without an identity of ours nothing is for us: still read, to know whether it is OMEMO at all
     let found = match encrypted::parse(message.body, cx.me.as_str(), us.unwrap_or_default()) {
+        // it says that it is encrypted (XEP-0380), in a way that is not OMEMO's: what is beside it is no message in clear
+        Ok(found) if found.encrypted.is_none() && found.encryption.is_some() => return Ok(Outcome::Rejected(Reason::Unsupported.into())),
         Ok(found) => found.encrypted,
         Err(WireError::TooLarge(_)) => return Ok(Outcome::Rejected(Reason::TooLarge.into())),
         Err(_) => return Ok(Outcome::Rejected(Reason::Malformed.into())),

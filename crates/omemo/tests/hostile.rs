@@ -57,7 +57,13 @@ fn each_kind_of_rubbish_has_its_word_and_changes_nothing() {
     let cases: Vec<(&str, Vec<u8>, Reason)> = vec![
         ("not XML", b"<encrypted".to_vec(), Reason::Malformed),
         ("truncated", body.as_bytes()[..body.len() / 2].to_vec(), Reason::Malformed),
-        ("wrong namespace", body.replace(ns, "urn:xmpp:omemo:99").into_bytes(), Reason::NotEncrypted),
+        ("wrong namespace", body.replace(ns, "urn:xmpp:omemo:99").into_bytes(), Reason::Unsupported),
+        ("wrong namespace, unlabelled", b"<encrypted xmlns='urn:xmpp:omemo:99'/>".to_vec(), Reason::NotEncrypted),
+        (
+            "another encryption",
+            b"<body xmlns='jabber:client'>?OTRv3?</body><encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:otr:0'/>".to_vec(),
+            Reason::Unsupported,
+        ),
         ("no header", format!("<encrypted xmlns='{ns}'/>").into_bytes(), Reason::Malformed),
         ("sid 2^31", body.replace(&format!("sid='{}'", a.id), "sid='2147483648'").into_bytes(), Reason::Malformed),
         ("not base64", key("!!").into_bytes(), Reason::Malformed),
