@@ -202,7 +202,7 @@ fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchan
         Ok(accepted) => accepted,
         Err(error) => return Ok(Err(error.into())),
     };
-    let keep = cx.records.get(records::connection())?.is_some_and(|c| c.catching_up);
+    let keep = join::may_come_late(cx)?;
     if let Some(used) = accepted.used
         && let Some(pool) = cx.records.edit(records::pool(P::VERSION))?
     {
@@ -231,6 +231,7 @@ fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchan
 /// Does what the message asks for.
 fn settle(cx: &mut Context<'_>, device: &Device, version: Version, then: Then) -> Result<(), Halt> {
     if then.republish {
+        join::forget_used(cx)?; // now or later
         join::bundle_changed(cx, version)?;
     }
     if then.answer {

@@ -16,6 +16,10 @@ use subrosa_engine::*;
 /// How long a signed prekey is used (XEP-0384 §4.2: a week to a month).
 const ROTATION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
+/// How long behind a new stream used prekeys are kept: what waited at the server comes then, and several may have taken the same
+/// prekey (XEP-0384 §6). A host that reads archives says itself how long that takes.
+const ARRIVALS: Duration = Duration::from_secs(60);
+
 /// What a bundle of an own device was fetched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Adoption {
@@ -52,6 +56,7 @@ pub(crate) fn online(cx: &mut Context<'_>) -> Result<(), Halt> {
         }
     }
     rotate(cx)?;
+    forget_used(cx)?;
     advance(cx).map(drop)
 }
 /// Does what is next on the way to being published. `true`: nothing is left to do, or it has to wait for a time.
@@ -272,6 +277,7 @@ pub(crate) fn published(cx: &mut Context<'_>, id: RequestId, node: &Node, ok: bo
 pub(crate) fn wake(cx: &mut Context<'_>) -> Result<(), Halt> {
     let me = cx.me.clone();
     rotate(cx)?;
+    forget_used(cx)?;
     if cx.records.get(records::account())?.is_none() && cx.records.get(records::connection())?.is_none() {
         return Ok(()); // nobody is waiting for us
     }
@@ -298,19 +304,44 @@ fn rotate(cx: &mut Context<'_>) -> Result<(), Halt> {
     cx.network.wake_at(cx.now.after(ROTATION));
     Version::ALL.into_iter().try_for_each(|v| bundle_changed(cx, v))
 }
+/// Whether messages that waited may still come, and until when if nobody says that they are read.
+fn arrivals(cx: &mut Context<'_>) -> Result<(bool, Time), Halt> {
+    let now = cx.now;
+    let Some(c) = cx.records.get(records::connection())? else { return Ok((false, now)) };
+    let end = c.since.after(ARRIVALS);
+    Ok((c.catching_up || (c.since <= now && now < end), end))
+}
+pub(crate) fn may_come_late(cx: &mut Context<'_>) -> Result<bool, Halt> {
+    arrivals(cx).map(|(late, _)| late)
+}
+/// Kept prekeys go for good when nothing late can come: now, or at a wake-up.
+pub(crate) fn forget_used(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let (late, end) = arrivals(cx)?;
+    for version in Version::ALL {
+        if cx.records.get(records::pool(version))?.is_none_or(|p| p.used.is_empty()) {
+            continue;
+        }
+        if !late {
+            clear_used(cx, version)?;
+        } else if cx.now < end {
+            cx.network.wake_at(end);
+        }
+    }
+    Ok(())
+}
+fn clear_used(cx: &mut Context<'_>, version: Version) -> Result<(), Halt> {
+    if cx.records.get(records::pool(version))?.is_some_and(|p| !p.used.is_empty())
+        && let Some(pool) = cx.records.edit(records::pool(version))?
+    {
+        pool.used.clear();
+    }
+    Ok(())
+}
 /// Old messages are being read, or that ended: then kept prekeys go for good.
 pub(crate) fn catch_up(cx: &mut Context<'_>, running: bool) -> Result<(), Halt> {
     let since = cx.records.get(records::connection())?.map_or(cx.now, |c| c.since);
     cx.records.put(records::connection(), Connection { since, catching_up: running });
-    for version in Version::ALL {
-        if !running
-            && cx.records.get(records::pool(version))?.is_some_and(|p| !p.used.is_empty())
-            && let Some(pool) = cx.records.edit(records::pool(version))?
-        {
-            pool.used.clear();
-        }
-    }
-    Ok(())
+    if running { Ok(()) } else { Version::ALL.into_iter().try_for_each(|v| clear_used(cx, v)) }
 }
 /// Takes this device off the account: both lists, both bundles. Nothing is published from here on.
 pub(crate) fn leave(cx: &mut Context<'_>) -> Result<(), Halt> {

@@ -285,35 +285,59 @@ fn used_prekeys_are_replaced_and_never_used_again() {
 }
 #[test]
 fn prekeys_are_kept_while_old_messages_are_read() {
-    for catching_up in [true, false] {
+    #[derive(PartialEq, Debug)]
+    enum Case {
+        HostSaysSo,
+        JustConnected,
+        LongConnected,
+    }
+    for case in [Case::HostSaysSo, Case::JustConnected, Case::LongConnected] {
         let (mut world, alice, _) = two(7);
         let id = number(&device(&mut world, alice));
         // the server hands out one prekey to everybody
         let mut one = published(&world, ALICE, id, Version::Omemo2).unwrap();
         one.prekeys.truncate(1);
-        world.disconnect(alice);
+        if case == Case::LongConnected {
+            world.run_for(2 * MINUTE);
+        } else {
+            world.disconnect(alice);
+        }
+        let users = [0, 1].map(|n| world.join(&format!("user{n}@example.org"), omemo));
+        world.run();
         let node = Version::Omemo2.bundle_node(id);
         world.server.node_mut(&ALICE.into(), &node).unwrap().items[0].payload = bundle::write(&one);
-        for n in 0..2 {
-            let who = world.join(&format!("user{n}@example.org"), omemo);
-            world.run();
+        for who in users {
             world.send(who, ALICE, "hello");
-            world.run();
         }
-        if catching_up {
+        if case == Case::HostSaysSo {
+            world.run();
             world.feed(alice, Input::CatchUp { running: true });
         }
-        world.connect(alice);
         world.run();
-        if catching_up {
-            assert_eq!(texts(&world, alice), ["hello", "hello"]);
+        if case != Case::LongConnected {
+            world.connect(alice);
+            world.run();
+        }
+        match case {
+            Case::LongConnected => {
+                assert_eq!(texts(&world, alice), ["hello"]);
+                assert_eq!(unread(&world, alice), [Reason::UnknownPreKey]);
+            }
+            _ => assert_eq!((texts(&world, alice).len(), unread(&world, alice)), (2, vec![]), "{case:?}"),
+        }
+        if case == Case::HostSaysSo {
             world.feed(alice, Input::CatchUp { running: false });
-        } else {
-            assert_eq!(texts(&world, alice), ["hello"]);
-            assert_eq!(unread(&world, alice), [Reason::UnknownPreKey]);
         }
         world.run();
         assert!(!published(&world, ALICE, id, Version::Omemo2).unwrap().prekeys.contains(&one.prekeys[0]));
+        // and in the end it is gone: another exchange with it can't be read
+        world.run_for(2 * MINUTE);
+        world.server.node_mut(&ALICE.into(), &node).unwrap().items[0].payload = bundle::write(&one);
+        let late = world.join("late@example.org", omemo);
+        world.run();
+        world.send(late, ALICE, "late");
+        world.run();
+        assert_eq!(unread(&world, alice).last(), Some(&Reason::UnknownPreKey), "{case:?}");
     }
 }
 #[test]
