@@ -73,7 +73,7 @@ coded! {
         /// Written before this device was known to the sender.
         NotForThisDevice = "not-for-this-device", "The sender did not encrypt to this device. Write to them once, so that they learn of it, and ask them to send it again.";
         /// No session, and the message does not start one.
-        NoSession = "no-session", "There is no session with the sending device. A new one is being set up; ask the sender to send it again.";
+        NoSession = "no-session", "There is no session with the sending device. Write to its owner once, so that a new one is set up, and ask them to send it again.";
         /// It does not decrypt: changed on the way, or the session is out of step.
         Damaged = "damaged", "The message could not be decrypted: it was changed on the way or the session is out of step. Ask the sender to send it again; if that fails, replace the session.";
         /// It was decrypted before.

@@ -116,7 +116,10 @@ pub(crate) fn bundle_answered(cx: &mut Context<'_>, device: &Device, version: Ve
         (Version::Omemo2, Ok(bundle)) => believe::<Omemo2>(cx, device, bundle),
         (Version::Legacy, Ok(bundle)) => believe::<Legacy>(cx, device, bundle),
         (_, Err(why)) => {
-            join::seen_bundle(cx, device, id)?;
+            // what the server could not hand out now it hands out later: what it is wanted for stands
+            if why != Exclusion::BundleUnavailable {
+                join::seen_bundle(cx, device, id)?;
+            }
             leave(cx, device, version, why, None);
             Ok(())
         }

@@ -41,6 +41,26 @@ fn a_new_own_device_waits_for_approval() {
     assert_eq!(texts(&world, bob).len(), 2);
 }
 #[test]
+fn a_device_that_was_there_is_trusted_though_its_keys_come_late() {
+    let mut world = World::new(12);
+    let (phone, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+    world.run();
+    world.server.refuse(|_, r| match r {
+        Request::Fetch(node) if node.name.contains("bundles") => Some(RequestError::Unreachable),
+        _ => None,
+    });
+    let laptop = world.join(ALICE, omemo);
+    world.run();
+    world.server.refuse_nothing();
+    world.run_for(2 * 60_000);
+    world.send(laptop, BOB, "from the laptop");
+    world.run();
+    let there = device(&mut world, phone);
+    let known = devices(&mut world, laptop, ALICE).into_iter().find(|d| d.device == there).unwrap();
+    assert_eq!(known.trust, Trust::Trusted);
+    assert_eq!((texts(&world, phone), texts(&world, bob)), (vec!["from the laptop".into()], vec!["from the laptop".into()]));
+}
+#[test]
 fn after_a_verified_one_a_new_device_waits() {
     let mut world = World::new(2);
     let alice = world.join(ALICE, omemo);
