@@ -80,7 +80,7 @@ fn table(rows: &[Measured]) -> String {
     lines.extend(rows.iter().map(|row| {
         let (limit, verdict) = row.promise();
         let optional = |number: Option<f64>, places| number.map(|number| format!("{number:.places$}")).unwrap_or_default();
-        let places = usize::from(row.value.fract() != 0.0);
+        let places = if row.value.fract() == 0.0 { 0 } else { 1 + usize::from(row.value < 10.0) };
         [
             row.name.clone(),
             format!("{:.places$}", row.value),
