@@ -36,5 +36,6 @@ fn run(args: args::Args) -> Result<(), Failure> {
     let runtime = runtime.map_err(|e| Failure::bug(format!("the program can't start its threads: {e}")))?;
     let end = runtime.block_on(commands::run(args));
     runtime.shutdown_timeout(Duration::ZERO); // a thread may still wait for standard input
+    host::open::joined();
     end
 }

@@ -14,6 +14,9 @@ use subrosa_engine::{Batch, Key, Store};
 const PAGE: u64 = 4096;
 
 /// A SQLite database, every page of it encrypted and authenticated (SQLCipher 4: AES-256-CBC, HMAC-SHA-512).
+///
+/// Used on a thread of its own: join that thread before the process ends. SQLCipher and OpenSSL take their memory down at exit, and a
+/// thread that is still leaving would use what is gone.
 pub struct SqliteStore {
     db: Connection,
     path: PathBuf,

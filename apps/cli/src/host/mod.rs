@@ -11,7 +11,7 @@ pub mod hub;
 pub mod ledger;
 pub mod link;
 pub mod notes;
-mod open;
+pub mod open;
 pub mod sends;
 pub mod step;
 #[cfg(test)]

@@ -5,10 +5,33 @@ use super::link::Link;
 use crate::config::TrustPolicy;
 use crate::failure::Failure;
 use crate::home::AccountDir;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use subrosa_engine::{Machine, Settings};
 use subrosa_omemo::Omemo;
 use subrosa_store::{SqliteStore, StoreKey};
 use tokio::sync::{mpsc, oneshot};
+
+/// The threads of this process that have used a store.
+static THREADS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+/// How long the end of the process waits for them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits until the machines' threads have ended. To be called before the process does: SQLCipher and OpenSSL take their memory
+/// down at exit, and a thread that is still closing its store, or only leaving, would use what is gone.
+pub fn joined() {
+    let threads = std::mem::take(&mut *THREADS.lock().unwrap_or_else(PoisonError::into_inner));
+    let until = Instant::now() + PATIENCE;
+    for thread in threads {
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if thread.is_finished() {
+            let _ = thread.join(); // ended by a panic: told on standard error already
+        }
+    }
+}
 
 /// Starts the thread; the answer comes when the store is open: how to log in, if that is stored.
 pub fn spawn(
@@ -19,8 +42,7 @@ pub fn spawn(
     inbox: mpsc::UnboundedReceiver<Job>,
 ) -> oneshot::Receiver<Result<Option<Login>, Failure>> {
     let (opened, answer) = oneshot::channel();
-    // not joined: `Job::Stop` is answered when all is stored, and a process that is killed loses nothing
-    std::thread::spawn(move || {
+    let thread = std::thread::spawn(move || {
         let ready = open(&dir, &key, policy, link);
         drop(key);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
@@ -34,6 +56,7 @@ pub fn spawn(
             (_, Err(e)) => drop(opened.send(Err(Failure::bug(format!("no thread for the machine: {e}"))))),
         }
     });
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     answer
 }
 
