@@ -6,11 +6,14 @@ use super::{Call, Id, RpcError, answer, error, notification, parse, too_long};
 use crate::failure::Failure;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Requests of one client that are not answered yet; it is not read further until some are.
 const IN_FLIGHT: usize = 256;
+/// How long a client that has closed its end may take to read the rest.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The answer to a call, when it is there. A dropped sender means: the answering side is gone.
 pub type Reply = oneshot::Receiver<Result<Value, Failure>>;
@@ -32,6 +35,8 @@ enum Out {
     Answer(Vec<u8>, OwnedSemaphorePermit),
     Note(Notification),
     Confirm,
+    /// Write what came before, then end.
+    End,
 }
 
 /// Serves one client until it closes its end and all it asked is answered. `subscribed`: notifications come without
@@ -43,7 +48,7 @@ pub async fn serve(
     subscribed: bool,
 ) -> std::io::Result<()> {
     let (out, queue) = mpsc::unbounded_channel();
-    let writing = tokio::spawn(write(writer, queue, backend.clone()));
+    let mut writing = tokio::spawn(write(writer, queue, backend.clone()));
     let mut client = Client { backend, out: out.clone(), permits: Arc::new(Semaphore::new(IN_FLIGHT)), subscribed: Vec::new() };
     if subscribed && let Err(failure) = client.subscribe(&Subscribe::default()) {
         tracing::warn!(code = %failure.code, "no notifications");
@@ -68,7 +73,11 @@ pub async fn serve(
         _ = client.permits.acquire_many(all) => {}
         () = out.closed() => {}
     }
-    writing.abort();
+    // what is being written counts as shown once it is out
+    let _ = out.send(Out::End);
+    if tokio::time::timeout(FAREWELL, &mut writing).await.is_err() {
+        writing.abort();
+    }
     read
 }
 
@@ -133,7 +142,7 @@ impl Client {
 
 /// Writes what waits, flushes once, and only then tells what was shown.
 async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::UnboundedReceiver<Out>, backend: Arc<dyn Backend>) {
-    let mut confirm = false;
+    let (mut confirm, mut ended) = (false, false);
     while let Some(first) = queue.recv().await {
         let (mut shown, mut permits) = (Vec::new(), Vec::new());
         let mut next = Some(first);
@@ -152,6 +161,10 @@ async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::UnboundedRe
                     confirm = true;
                     Vec::new()
                 }
+                Out::End => {
+                    ended = true;
+                    break;
+                }
             };
             if writer.write_all(&line).await.is_err() {
                 return;
@@ -163,6 +176,9 @@ async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::UnboundedRe
         }
         if !confirm {
             shown.iter().for_each(|(account, seq)| backend.shown(account, *seq));
+        }
+        if ended {
+            return;
         }
     }
 }
