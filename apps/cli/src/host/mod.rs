@@ -54,7 +54,8 @@ impl Host {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let key = dir.store_key(login.is_some())?;
         let (link, asks) = Link::new();
-        let opened = open::spawn(dir.clone(), key, settings.trust.policy, link.clone(), inbox);
+        let (opened, thread) = open::spawn(dir.clone(), key, settings.trust.policy, link.clone(), inbox);
+        open::keep(thread);
         let stored = opened.await.map_err(|_| Failure::bug("the machine's thread ended before it began"))??;
         let Some(login) = login.or(stored) else {
             let sentence = format!("the store of {0} has no password; run `subrosa login {0}` again", dir.jid);

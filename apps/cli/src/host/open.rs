@@ -33,14 +33,20 @@ pub fn joined() {
     }
 }
 
-/// Starts the thread; the answer comes when the store is open: how to log in, if that is stored.
+/// Leaves a thread to [`joined`].
+pub fn keep(thread: JoinHandle<()>) {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+}
+
+/// Starts the thread; the answer comes when the store is open: how to log in, if that is stored. The thread has to be joined before
+/// the process ends.
 pub fn spawn(
     dir: AccountDir,
     key: StoreKey,
     policy: TrustPolicy,
     link: Link,
     inbox: mpsc::UnboundedReceiver<Job>,
-) -> oneshot::Receiver<Result<Option<Login>, Failure>> {
+) -> (oneshot::Receiver<Result<Option<Login>, Failure>>, JoinHandle<()>) {
     let (opened, answer) = oneshot::channel();
     let thread = std::thread::spawn(move || {
         let ready = open(&dir, &key, policy, link);
@@ -56,8 +62,7 @@ pub fn spawn(
             (_, Err(e)) => drop(opened.send(Err(Failure::bug(format!("no thread for the machine: {e}"))))),
         }
     });
-    THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-    answer
+    (answer, thread)
 }
 
 fn open(dir: &AccountDir, key: &StoreKey, policy: TrustPolicy, link: Link) -> Result<(Drive, Option<Login>), Failure> {

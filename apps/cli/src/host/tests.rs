@@ -132,17 +132,29 @@ struct Client {
     link: Link,
     notes: mpsc::UnboundedReceiver<Notification>,
     account: AccountDir,
+    thread: Thread,
+}
+/// Ends with the test, and before the test's process does ([`open::joined`]).
+struct Thread(mpsc::WeakUnboundedSender<Job>, Option<std::thread::JoinHandle<()>>);
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(jobs) = self.0.upgrade() {
+            let _ = jobs.send(Job::Stop(oneshot::channel().0));
+        }
+        let _ = self.1.take().map(std::thread::JoinHandle::join);
+    }
 }
 impl Client {
     async fn start(server: &Arc<Server>, account: &AccountDir, policy: TrustPolicy) -> Self {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let (link, asks) = Link::new();
         let key = account.store_key(true).expect("a key");
-        let opened = open::spawn(account.clone(), key, policy, link.clone(), inbox);
+        let (opened, thread) = open::spawn(account.clone(), key, policy, link.clone(), inbox);
+        let thread = Thread(jobs.downgrade(), Some(thread));
         opened.await.expect("an answer").expect("opens");
         server.serve(&account.jid, asks, jobs.clone());
         let (_, notes) = mpsc::unbounded_channel();
-        Client { jobs, link, notes, account: account.clone() }
+        Client { jobs, link, notes, account: account.clone(), thread }
     }
     /// Opened, connected, published, listened to.
     async fn begin(server: &Arc<Server>, account: &AccountDir) -> Self {
@@ -192,7 +204,7 @@ impl Client {
     }
     /// What `kill -9` leaves: the thread sees its channel end and drops everything.
     async fn killed(self) -> AccountDir {
-        let Client { jobs, link, notes, account } = self;
+        let Client { jobs, link, notes, account, thread } = self;
         drop((jobs, notes));
         link.stop().await; // ends the server's task, which holds the other sender
         drop(link);
@@ -204,6 +216,7 @@ impl Client {
             assert!(tokio::time::Instant::now() < until, "the thread did not end");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        drop(thread);
         account
     }
     async fn stopped(self) -> AccountDir {
