@@ -450,6 +450,10 @@ async fn a_full_disk_loses_nothing_and_says_so() {
     alice.send("bob@x", "small", "m0").await.expect("sends");
     bob.message().await;
     bob.status().await;
+    // bob's empty answer, so that nothing else is on its way: 0 and 1 are the clients, 2 is the message
+    while server.handled.load(Ordering::Relaxed) < 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     // the sender's disk: the caller is told, nothing left, and the id is free
     let _ = alice.jobs.send(Job::Room(1));
     let long = "x".repeat(100_000);
