@@ -1,0 +1,2 @@
+//! The engine in a browser.
+#![cfg(target_arch = "wasm32")]

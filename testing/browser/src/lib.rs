@@ -1,0 +1,1 @@
+//! The web messenger in real browsers.
