@@ -92,8 +92,10 @@ coded! {
         Expired = "expired", "The keys needed did not arrive in time. Check the connection and send it again.";
         /// The server said no to what was needed.
         ServerRefused = "server-refused", "The server refused what is needed to encrypt; nothing was sent. Try again later, or ask its operator.";
-        /// No device list, or an empty one.
-        DeviceListUnavailable = "device-list-unavailable", "The contact publishes no devices for encryption, or the server does not show them; nothing was sent. Ask them to switch encryption on.";
+        /// The server did not say which devices there are.
+        DeviceListUnavailable = "device-list-unavailable", "The server does not show the devices of the contact; nothing was sent. Try again later.";
+        /// The contact's server says that they publish no devices: there is nobody to encrypt to.
+        NoEncryption = "no-encryption", "The contact has no device that can decrypt; nothing was sent. Ask them to switch encryption on, or allow clear text for this chat.";
         /// What is inside names another sender, recipient or time than the stanza around it.
         EnvelopeMismatch = "envelope-mismatch", "The encrypted part names another sender, recipient or time than the message around it. Somebody may have moved it; ask the sender whether they wrote it.";
         /// Not what the protocol says it must be.
@@ -117,7 +119,7 @@ impl Reason {
             Reason::Untrusted | Reason::KeyChanged => Status::FORBIDDEN,
             Reason::Malformed | Reason::EnvelopeMismatch => Status::BAD_REQUEST,
             Reason::TooLarge => Status::TOO_LARGE,
-            Reason::ServerRefused | Reason::DeviceListUnavailable => Status::UNAVAILABLE,
+            Reason::ServerRefused | Reason::DeviceListUnavailable | Reason::NoEncryption => Status::UNAVAILABLE,
             _ => Status::NOT_ACCEPTABLE,
         }
     }

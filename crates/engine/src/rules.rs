@@ -191,6 +191,7 @@ impl Step<'_> {
         let kind = *kind;
         let not = |why: Refusal, report, ask| Output::Event(Event::NotSent { id: id.clone(), kind, why, report, ask });
         let output = match self.failed(outcome)? {
+            Ok(Outcome::Rejected(why)) if why.reason == Reason::NoEncryption => self.in_clear(&message, why)?,
             Err(why) | Ok(Outcome::Rejected(why)) => not(why, Vec::new(), None),
             Ok(Outcome::Silent) => not(Reason::Engine.into(), Vec::new(), None),
             Ok(Outcome::Pending(Pending(wait))) if kind != Kind::Typing && passing.may_wait() => {
@@ -207,16 +208,23 @@ impl Step<'_> {
                 }
                 Output::Event(Event::Sent { id: id.clone(), kind, report })
             }
-            Ok(Outcome::Skipped) if self.is_clear_allowed(chat)? => {
-                let (id, chat, to, plain) = (id.clone(), chat.clone(), to.clone(), plain.clone());
-                self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat, to, kind, wire: Wire::Clear { plain } });
-                Output::Event(Event::Sent { id, kind, report: Vec::new() })
-            }
-            Ok(Outcome::Skipped) => not(Reason::NotEncrypted.into(), Vec::new(), Some(ClearTextQuestion::about(chat))),
+            Ok(Outcome::Skipped) => self.in_clear(&message, Reason::NotEncrypted.into())?,
         };
         self.outputs.push(output);
         self.leave(passing);
         Ok(())
+    }
+    /// Nobody encrypts it: in clear where a person chose so for this chat, else it is not sent and a person is asked.
+    fn in_clear(&mut self, message: &Message, why: Refusal) -> Result<Output, Halt> {
+        let Message::Out { id, chat, to, kind, plain } = message else { return Err(std::io::Error::other("not a message to send").into()) };
+        let (id, kind, report) = (id.clone(), *kind, Vec::new());
+        if !self.is_clear_allowed(chat)? {
+            let ask = Some(ClearTextQuestion::about(chat));
+            return Ok(Output::Event(Event::NotSent { id, kind, why, report, ask }));
+        }
+        let wire = Wire::Clear { plain: plain.clone() };
+        self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat: chat.clone(), to: to.clone(), kind, wire });
+        Ok(Output::Event(Event::Sent { id, kind, report }))
     }
     fn settle_in(&mut self, passing: Passing, outcome: Hook<Decrypted>) -> Result<(), Halt> {
         let message = passing.message.clone();

@@ -59,7 +59,13 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     }
     let wanted = if contacts > 0 { targets.iter().any(|t| t.contact) } else { !targets.is_empty() };
     if !wanted {
-        return Ok(Outcome::Rejected(Reason::DeviceListUnavailable.into()));
+        // only lists that were read say that there is nobody: an error of the server says nothing
+        let mut all_read = true;
+        for owner in owners.iter().filter(|owner| contacts == 0 || **owner != *cx.me) {
+            let people = cx.records.get(records::people(owner))?;
+            all_read &= Version::ALL.into_iter().all(|v| people.and_then(|p| p.seen(v)).is_some_and(|s| s.answered));
+        }
+        return Ok(Outcome::Rejected(if all_read { Reason::NoEncryption } else { Reason::DeviceListUnavailable }.into()));
     }
     // a session with every one of them
     let plans = plan_all(cx, &targets)?;

@@ -80,6 +80,8 @@ impl Engine for Toy {
     fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
         match message.plain.bytes() {
             b"skip" => return Ok(Outcome::Skipped),
+            b"nobody" => return Ok(Outcome::Rejected(Reason::NoEncryption.into())),
+            b"unknown" => return Ok(Outcome::Rejected(Reason::DeviceListUnavailable.into())),
             b"silent" => return Ok(Outcome::Silent),
             b"panic" => panic!("a bug in the engine"),
             b"fail" => return Err(std::io::Error::other("no").into()),

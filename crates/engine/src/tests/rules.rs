@@ -119,6 +119,29 @@ fn clear_text_is_a_choice_for_one_chat() {
 }
 
 #[test]
+fn nobody_to_encrypt_to_asks_and_an_error_does_not() {
+    let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
+    let chat = ChatId("bob@x".into());
+    let outputs = step(&mut machine, &mut store, vec![say("1", "bob@x", "unknown"), say("2", "bob@x", "nobody")]);
+    let asks: Vec<_> = outputs
+        .into_iter()
+        .filter_map(
+            |(_, output)| {
+                if let Output::Event(Event::NotSent { id, why, ask, .. }) = output { Some((id.to_string(), why.reason, ask)) } else { None }
+            },
+        )
+        .collect();
+    let [(_, Reason::DeviceListUnavailable, None), (_, Reason::NoEncryption, Some(_))] = asks.as_slice() else { panic!("{asks:?}") };
+    let choice = ClearTextQuestion::about(&chat).confirmed_by_user();
+    let out = words(step(
+        &mut machine,
+        &mut store,
+        vec![Input::SetPolicy(chat, Policy::Optional(choice)), say("3", "bob@x", "unknown"), say("4", "bob@x", "nobody")],
+    ));
+    assert_eq!(out, ["not-sent 3 device-list-unavailable", "clear 4 nobody", "sent 4 0"]);
+}
+
+#[test]
 fn a_choice_for_one_chat_is_none_for_another() {
     let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
     let choice = ClearTextQuestion::about(&ChatId("bob@x".into())).confirmed_by_user();
