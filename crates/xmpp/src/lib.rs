@@ -16,7 +16,8 @@
 //! # }
 //! ```
 //!
-//! [`Mapping`] does messages, [`Requests`] the machine's requests, [`Entity`] what others may ask of us: no sockets, no clock.
+//! [`Mapping`] does messages, [`Requests`] the machine's requests, [`Contacts`] the contact list, [`Entity`] what others may ask of
+//! us: no sockets, no clock.
 //! `Connection` puts them on a stream. Nothing in here knows a key, a protocol of encryption, or a trust decision: payloads are
 //! opaque elements and opaque nodes.
 //!
@@ -24,15 +25,18 @@
 //! [`Output`]: subrosa_engine::Output
 #[cfg(feature = "connection")]
 pub mod connection;
+mod contacts;
 mod entity;
 mod mapping;
 mod ns;
+pub mod receipts;
 mod requests;
 mod stamp;
 mod xml;
 
 #[cfg(feature = "connection")]
 pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, LeftOut, Mark, Pin, Roots, Security, State};
+pub use contacts::{Contact, ContactChange, ContactNews, ContactTurn, Contacts, Subscription};
 pub use entity::Entity;
 pub use mapping::{AddressError, Bounce, Mapped, Mapping, bare};
 pub use requests::{Requests, Turn};

@@ -4,7 +4,7 @@
 //! transport's own. Knows no encryption: payloads are opaque elements. RFC 6121 §5, XEP-0280, XEP-0203, XEP-0060 §7.1.2, XEP-0163.
 //!
 //! Invariants: a carbon copy counts only from the account's own bare address; a publication only from a bare address, and only
-//! on the nodes that were asked for; what bounced is never a message.
+//! on the nodes that were asked for; what bounced is never a message; what this very session sent never comes back.
 use crate::{ns, stamp, xml};
 use jid::{BareJid, Jid};
 use minidom::Element;
@@ -15,7 +15,7 @@ use subrosa_engine::{Address, ChatId, ContentType, Input, Kind, MessageId, Node,
 use xml::{MAX_STANZA, StanzaError, build};
 
 /// The longest id of a message that is kept as it is, in bytes.
-const MAX_ID: usize = 256;
+pub(crate) const MAX_ID: usize = 256;
 /// Senders' full addresses that are remembered, for the errors that may go back to them.
 const REMEMBERED: usize = 64;
 
@@ -69,13 +69,23 @@ pub struct Mapping {
     salt: String,
     unnamed: u64,
     senders: VecDeque<(MessageId, Jid)>,
+    /// What the account wrote to itself, and we have.
+    notes: VecDeque<MessageId>,
 }
 
 impl Mapping {
     /// For this account. `nodes`: those whose publications are wanted. `salt`: makes the ids of messages that came without one
     /// unique to this run, any random text.
     pub fn new(me: Address, nodes: impl IntoIterator<Item = String>, salt: &str) -> Self {
-        Mapping { me, full: None, nodes: nodes.into_iter().collect(), salt: salt.into(), unnamed: 0, senders: VecDeque::new() }
+        Mapping {
+            me,
+            full: None,
+            nodes: nodes.into_iter().collect(),
+            salt: salt.into(),
+            unnamed: 0,
+            senders: VecDeque::new(),
+            notes: VecDeque::new(),
+        }
     }
     /// The full address that the server gave us: what comes from there is our own echo.
     pub fn bound(&mut self, full: &str) {
@@ -103,8 +113,24 @@ impl Mapping {
             Some(_) => None,
             None => self.direct(stanza, &from, now),
         };
-        mapped.inputs.extend(input);
+        mapped.inputs.extend(input.filter(|input| self.is_new(input)));
         mapped
+    }
+    /// What a device of ours writes to the account itself comes by two ways: to us, and copied to us (Prosody 0.12). It counts once.
+    fn is_new(&mut self, input: &Input) -> bool {
+        match input {
+            Input::Receive { id, chat, from, .. } if *from == self.me && chat.0 == self.me => {
+                if self.notes.contains(id) {
+                    return false;
+                }
+                if self.notes.len() >= REMEMBERED {
+                    self.notes.pop_front();
+                }
+                self.notes.push_back(id.clone());
+                true
+            }
+            _ => true,
+        }
     }
     /// `None`: no address, or our own echo. A stanza without `from` is from the account itself (RFC 6120 §8.1.2.1).
     fn sender(&self, stanza: &Element) -> Option<Jid> {
@@ -351,6 +377,29 @@ mod tests {
         assert!(one(&copy("alice@x.org", "received", &inner("bob@x.org", "carol@x.org"))).is_none());
         assert!(one(&copy("alice@x.org", "sent", &inner("alice@x.org/here", "bob@x.org"))).is_none());
         assert!(one(&copy("alice@x.org", "sent", &copy("alice@x.org", "sent", &sent))).is_none());
+    }
+
+    #[test]
+    fn what_the_account_writes_to_itself_comes_once() {
+        let mut mapping = mapping();
+        let note = |id: &str, from: &str| {
+            format!("<message xmlns='jabber:client' from='{from}' to='alice@x.org' id='{id}' type='chat'><body>x</body></message>")
+        };
+        let copy = |kind: &str, inner: &str| {
+            format!(
+                "<message from='alice@x.org'><{kind} xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>{inner}</forwarded></{kind}></message>"
+            )
+        };
+        let mut count = |xml: &str| mapping.message(&stanza(xml), NOW).inputs.len();
+        let other = note("1", "alice@x.org/other");
+        assert_eq!([count(&other), count(&copy("sent", &other)), count(&copy("received", &other))], [1, 0, 0]);
+        let other = note("2", "alice@x.org/other");
+        assert_eq!([count(&copy("sent", &other)), count(&other)], [1, 0]);
+        let here = note("3", "alice@x.org/here");
+        assert_eq!([count(&here), count(&copy("sent", &here)), count(&copy("received", &here))], [0, 0, 0]);
+        // others' ids are their own
+        let bob = "<message from='bob@x.org/b' id='1' type='chat'><body>x</body></message>";
+        assert_eq!([count(bob), count(bob)], [1, 1]);
     }
 
     #[test]

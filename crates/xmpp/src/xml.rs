@@ -19,6 +19,20 @@ const ELEMENT_COST: usize = 5;
 /// The most elements in one stanza: a tree takes some fifty times the bytes of an empty element.
 const MAX_ELEMENTS: usize = 20_000;
 
+/// What one element may have besides its depth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub bytes: usize,
+    elements: usize,
+}
+impl Limits {
+    /// Any stanza.
+    pub(crate) const STANZA: Self = Limits { bytes: MAX_STANZA, elements: MAX_ELEMENTS };
+    /// One answer that was asked for, whose size is the account's own: its list of contacts.
+    #[cfg(feature = "connection")]
+    pub(crate) const ANSWER: Self = Limits { bytes: 4 * 1024 * 1024, elements: 50_000 };
+}
+
 /// Why a run of elements can't be put on the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -69,6 +83,7 @@ pub(crate) enum Frame {
 pub(crate) struct FrameBuilder {
     head: Option<Element>,
     inner: Option<ElementFromEvents>,
+    limits: Limits,
     depth: usize,
     bytes: usize,
     elements: usize,
@@ -78,13 +93,18 @@ fn cost(name: &QName, attributes: &AttrMap) -> usize {
     name.1.len().saturating_add(attributes).saturating_add(ELEMENT_COST)
 }
 impl FrameBuilder {
-    pub(crate) fn new(name: QName, attributes: AttrMap) -> Self {
+    pub(crate) fn new(name: QName, attributes: AttrMap, limits: Limits) -> Self {
         let bytes = cost(&name, &attributes);
         let mut head = Element::builder(&name.1, name.0.clone());
         for ((namespace, key), value) in attributes.iter().filter(|(_, value)| value.len() <= MAX_STANZA) {
             head = head.attr_ns(namespace.clone(), key.clone(), value.clone());
         }
-        FrameBuilder { head: Some(head.build()), inner: Some(ElementFromEvents::new(name, attributes)), depth: 1, bytes, elements: 1 }
+        FrameBuilder { head: Some(head.build()), inner: Some(ElementFromEvents::new(name, attributes)), limits, depth: 1, bytes, elements: 1 }
+    }
+    /// What it may have.
+    #[cfg(feature = "connection")]
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
     /// Keeps the outer tag only.
     #[cfg(feature = "connection")]
@@ -108,7 +128,7 @@ impl FrameBuilder {
             Event::EndElement(_) => self.depth = self.depth.saturating_sub(1),
             Event::XmlDeclaration(..) => {}
         }
-        if self.bytes > MAX_STANZA || self.depth > MAX_DEPTH || self.elements > MAX_ELEMENTS {
+        if self.bytes > self.limits.bytes || self.depth > MAX_DEPTH || self.elements > self.limits.elements {
             self.inner = None;
         }
         let over = self.depth == 0;
@@ -138,7 +158,7 @@ pub(crate) fn parse_run(xml: &[u8]) -> Result<Vec<Element>, StanzaError> {
         let event = next(&mut parser, &mut chunks)?.ok_or(StanzaError::NotXml)?;
         let done = match (&mut builder, event) {
             (None, Event::StartElement(_, name, attributes)) => {
-                builder = Some(FrameBuilder::new(name, attributes));
+                builder = Some(FrameBuilder::new(name, attributes, Limits::STANZA));
                 None
             }
             (Some(builder), event) => builder.feed(event),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects, missing_docs)]
 use proptest::prelude::*;
 use subrosa_engine::{Address, ChatId, ContentType, Input, Node, Part, Recipients, Request, RequestId, Time, Wire};
-use subrosa_xmpp::{Entity, Mapping, Requests, bare};
+use subrosa_xmpp::{ContactChange, Contacts, Entity, Mapping, Requests, bare, receipts};
 
 const ME: &str = "alice@x.org";
 
@@ -40,6 +40,7 @@ fn namespace() -> impl Strategy<Value = &'static str> {
         "urn:xmpp:delay",
         "http://jabber.org/protocol/pubsub#event",
         "http://jabber.org/protocol/pubsub",
+        "jabber:iq:roster",
         "http://jabber.org/protocol/disco#info",
         "urn:xmpp:ping",
         "urn:ietf:params:xml:ns:xmpp-stanzas",
@@ -113,6 +114,13 @@ proptest! {
             prop_assert_eq!(stanza.attr("from"), Some("bob@x.org"));
             prop_assert!(requests.answered(&stanza, Time(1)).is_none());
         }
+
+        let mut contacts = Contacts::new(ME.into(), "salt");
+        contacts.ask();
+        contacts.change(ContactChange::Remove("bob@x.org".into()));
+        let own = [None, Some(ME), Some("x.org")].contains(&stanza.attr("from"));
+        prop_assert!(own || (contacts.answered(&stanza).is_none() && contacts.pushed(&stanza).is_none() && contacts.too_large(&stanza).is_none()));
+        let _ = contacts.bounced(&stanza);
     }
 
     #[test]
@@ -120,6 +128,7 @@ proptest! {
         let mapping = Mapping::new(ME.into(), [], "s");
         let (chat, to) = (ChatId("bob@x.org".into()), Recipients::People(vec!["bob@x.org".into()]));
         for body in [body, text.clone().into_bytes()] {
+            let _ = (receipts::receipt_request(&body), receipts::received(&body));
             for content_type in [ContentType::STANZA, ContentType::TEXT] {
                 let wire = Wire::Encrypted(Part { content_type, body: body.clone() });
                 if let Ok(stanza) = mapping.transmit(&"id".into(), 0, &chat, &to, &wire) {

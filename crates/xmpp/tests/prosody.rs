@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects, clippy::indexing_slicing, missing_docs)]
 mod common;
 
-use common::{Client, NODE, clear, config, prosody};
+use common::{Client, NODE, clear, config, prosody, strangers};
 use std::time::Duration;
 use subrosa_engine::{Address, Input, Keep, Node, Request, RequestError};
 use subrosa_interop::Proxy;
-use subrosa_xmpp::{Config, ConnectError, Happening, Pin, Roots, Security};
+use subrosa_xmpp::{Config, ConnectError, Contact, ContactChange, Happening, Pin, Roots, Security, Subscription};
 
 const ALICE: &str = "alice@localhost";
 const BOB: &str = "bob@localhost";
@@ -398,4 +398,118 @@ async fn beside_another_device_what_a_killed_process_had_not_stored_comes_back_t
             assert!(came, "{n}: {got:?} {bounced:?}");
         }
     }
+}
+
+fn add(address: &str, name: &str) -> ContactChange {
+    ContactChange::Add { address: address.into(), name: name.into() }
+}
+async fn list(client: &mut Client) -> Vec<Contact> {
+    client.until(|h| if let Happening::Contacts(list) = h { Some(list) } else { None }).await
+}
+/// The next contact that is as wanted.
+async fn contact(client: &mut Client, wanted: impl Fn(&Contact) -> bool) -> Contact {
+    client.until(|h| if let Happening::Contact(contact) = h { Some(contact).filter(&wanted) } else { None }).await
+}
+async fn asked_by(client: &mut Client) -> String {
+    client.until(|h| if let Happening::Subscription(who) = h { Some(who.to_string()) } else { None }).await
+}
+async fn refused(client: &mut Client) -> (String, String) {
+    client.until(|h| if let Happening::ContactRefused { address, condition } = h { Some((address.to_string(), condition)) } else { None }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_are_asked_for_accepted_renamed_and_removed() {
+    let Some(server) = strangers() else { return };
+    let mut alice = Client::online(config(&server, "alice")).await;
+    assert_eq!(list(&mut alice).await, []);
+    alice.handle.contact(add(BOB, "Bob <b>"));
+    let bob = contact(&mut alice, |c| c.asking).await;
+    assert_eq!((bob.address.as_str(), bob.name.as_str(), bob.subscription), (BOB, "Bob <b>", Subscription::None));
+    // the request waits for who is not there, and comes again until it is answered
+    for answer in [None, Some(ContactChange::Accept(ALICE.into()))] {
+        let mut bob = Client::online(config(&server, "bob")).await;
+        assert_eq!(asked_by(&mut bob).await, ALICE);
+        if let Some(answer) = answer {
+            bob.handle.contact(answer);
+            let alice = contact(&mut bob, |c| c.subscription == Subscription::From).await;
+            assert_eq!(alice.address.as_str(), ALICE);
+            contact(&mut bob, |c| c.asking).await;
+        }
+        bob.close().await;
+    }
+    contact(&mut alice, |c| c.subscription == Subscription::To).await;
+    assert_eq!(asked_by(&mut alice).await, BOB);
+    alice.handle.contact(ContactChange::Accept(BOB.into()));
+    assert_eq!(contact(&mut alice, |c| c.subscription == Subscription::Both).await.name, "Bob <b>");
+    alice.handle.contact(add(BOB, "Robert"));
+    contact(&mut alice, |c| c.subscription == Subscription::Both && c.name == "Robert").await;
+    alice.handle.contact(ContactChange::Remove(BOB.into()));
+    contact(&mut alice, |c| c.subscription == Subscription::Remove && c.address.as_str() == BOB).await;
+    let mut bob = Client::online(config(&server, "bob")).await;
+    let [left] = list(&mut bob).await.try_into().unwrap();
+    assert_eq!((left.address.as_str(), left.subscription, left.asking), (ALICE, Subscription::None, false));
+    // a second time, and this time the answer is no
+    alice.handle.contact(add(BOB, ""));
+    assert_eq!(asked_by(&mut bob).await, ALICE);
+    bob.handle.contact(ContactChange::Decline(ALICE.into()));
+    contact(&mut alice, |c| c.asking).await;
+    assert_eq!(contact(&mut alice, |c| !c.asking).await.subscription, Subscription::None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_work_with_a_contact_is_told() {
+    let Some(server) = strangers() else { return };
+    let mut alice = Client::online(config(&server, "alice")).await;
+    alice.handle.contact(ContactChange::Remove(BOB.into()));
+    assert_eq!(refused(&mut alice).await, (BOB.into(), "item-not-found".into()));
+    alice.handle.contact(add(ALICE, "me"));
+    assert_eq!(refused(&mut alice).await, (ALICE.into(), "not-allowed".into()));
+    alice.handle.contact(add("x@nowhere.invalid", ""));
+    assert_eq!(refused(&mut alice).await.0, "x@nowhere.invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_made_offline_and_cut_off_are_sent_again() {
+    let Some(mut server) = strangers() else { return };
+    let mut alice = Client::start(config(&server, "alice"));
+    alice.handle.contact(add(BOB, "Bob")); // before there is a stream
+    contact(&mut alice, |c| c.asking).await;
+    server.restart().unwrap();
+    alice.until(|h| format!("{h:?}").contains("Offline").then_some(())).await;
+    alice.handle.contact(add("carol@localhost", "Carol"));
+    let mut names: Vec<_> = list(&mut alice).await.into_iter().map(|c| c.name).collect();
+    names.push(contact(&mut alice, |c| c.address.as_str() == "carol@localhost").await.name);
+    assert_eq!(names, ["Bob", "Carol"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_contacts_are_one_list() {
+    let Some(server) = prosody() else { return };
+    server.set_contacts("alice", (0..10_000).map(|n| format!("somebody-with-a-name-{n}@example.org"))).unwrap();
+    let mut alice = Client::online(config(&server, "alice")).await;
+    let contacts = list(&mut alice).await;
+    assert_eq!(contacts.len(), 10_000);
+    assert!(contacts.iter().all(|c| c.subscription == Subscription::Both));
+    let bob = Client::online(config(&server, "bob")).await;
+    bob.send(1, ALICE, "and the stream goes on");
+    assert_eq!(alice.message().await.0, "and the stream goes on");
+    assert!(!alice.seen.iter().any(|seen| seen.starts_with("LeftOut") || seen.contains("Offline")));
+    alice.close().await;
+}
+
+/// To the own bare address: for the other devices of the account, once; never back to who sent it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_to_the_own_account_does_not_come_back() {
+    let Some(server) = prosody() else { return };
+    let mut one = settled(config(&server, "alice")).await;
+    let mut two = settled(config(&server, "alice")).await;
+    assert_eq!(one.message().await.0, "after the presence"); // a copy of what `two` sent
+    for n in 0..3 {
+        one.send(n, ALICE, &n.to_string());
+        one.acknowledged(n).await;
+        assert_eq!(two.message().await.0, n.to_string());
+    }
+    let bob = Client::online(config(&server, "bob")).await;
+    bob.send(9, ALICE, "end");
+    assert_eq!((one.message().await.0, two.message().await.0), ("end".into(), "end".into()));
 }

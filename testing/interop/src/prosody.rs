@@ -53,6 +53,14 @@ impl Prosody {
         self.run().map_err(|what| self.0.failure("prosody", what))
     }
 
+    /// Writes the contact list of an account that is not logged in: presence goes both ways.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn set_contacts(&self, user: &str, contacts: impl IntoIterator<Item = String>) -> io::Result<()> {
+        write_roster(&self.0.dir, user, contacts.into_iter())
+    }
+
     fn launch(home: Option<&Path>, accounts: &[(&str, &str)], friends: Friends) -> Result<Self, StartError> {
         if !Self::installed() {
             return Err(StartError::Missing { program: "prosody", package: "prosody" });
@@ -63,7 +71,7 @@ impl Prosody {
         fs::write(dir.join("modules/mod_stanza_record.lua"), RECORDER)?;
         for (user, password) in accounts {
             write_account(dir, user, password)?;
-            let contacts = accounts.iter().map(|(other, _)| *other).filter(|other| other != user);
+            let contacts = accounts.iter().filter(|(other, _)| other != user).map(|(other, _)| format!("{other}@localhost"));
             write_roster(dir, user, contacts.filter(|_| friends == Friends::All))?;
         }
         // A free port may be taken between our look and Prosody's bind: then another is tried.
@@ -130,13 +138,13 @@ fn write_account(dir: &Path, user: &str, password: &str) -> io::Result<()> {
     fs::write(file, format!("return {{\n\t[\"password\"] = {password:?};\n}};\n"))
 }
 
-fn write_roster<'a>(dir: &Path, user: &str, contacts: impl Iterator<Item = &'a str>) -> io::Result<()> {
+fn write_roster(dir: &Path, user: &str, contacts: impl Iterator<Item = String>) -> io::Result<()> {
     let rosters = dir.join("data/localhost/roster");
     fs::create_dir_all(&rosters)?;
     let mut text = String::from("return {\n\t[false] = { [\"version\"] = 1; };\n");
     for contact in contacts {
         let entry = "{ [\"subscription\"] = \"both\"; [\"groups\"] = {}; }";
-        text.push_str(&format!("\t[\"{contact}@localhost\"] = {entry};\n"));
+        text.push_str(&format!("\t[{contact:?}] = {entry};\n"));
     }
     text.push_str("};\n");
     fs::write(rosters.join(format!("{user}.dat")), text)

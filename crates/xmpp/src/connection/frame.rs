@@ -4,13 +4,14 @@
 //!
 //! Invariants: an element over a limit, or not well-formed, is left out and told as a [`Frame`] with its outer tag, and the stream
 //! goes on: what a contact writes never ends it. A stream that could never be read again would be resumed, and the server
-//! would send the same again, for ever. Memory: one element of [`MAX_STANZA`] bytes, whatever arrives. Nothing is logged.
+//! would send the same again, for ever. Memory: one element of [`MAX_STANZA`] bytes, whatever arrives, and once where it was asked
+//! for an answer of [`Limits::ANSWER`]. Nothing is logged.
 use super::scan::{Edge, Scan};
 use crate::ns;
-use crate::xml::{self, Frame, FrameBuilder, MAX_STANZA, StanzaError};
+use crate::xml::{self, Frame, FrameBuilder, Limits, MAX_STANZA, StanzaError};
 use minidom::Element;
 use rxml::error::EndOrError;
-use rxml::{Event, Parse as _, Parser};
+use rxml::{AttrMap, Event, Parse as _, Parser, QName};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -100,6 +101,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Framed<Io> {
         let (client, streams) = (ns::CLIENT, ns::STREAM);
         let head = format!("<?xml version='1.0'?><stream:stream xmlns='{client}' xmlns:stream='{streams}' to='{domain}' version='1.0'>");
         self.output.extend_from_slice(head.as_bytes());
+    }
+    /// The answer with this id may be large, once. Nobody but who was asked can know the id.
+    pub(super) fn expect(&mut self, id: Option<&str>) {
+        self.reader.expected = id.map(str::to_owned);
     }
     /// Puts an element out; [`Framed::flush`] writes it.
     ///
@@ -223,6 +228,8 @@ struct Reader {
     head: Vec<u8>,
     open: bool,
     builder: Option<FrameBuilder>,
+    /// The id of the answer that may be large.
+    expected: Option<String>,
     done: Option<Frame>,
     /// Of the present element.
     size: usize,
@@ -237,6 +244,7 @@ impl Reader {
             head: Vec::new(),
             open: false,
             builder: None,
+            expected: None,
             done: None,
             size: 0,
             begin: Vec::with_capacity(NAME),
@@ -274,7 +282,7 @@ impl Reader {
         } else if self.begin.len() < NAME {
             self.begin.extend(piece.iter().take(NAME.saturating_sub(self.begin.len())));
         }
-        if self.left_out.is_none() && self.open && self.size > MAX_STANZA {
+        if self.left_out.is_none() && self.open && self.size > self.builder.as_ref().map_or(MAX_STANZA, |builder| builder.limits().bytes) {
             self.leave_out(LeftOut::TooLarge);
         }
         if self.left_out.is_some() {
@@ -300,7 +308,10 @@ impl Reader {
                 }
                 self.open = true;
             }
-            (None, Event::StartElement(_, name, attributes)) => self.builder = Some(FrameBuilder::new(name, attributes)),
+            (None, Event::StartElement(_, name, attributes)) => {
+                let limits = self.limits(&name, &attributes);
+                self.builder = Some(FrameBuilder::new(name, attributes, limits));
+            }
             (None, _) => {}
             (Some(builder), event) => {
                 if let Some(frame) = builder.feed(event) {
@@ -310,6 +321,14 @@ impl Reader {
             }
         }
         Ok(())
+    }
+    fn limits(&mut self, name: &QName, attributes: &AttrMap) -> Limits {
+        let is = |key: &str, value: &str| attributes.iter().any(|((ns, k), v)| ns.is_empty() && **k == *key && v == value);
+        let answers = name.0 == *ns::CLIENT && name.1 == *"iq" && is("type", "result");
+        match self.expected.take_if(|id| answers && is("id", id)) {
+            Some(_) => Limits::ANSWER,
+            None => Limits::STANZA,
+        }
     }
     /// What was built of it is let go; its outer tag stays.
     fn leave_out(&mut self, why: LeftOut) {
@@ -498,6 +517,35 @@ mod tests {
             assert!(head < MAX_HEAD && begin <= NAME);
         }
         assert_eq!(feed("<a"), (HEAD.len(), NAME, true, true));
+    }
+    #[tokio::test]
+    async fn one_answer_may_be_large() {
+        let item = "<item jid='somebody@example.org' subscription='both'><group>Friends</group></item>";
+        let answer = |id: &str, n: usize| format!("<iq type='result' id='{id}'><query xmlns='jabber:iq:roster'>{}</query></iq>", item.repeat(n));
+        let seen = |text: String| {
+            let mut reader = Reader::new();
+            reader.expected = Some("list".into());
+            let mut seen = Vec::new();
+            for chunk in [HEAD.as_bytes()].into_iter().chain(text.as_bytes().chunks(READ)) {
+                let mut rest = chunk;
+                while !rest.is_empty() {
+                    let (used, arrived) = reader.read(rest).unwrap();
+                    rest = &rest[used..];
+                    match arrived {
+                        Some(Arrived::Frame(Frame::Element(e))) => seen.push(e.children().next().map_or(0, |query| query.children().count())),
+                        Some(Arrived::Frame(Frame::TooLarge(_))) => seen.push(usize::MAX),
+                        _ => {}
+                    }
+                }
+            }
+            seen
+        };
+        assert_eq!(seen(answer("list", 20_000) + AFTER), [20_000, 0]);
+        assert_eq!(seen(answer("list", 30_000) + AFTER), [usize::MAX, 0]);
+        assert_eq!(seen(answer("list", 60_000) + AFTER), [usize::MAX, 0]);
+        assert_eq!(seen(answer("other", 10_000) + AFTER), [usize::MAX, 0]);
+        assert_eq!(seen(answer("list", 10_000) + &answer("list", 10_000) + AFTER), [10_000, usize::MAX, 0]);
+        assert_eq!(seen(answer("list", 10_000).replace("result", "get") + AFTER), [usize::MAX, 0]);
     }
     #[tokio::test]
     async fn what_cannot_be_written_leaves_nothing_behind() {

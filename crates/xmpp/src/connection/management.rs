@@ -16,7 +16,23 @@ pub(super) struct Resume {
 #[derive(Debug)]
 pub(super) struct Sent {
     pub token: Option<OutputId>,
+    /// It is worth sending on another stream.
+    pub lasts: bool,
     pub stanza: Element,
+}
+impl Sent {
+    /// Of an output: it is told when the server has it.
+    pub(super) fn output(token: OutputId, stanza: Element) -> Self {
+        Sent { token: Some(token), lasts: true, stanza }
+    }
+    /// It may be sent again.
+    pub(super) fn lasting(stanza: Element) -> Self {
+        Sent { token: None, lasts: true, stanza }
+    }
+    /// For this stream only.
+    pub(super) fn passing(stanza: Element) -> Self {
+        Sent { token: None, lasts: false, stanza }
+    }
 }
 #[derive(Debug, Default)]
 pub(super) struct Management {
@@ -90,7 +106,7 @@ impl Management {
     }
     /// Something is in the queue that somebody waits for.
     pub(super) fn is_awaited(&self) -> bool {
-        self.queue.iter().any(|sent| sent.token.is_some())
+        self.queue.iter().any(|sent| sent.lasts)
     }
     /// How many were sent: what an answer to a ping that is sent now will acknowledge.
     pub(super) fn count(&self) -> u32 {
@@ -138,7 +154,8 @@ mod tests {
     use super::*;
 
     fn stanza(token: u64) -> Sent {
-        Sent { token: (token != 0).then_some(OutputId(token)), stanza: Element::bare("message", "jabber:client") }
+        let stanza = Element::bare("message", "jabber:client");
+        if token == 0 { Sent::passing(stanza) } else { Sent::output(OutputId(token), stanza) }
     }
     fn ids(list: &[u64]) -> Vec<OutputId> {
         list.iter().map(|n| OutputId(*n)).collect()
@@ -157,6 +174,10 @@ mod tests {
         assert_eq!(sm.acknowledge(1), None);
         assert!(sm.is_awaited());
         assert_eq!(sm.acknowledge(3), Some(ids(&[2])));
+        assert!(!sm.is_awaited());
+        sm.sent(Sent::lasting(Element::bare("presence", "jabber:client")));
+        assert!(sm.is_awaited());
+        assert_eq!(sm.acknowledge(4), Some(vec![]));
         assert!(!sm.is_awaited());
     }
 

@@ -51,7 +51,8 @@
 //!
 //! # What is left out
 //! A stanza over 256 KiB, too deep, or not well-formed is left out as it arrives and told ([`Happening::LeftOut`]). To the server it counts as handled:
-//! whatever a contact writes, the stream goes on, and no stanza comes again for ever.
+//! whatever a contact writes, the stream goes on, and no stanza comes again for ever. The contact list may have 4 MiB; over that,
+//! [`Happening::Contacts`] is not told.
 //!
 //! # Logs
 //! No stanza and no byte of the stream is logged.
@@ -69,7 +70,7 @@ pub use error::{ConfigError, ConnectError};
 pub use pin::{Binding, Mechanism, Pin, PinError};
 
 use crate::xml::StanzaError;
-use crate::{Bounce, Entity, bare};
+use crate::{Bounce, Contact, ContactChange, Entity, bare};
 use std::time::Duration;
 use subrosa_engine::{Address, Input, Output, OutputId};
 use tokio::sync::mpsc;
@@ -240,8 +241,20 @@ pub enum Happening {
     },
     /// A message of ours came back.
     Bounced(Bounce),
-    /// Somebody asks to see our presence (RFC 6121 §3.1). Nothing was answered.
+    /// Somebody asks to see our presence (RFC 6121 §3.1). Nothing was answered. Asked again on every new stream, until
+    /// [`ContactChange::Accept`] or [`ContactChange::Decline`].
     Subscription(Address),
+    /// The contact list, whole: once on every new stream.
+    Contacts(Vec<Contact>),
+    /// One contact is new, changed or gone.
+    Contact(Contact),
+    /// A [`Handle::contact`] did not work.
+    ContactRefused {
+        /// Whom it was about.
+        address: Address,
+        /// The condition of RFC 6120 §8.3.3: `"remote-server-not-found"`; `"resource-constraint"` also for too many at once.
+        condition: String,
+    },
     /// A stronger way of logging in than [`Config::pin`]: store it.
     Pinned(Pin),
 }
@@ -250,6 +263,7 @@ pub enum Happening {
 enum Command {
     Put(OutputId, Box<Output>),
     Handled(Mark),
+    Contact(Box<ContactChange>),
     ConnectNow,
     Close,
 }
@@ -268,6 +282,11 @@ impl Handle {
     /// Everything up to this mark is stored: the server may forget it.
     pub fn handled(&self, mark: Mark) {
         let _ = self.commands.send(Command::Handled(mark));
+    }
+    /// Changes the contact list, on this stream or the next one. What comes of it is told as [`Happening::Contact`], what does not
+    /// work as [`Happening::ContactRefused`]. Kept in memory only: a change is lost with the process.
+    pub fn contact(&self, change: ContactChange) {
+        let _ = self.commands.send(Command::Contact(Box::new(change)));
     }
     /// Tries now rather than when the pause is over.
     pub fn connect_now(&self) {

@@ -7,7 +7,8 @@ use super::management::{Management, Resume, Sent};
 use super::net::{self, Target};
 use super::pin::Pin;
 use super::stream::{Session, SessionKind, Stream, negotiate, stream_error};
-use super::{Command, Config, ConnectError, Happening, LeftOut, Mark, State};
+use super::{Command, Config, ConnectError, ContactChange, Happening, LeftOut, Mark, State};
+use crate::contacts::{ContactNews, ContactTurn, Contacts};
 use crate::mapping::Mapping;
 use crate::requests::{Requests, Turn};
 use crate::xml::{Frame, build};
@@ -24,6 +25,8 @@ use tokio::time::{Instant, timeout};
 
 /// Happenings kept here while the channel is full; then nothing more is read.
 const BACKLOG: usize = 64;
+/// Stanzas of changed contacts that wait to be written; then no further change is taken.
+const MAX_CHANGES: usize = 512;
 /// How long one write may take.
 const WRITE: Duration = Duration::from_secs(30);
 /// So many bytes are written together.
@@ -42,6 +45,7 @@ pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>,
     let nodes: Vec<String> = config.entity.notified().map(str::to_owned).collect();
     let mapping = Mapping::new(config.account.clone(), nodes, &salt);
     let requests = Requests::new(config.account.clone(), &salt);
+    let contacts = Contacts::new(config.account.clone(), &salt);
     let pin = config.pin;
     let task = Task {
         config: Arc::new(config),
@@ -49,6 +53,7 @@ pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>,
         pin,
         mapping,
         requests,
+        contacts,
         management: Management::default(),
         waiting: VecDeque::new(),
         tokens: HashSet::new(),
@@ -85,6 +90,7 @@ struct Task {
     pin: Option<Pin>,
     mapping: Mapping,
     requests: Requests,
+    contacts: Contacts,
     management: Management,
     /// To be written, in this order.
     waiting: VecDeque<Sent>,
@@ -188,6 +194,7 @@ impl Task {
             Some(Command::ConnectNow) => return Flow::Now,
             Some(Command::Handled(Mark(number))) => self.behind |= self.management.stored_to(number),
             Some(Command::Put(id, output)) => self.put(id, *output),
+            Some(Command::Contact(change)) => self.contact(*change),
         }
         Flow::On
     }
@@ -205,7 +212,7 @@ impl Task {
         match stanza {
             Ok(Some(stanza)) => {
                 if self.tokens.insert(id) {
-                    self.waiting.push_back(Sent { token: Some(id), stanza });
+                    self.waiting.push_back(Sent::output(id, stanza));
                 }
             }
             Ok(None) => self.tell(Happening::Acknowledged(id)),
@@ -213,9 +220,25 @@ impl Task {
         }
     }
     fn turn(&mut self, turn: Turn) {
-        self.waiting.extend(turn.send.into_iter().map(|stanza| Sent { token: None, stanza }));
+        self.waiting.extend(turn.send.into_iter().map(Sent::passing));
         if let Some((id, answer)) = turn.answer {
             self.tell(Happening::Input(Input::Answer(id, answer)));
+        }
+    }
+    fn contact(&mut self, change: ContactChange) {
+        if self.waiting.iter().filter(|sent| sent.lasts && sent.token.is_none()).count() >= MAX_CHANGES {
+            let address = change.address().clone();
+            return self.tell(Happening::ContactRefused { address, condition: "resource-constraint".into() });
+        }
+        let turn = self.contacts.change(change);
+        self.contact_turn(turn);
+    }
+    fn contact_turn(&mut self, turn: ContactTurn) {
+        self.waiting.extend(turn.send.into_iter().map(Sent::lasting));
+        match turn.news {
+            Some(ContactNews::List(contacts)) => self.tell(Happening::Contacts(contacts)),
+            Some(ContactNews::Refused { address, condition }) => self.tell(Happening::ContactRefused { address, condition }),
+            None => {}
         }
     }
     fn acknowledged(&mut self, tokens: Vec<OutputId>) {
@@ -281,6 +304,7 @@ impl Task {
                     put(stream, stanza).await?;
                 }
                 self.requests.resumed(now());
+                stream.expect(self.contacts.asked());
                 self.tell(Happening::State(State::Online { resumed: true }));
                 self.tell(Happening::Input(Input::Online { resumed: true }));
             }
@@ -289,17 +313,17 @@ impl Task {
                 let tokens = h.and_then(|h| self.management.acknowledge(h)).unwrap_or_default();
                 self.acknowledged(tokens);
                 let before = self.management.begin(managed);
-                let mut waiting: VecDeque<Sent> = before.into_iter().chain(self.waiting.drain(..)).filter(|sent| sent.token.is_some()).collect();
+                let mut waiting: VecDeque<Sent> = before.into_iter().chain(self.waiting.drain(..)).filter(|sent| sent.lasts).collect();
                 self.mapping.bound(&full);
                 self.requests.clear();
                 self.pings.clear();
-                let iq = |kind: &str, id: &str, payload: Element| build("iq", ns::CLIENT).attr("type", kind).attr("id", id).child(payload).end();
                 let first = [
-                    iq("set", "carbons", build("enable", ns::CARBONS).end()),
-                    iq("get", "contacts", build("query", ns::ROSTER).end()), // without it no pushes and no subscription requests
+                    build("iq", ns::CLIENT).attr("type", "set").attr("id", "carbons").child(build("enable", ns::CARBONS)).end(),
+                    self.contacts.ask(),
                     build("presence", ns::CLIENT).child(self.config.entity.caps()).end(),
                 ];
-                self.waiting.extend(first.into_iter().map(|stanza| Sent { token: None, stanza }));
+                stream.expect(self.contacts.asked());
+                self.waiting.extend(first.map(Sent::passing));
                 self.waiting.append(&mut waiting);
                 self.tell(Happening::State(State::Online { resumed: false }));
                 self.tell(Happening::Input(Input::Online { resumed: false }));
@@ -341,7 +365,7 @@ impl Task {
         let id = format!("{PING}-{}", self.pinged);
         let ping = build("iq", ns::CLIENT).attr("type", "get").attr("id", id.as_str()).child(build("ping", ns::PING)).end();
         put(stream, &ping).await?;
-        self.management.sent(Sent { token: None, stanza: ping });
+        self.management.sent(Sent::passing(ping));
         self.pings.insert(id, self.management.count());
         Ok(())
     }
@@ -428,6 +452,11 @@ impl Task {
                     self.tell(Happening::Subscription(who));
                 }
             }
+            "presence" if element.attr("type") == Some("error") => {
+                if let Some(turn) = self.contacts.bounced(element) {
+                    self.contact_turn(turn);
+                }
+            }
             "iq" => self.iq(element),
             _ => {}
         }
@@ -444,9 +473,14 @@ impl Task {
                 }
             } else if let Some(turn) = self.requests.answered(iq, now()) {
                 self.turn(turn);
+            } else if let Some(turn) = self.contacts.answered(iq) {
+                self.contact_turn(turn);
             }
         } else if let Some(answer) = self.config.entity.answer(iq, &self.config.account) {
-            self.waiting.push_back(Sent { token: None, stanza: answer });
+            if let Some(contact) = self.contacts.pushed(iq) {
+                self.tell(Happening::Contact(contact));
+            }
+            self.waiting.push_back(Sent::passing(answer));
         }
     }
     /// It is counted, an answer of ours fails, a question is answered with an error, the rest is told.
@@ -465,11 +499,13 @@ impl Task {
             (Some("get" | "set"), Some(id)) => {
                 let error = build("error", ns::CLIENT).attr("type", "modify").child(build("policy-violation", ns::STANZAS));
                 let answer = build("iq", ns::CLIENT).attr("type", "error").attr("id", id).maybe("to", head.attr("from")).child(error);
-                self.waiting.push_back(Sent { token: None, stanza: answer.end() });
+                self.waiting.push_back(Sent::passing(answer.end()));
             }
             _ => {
                 if let Some(turn) = self.requests.too_large(head) {
                     self.turn(turn);
+                } else if let Some(turn) = self.contacts.too_large(head) {
+                    self.contact_turn(turn);
                 }
             }
         }

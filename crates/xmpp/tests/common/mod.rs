@@ -10,11 +10,18 @@ pub const NODE: &str = "urn:example:list";
 
 /// `None`, and a word about it, where Prosody is not installed.
 pub fn prosody() -> Option<Prosody> {
+    with(Friends::All)
+}
+/// The same with nobody on anybody's list.
+pub fn strangers() -> Option<Prosody> {
+    with(Friends::None)
+}
+fn with(friends: Friends) -> Option<Prosody> {
     if !Prosody::installed() {
         eprintln!("skipped: prosody is not installed (Debian package `prosody`)");
         return None;
     }
-    Some(Prosody::start(&[("alice", "pw-alice"), ("bob", "pw-bob")], Friends::All).unwrap())
+    Some(Prosody::start(&[("alice", "pw-alice"), ("bob", "pw-bob")], friends).unwrap())
 }
 pub fn entity() -> Entity {
     Entity::client("console", "Test", "1", "https://example.org/test").with_notify(NODE)
