@@ -1,7 +1,7 @@
 //! What the commands need from the machine, looked for and installed where it is missing.
 //!
 //! Debian packages by apt as root or through sudo, and never a system service started; components of the Rust
-//! toolchain by rustup; Python packages in an environment of our own below `target/`.
+//! toolchain by rustup; Python packages in an environment of our own and npm packages, both below `target/`.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use subrosa_interop::{Ejabberd, GAJIM_PACKAGES, Prosody, find_program, peers_dir, venv};
 
-use crate::run::{Failure, quiet, root, succeeds};
+use crate::run::{Failure, quiet, root, succeeds, target};
 
 /// Something that a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,12 @@ pub enum Need {
     Wasm,
     /// The Python peers.
     Python,
+    /// Chromium and what drives it.
+    Browser,
+    /// The programs of a PostgreSQL server.
+    Postgres,
+    /// What wasm-opt and axe are installed with.
+    Npm,
 }
 
 impl Need {
@@ -41,6 +47,9 @@ impl Need {
             Self::Prosody => &["prosody", "openssl", "ca-certificates"],
             Self::Ejabberd => &["ejabberd"],
             Self::Profanity => &["profanity", "tmux"],
+            Self::Browser => &["chromium", "chromium-driver"],
+            Self::Postgres => &["postgresql"],
+            Self::Npm => &["nodejs", "npm"],
             Self::Gajim | Self::Components | Self::Wasm | Self::Python => &[],
         }
     }
@@ -54,9 +63,18 @@ impl Need {
             Self::Ejabberd => !Ejabberd::installed(),
             Self::Profanity => program("profanity") || program("tmux"),
             Self::Gajim => subrosa_interop::Kind::Gajim.missing().is_some(),
+            Self::Browser => program("chromium") || program("chromedriver"),
+            Self::Postgres => !has_postgres(),
+            Self::Npm => program("npm") || program("node"),
             Self::Components | Self::Wasm | Self::Python => false,
         }
     }
+}
+
+/// Debian keeps each version's programs in a directory of its own, outside of `PATH`.
+fn has_postgres() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("bin/initdb")).any(|initdb| initdb.is_file()) || find_program("initdb").is_some()
 }
 
 /// Makes sure that all of it is there.
@@ -93,7 +111,7 @@ if [ ! -e $policy ]; then
 fi
 get="apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 install"
 $get "$@" || { echo "Trying again with fresh package lists"; apt-get -q update && $get "$@"; } || exit 1
-for service in prosody ejabberd; do
+for service in prosody ejabberd postgresql; do
   case " $* " in *" $service "*)
     update-rc.d $service disable >/dev/null 2>&1;;
   esac
@@ -155,6 +173,35 @@ fn rustup(name: &str, args: &[&str]) -> Result<(), Failure> {
         return Err(format!("rustup is not there; please do with your toolchain what `rustup {}` would", args.join(" ")).into());
     }
     quiet(name, Command::new("rustup").current_dir(root()).args(args)).map(drop)
+}
+
+/// The version whose output the sizes in our papers were measured with.
+const BINARYEN: &str = "binaryen@132.0.0";
+
+/// The optimiser of wasm modules, installed below `target/` where it is missing. `None`: it can't be had, which was said; what is
+/// built is then larger and works the same.
+pub fn wasm_opt() -> Option<PathBuf> {
+    let home = target().join("npm");
+    let (program, stamp) = (home.join("node_modules/binaryen/bin/wasm-opt"), home.join(".binaryen"));
+    if program.exists() && fs::read_to_string(&stamp).is_ok_and(|version| version == BINARYEN) {
+        return Some(program);
+    }
+    let install = || -> Result<(), Failure> {
+        ensure(&[Need::Npm])?;
+        eprintln!("Missing: wasm-opt. Installing {BINARYEN} with npm below {}.", home.display());
+        fs::create_dir_all(&home)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&home).arg(BINARYEN);
+        quiet("installing wasm-opt", &mut npm)?;
+        Ok(fs::write(&stamp, BINARYEN)?)
+    };
+    match install() {
+        Ok(()) => Some(program),
+        Err(error) => {
+            eprintln!("  ! no wasm-opt: {error}");
+            None
+        }
+    }
 }
 
 /// Makes the Python environment of the peers, or makes it anew when the list of packages has changed.

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `bench`, `interop`.
+//! The project's own commands: `cargo xtask demo`, `test`, `bench`, `interop`, `web`.
 //!
 //! What a command needs and the machine lacks is installed after saying so: [`install`]. Everything that takes
 //! over a second shows that it goes on: [`run`].
@@ -10,6 +10,7 @@ mod install;
 mod interop;
 mod run;
 mod test;
+mod web;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,15 @@ enum Command {
         #[arg(value_enum)]
         peers: Vec<interop::Suite>,
     },
+    /// Build what a browser loads into target/web/dist, gzipped, with its sizes checked
+    Web {
+        /// Quick and large, into target/web/dev
+        #[arg(long)]
+        dev: bool,
+        /// The module of the tests that run in a browser instead, into target/web/tests
+        #[arg(long, hide = true)]
+        tests: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -53,6 +63,8 @@ fn main() -> ExitCode {
         Command::Test => test::test(),
         Command::Bench { json } => bench::bench(json),
         Command::Interop { peers } => interop::interop(&peers),
+        Command::Web { tests: true, .. } => web::tests(web::Flavour::Dev).map(drop),
+        Command::Web { dev, .. } => web::web(if dev { web::Flavour::Dev } else { web::Flavour::Release }).map(drop),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
