@@ -18,9 +18,11 @@
 
 mod ejabberd;
 mod gate;
+mod gateway;
 mod lines;
 mod party;
 mod peer;
+mod postgres;
 mod process;
 mod prosody;
 mod proxy;
@@ -29,9 +31,11 @@ mod subrosa;
 
 pub use ejabberd::Ejabberd;
 pub use gate::goes_on;
+pub use gateway::{Gateway, GatewayOptions, gateway_program, web_dist};
 pub use lines::PeerError;
 pub use party::{Party, Read};
 pub use peer::{GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};
+pub use postgres::Postgres;
 pub use process::find_program;
 pub use prosody::Prosody;
 pub use proxy::Proxy;

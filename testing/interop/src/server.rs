@@ -111,18 +111,7 @@ impl Server {
 
     /// Whether `text` stands anywhere in what the server stored, logged or saw.
     pub fn has_seen(&self, text: &str) -> bool {
-        fn search(dir: &Path, text: &[u8]) -> bool {
-            let Ok(entries) = fs::read_dir(dir) else { return false };
-            entries.flatten().any(|entry| {
-                let path = entry.path();
-                if path.is_dir() {
-                    search(&path, text)
-                } else {
-                    fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text))
-                }
-            })
-        }
-        !text.is_empty() && search(&self.dir, text.as_bytes())
+        !text.is_empty() && has_text(&self.dir, text.as_bytes())
     }
 
     /// What the server kept in the message archive of `user`, as its files have it; empty where it has none
@@ -189,6 +178,15 @@ impl Seen {
         let received = parts.next()? == "in";
         Some(Self { received, client: parts.next()?.to_owned(), xml: parts.next()?.to_owned() })
     }
+}
+
+/// Whether these bytes stand in a file below this directory.
+pub(crate) fn has_text(dir: &Path, text: &[u8]) -> bool {
+    let Ok(entries) = fs::read_dir(dir) else { return false };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() { has_text(&path, text) } else { fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text)) }
+    })
 }
 
 /// Two different ports that were free a moment ago.

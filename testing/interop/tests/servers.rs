@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use subrosa_interop::{Ejabberd, Friends, Prosody, goes_on};
+use subrosa_interop::{Ejabberd, Friends, Postgres, Prosody, goes_on};
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
@@ -128,4 +128,28 @@ fn the_parent_that_is_killed() {
         println!("listens: {} {}", server.port, server.dir.display());
         std::thread::sleep(Duration::from_secs(60));
     }
+}
+
+#[test]
+fn postgres_keeps_its_data_over_a_stop_and_goes() {
+    if !goes_on("postgres", false, Postgres::missing()) {
+        return;
+    }
+    let mut server = Postgres::start().unwrap();
+    let url = server.create("other").unwrap();
+    let ask = |sql: &str| Command::new("psql").args(["-tAc", sql]).arg(&url).output().unwrap();
+    assert!(ask("create table t (n int); insert into t values (7)").status.success());
+    server.stop();
+    assert!(!ask("select n from t").status.success());
+    server.resume().unwrap();
+    assert_eq!(ask("select n from t").stdout, b"7\n");
+    assert!(server.dump("other").unwrap().contains("CREATE TABLE public.t"));
+    server.hang(true);
+    let mut asking = Command::new("psql").args(["-tAc", "select n from t"]).arg(&url).stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(asking.try_wait().unwrap().is_none(), "it answers");
+    server.hang(false);
+    assert_eq!(asking.wait_with_output().unwrap().stdout, b"7\n");
+    drop(server);
+    assert!(!ask("select n from t").status.success());
 }
