@@ -187,7 +187,7 @@ impl Step<'_> {
     /// The only place where a message becomes a [`Wire`].
     fn settle_out(&mut self, passing: Passing, outcome: Hook<Encrypted>) -> Result<(), Halt> {
         let message = passing.message.clone();
-        let Message::Out { id, chat, to, kind, plain } = &*message else { return Ok(()) };
+        let Message::Out { id, chat, to, kind, .. } = &*message else { return Ok(()) };
         let kind = *kind;
         let not = |why: Refusal, report, ask| Output::Event(Event::NotSent { id: id.clone(), kind, why, report, ask });
         let output = match self.failed(outcome)? {

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 pub const LOGIN: &str = "api/v1/login";
 /// `POST`, empty: this browser leaves; its cookie is void from now on. 204.
 pub const LOGOUT: &str = "api/v1/logout";
-/// `GET`: the WebSocket of [`crate::socket`], with the cookie. `?v=` [`crate::VERSION`]. 401 without a valid cookie, 403 from a foreign
-/// origin, 426 for another version.
+/// `GET`: [`LoggedIn`] of the cookie, or 401.
+pub const WHOAMI: &str = "api/v1/whoami";
+/// `GET`: the WebSocket of [`crate::socket`], with the cookie. `?v=` [`crate::VERSION`]. 403 from a foreign origin. Without a valid cookie, or
+/// for another version, it opens and is closed with [`CLOSE_REVOKED`] or [`CLOSE_VERSION`], because a browser does not tell the status
+/// of a socket that was refused.
 pub const SOCKET: &str = "api/v1/socket";
 /// `GET` beside the page: [`Site`] in JSON. The only thing that the page has to know before it starts.
 pub const SITE: &str = "site.json";

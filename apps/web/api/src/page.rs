@@ -295,7 +295,7 @@ pub enum Link {
     WrongVersion,
 }
 
-/// A chat, and its contact.
+/// A chat, and its contact. With [`Standing::Gone`](crate::socket::Standing::Gone) and nothing ever said it is to be taken off the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
     /// With whom.

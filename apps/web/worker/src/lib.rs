@@ -1,1 +1,12 @@
-//! The engine worker.
+//! The engine worker of the web messenger: one device for all tabs of a browser.
+//!
+//! ```text
+//! pages ──ports──► front ──► host (machine, OMEMO, history) ──► IndexedDB
+//!                    └─────► socket, login ──► gateway
+//! ```
+//! `host` decides and is tested without a browser; `browser` has the ports, the socket, the clock and the database.
+#[cfg(target_arch = "wasm32")]
+mod browser;
+mod host;
+mod rows;
+mod shelf;
