@@ -158,7 +158,6 @@ impl Front {
             Job::Page(port, Some(ToWorker::Ping)) => self.ports.post(port, &FromWorker::Alive),
             Job::Page(port, Some(ToWorker::Call { n, call })) => self.call(Caller { port, n }, call).await,
             Job::Page(port, None) => self.ports.post(port, &FromWorker::WrongVersion),
-            Job::Gone(_) => {}
             Job::Socket(number, said) if number == self.number => self.said(said).await,
             Job::Socket(..) => {}
             Job::LoggedIn(logged_in) => self.logged_in(*logged_in).await,

@@ -18,8 +18,6 @@ use web_sys::MessagePort;
 enum Job {
     /// A page said something; `None`: what is no frame.
     Page(u32, Option<ToWorker>),
-    /// A page is gone.
-    Gone(u32),
     /// Of the socket with this number.
     Socket(u32, socket::Said),
     /// A login ended.
@@ -63,8 +61,5 @@ pub fn attach(port: MessagePort) -> u32 {
 /// The page is gone.
 #[wasm_bindgen]
 pub fn detach(id: u32) {
-    with(|jobs, ports| {
-        ports.remove(id);
-        let _ = jobs.unbounded_send(Job::Gone(id));
-    });
+    with(|_, ports| ports.remove(id));
 }
