@@ -26,9 +26,12 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show a conversation between Subrosa and other people's clients over a real server
+    /// Start the web messenger on a server of its own and say how to use it; Enter ends it
     Demo {
-        /// Leave the server running and say how to chat by hand; Enter ends it
+        /// Show a conversation in the terminal instead, with other people's clients and what the server sees
+        #[arg(long)]
+        terminal: bool,
+        /// Stay although there is no terminal to press Enter in; with --terminal: leave the server running and say how to chat by hand
         #[arg(long)]
         keep: bool,
     },
@@ -59,7 +62,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Args::parse().command {
-        Command::Demo { keep } => demo::demo(keep),
+        Command::Demo { terminal, keep } => demo::demo(terminal, keep),
         Command::Test => test::test(),
         Command::Bench { json } => bench::bench(json),
         Command::Interop { peers } => interop::interop(&peers),

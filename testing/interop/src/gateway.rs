@@ -20,8 +20,12 @@ pub fn gateway_program() -> Option<PathBuf> {
 
 /// The built page and worker: `SUBROSA_WEB_DIST`, or what `cargo xtask web` makes.
 pub fn web_dist() -> Option<PathBuf> {
-    let made = || Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(|root| root.join("target/web/dist"));
-    std::env::var_os("SUBROSA_WEB_DIST").map(PathBuf::from).or_else(made).filter(|dir| dir.join("index.html").is_file())
+    let is_there = |dir: &PathBuf| dir.join("index.html").is_file();
+    if let Some(dir) = std::env::var_os("SUBROSA_WEB_DIST").map(PathBuf::from) {
+        return Some(dir).filter(is_there);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
+    ["target/web/dist", "target/web/dev"].map(|dir| root.join(dir)).into_iter().find(is_there)
 }
 
 /// How a gateway is to be.
@@ -29,6 +33,8 @@ pub fn web_dist() -> Option<PathBuf> {
 pub struct GatewayOptions {
     /// A URL; `None`: SQLite in its directory.
     pub database: Option<String>,
+    /// The program; `None`: what [`gateway_program`] finds.
+    pub program: Option<PathBuf>,
     /// The page's files; `None`: what [`web_dist`] finds, or those inside the binary.
     pub web: Option<PathBuf>,
     /// Clear-text XMPP over this port of the loopback, as that of a [`crate::Proxy`]; `None`: TLS to the server's own.
@@ -149,7 +155,12 @@ impl Gateway {
     }
 
     fn run(&mut self) -> Result<(), StartError> {
-        let program = gateway_program().ok_or(StartError::Missing { program: "subrosa-gateway", package: "none: cargo build -p subrosa-gateway" })?;
+        let program = self
+            .options
+            .program
+            .clone()
+            .or_else(gateway_program)
+            .ok_or(StartError::Missing { program: "subrosa-gateway", package: "none: cargo build -p subrosa-gateway" })?;
         let config = self.dir.join("gateway.toml");
         fs::write(&config, self.config())?;
         let (log, before) = (self.log_file(), self.log().len());

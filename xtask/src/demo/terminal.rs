@@ -1,27 +1,21 @@
-//! `cargo xtask demo`: a conversation between Subrosa and other people's clients over a real server, with what each
+//! `cargo xtask demo --terminal`: a conversation between Subrosa and other people's clients over a real server, with what each
 //! of them sees of it.
 
-use std::fs;
-use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use subrosa_interop::{Friends, Kind, Party, Peer, Prosody, Sent, Server, Subrosa, subrosa_program};
 
+use super::{ACCOUNTS, during, fresh_directory, short, until_enter};
 use crate::install::{Need, ensure};
-use crate::run::{Failure, Progress, cargo, quiet, root, target};
-
-const ACCOUNTS: [(&str, &str); 4] = [("alice", "pw-alice"), ("bob", "pw-bob"), ("carol", "pw-carol"), ("dave", "pw-dave")];
-
-/// The longest path of a directory in which a data directory can still have its socket.
-const SHORT_ENOUGH: usize = 60;
+use crate::run::{Failure, cargo, quiet};
 
 pub fn demo(keep: bool) -> Result<(), Failure> {
     let start = Instant::now();
     println!("Subrosa: an end-to-end encrypted conversation over a real server\n");
     ensure(&[Need::OpenSsl, Need::Prosody, Need::Python])?;
     quiet("building subrosa", &mut cargo(&["build", "--locked", "-p", "subrosa-cli"]))?;
-    let dir = fresh_directory()?;
+    let dir = fresh_directory("demo")?;
     let mut stage = Stage::set(&dir)?;
     stage.play()?;
     println!("\nThat took {} s.", start.elapsed().as_secs());
@@ -31,21 +25,6 @@ pub fn demo(keep: bool) -> Result<(), Failure> {
         stage.leave()
     }
     Ok(())
-}
-
-/// An empty directory below `target/`, or a temporary one where that has too long a path for a Unix socket.
-fn fresh_directory() -> Result<PathBuf, Failure> {
-    let below_target = target().join("demo");
-    let dir = if below_target.as_os_str().len() > SHORT_ENOUGH {
-        std::env::temp_dir().join(format!("subrosa-demo-{}", std::process::id()))
-    } else {
-        below_target
-    };
-    if dir.exists() {
-        fs::remove_dir_all(&dir)?;
-    }
-    fs::create_dir_all(&dir)?;
-    Ok(dir)
 }
 
 /// People and their server, which goes last.
@@ -145,7 +124,7 @@ impl Stage {
     }
 
     fn leave(self) {
-        println!("To chat yourself, in two terminals:  cargo xtask demo --keep");
+        println!("To chat yourself, in two terminals:  cargo xtask demo --terminal --keep");
     }
 
     fn stay(self) {
@@ -162,14 +141,7 @@ impl Stage {
         println!("  {program} --data {} chat alice@localhost", short(&dir.join("bob")));
         println!("\ncarol@localhost (OMEMO 2) and dave@localhost (legacy) are there too and answer with your words.");
         println!("What the server sees, as it comes:  tail -f {}", short(&server.dir.join("stanzas.log")));
-        println!("\nPress Enter to end it all.");
-        if std::io::stdin().is_terminal() {
-            let _ = std::io::stdin().lock().read_line(&mut String::new());
-        } else {
-            loop {
-                std::thread::park();
-            }
-        }
+        until_enter(true);
     }
 }
 
@@ -230,23 +202,6 @@ fn report(sent: &Sent) {
 
 fn title(text: &str) {
     println!("\n{text}");
-}
-
-fn during<T, E: Into<Failure>>(what: &str, work: impl FnOnce() -> Result<T, E>) -> Result<T, Failure> {
-    let progress = Progress::start(what);
-    let outcome = work();
-    if outcome.is_ok() {
-        progress.done()
-    } else {
-        progress.failed()
-    }
-    outcome.map_err(Into::into)
-}
-
-/// Below the directory the user is in, the path from there.
-fn short(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_else(|_| root().to_owned());
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 /// A fingerprint as clients show it: eight groups of eight.
