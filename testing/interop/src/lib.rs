@@ -36,7 +36,7 @@ pub use lines::PeerError;
 pub use party::{Party, Read};
 pub use peer::{GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};
 pub use postgres::Postgres;
-pub use process::find_program;
+pub use process::{Guarded, find_program, wait_until};
 pub use prosody::Prosody;
 pub use proxy::Proxy;
 pub use server::{Friends, Seen, Server, StartError};

@@ -27,7 +27,7 @@ exit $code
 
 /// A guarded process.
 #[derive(Debug)]
-pub(crate) struct Guarded {
+pub struct Guarded {
     child: Child,
     /// The program's, below the shell.
     pid: Option<u32>,
@@ -35,7 +35,10 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Starts `program` with its output in `log`.
-    pub(crate) fn start(program: &mut Command, log: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When there is no shell to guard it.
+    pub fn start(program: &mut Command, log: &Path) -> io::Result<Self> {
         let mut shell = Command::new("bash");
         shell.arg("-c").arg(format!("exec 3<&0 4>&1 >/dev/null\n{GUARD}")).arg("guard").arg(log);
         shell.arg(program.get_program()).args(program.get_args());
@@ -57,12 +60,12 @@ impl Guarded {
     }
 
     /// The program's process.
-    pub(crate) fn pid(&self) -> Option<u32> {
+    pub fn pid(&self) -> Option<u32> {
         self.pid
     }
 
     /// Sends the program a signal and waits for its end. Whether it came in time; else it is killed.
-    pub(crate) fn end(&mut self, name: &str, limit: Duration) -> bool {
+    pub fn end(&mut self, name: &str, limit: Duration) -> bool {
         let Some(pid) = self.pid else { return false };
         signal(pid, name);
         let start = Instant::now();
@@ -99,7 +102,7 @@ impl Guarded {
     }
 
     /// Whether the program has ended by itself.
-    pub(crate) fn ended(&mut self) -> bool {
+    pub fn ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 }
@@ -112,7 +115,10 @@ impl Drop for Guarded {
 }
 
 /// Waits until `ready` says so, the process ends, or the time is over.
-pub(crate) fn wait_until(process: &mut Guarded, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<(), &'static str> {
+///
+/// # Errors
+/// What it did instead.
+pub fn wait_until(process: &mut Guarded, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<(), &'static str> {
     let start = Instant::now();
     loop {
         if ready() {

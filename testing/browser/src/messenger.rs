@@ -1,0 +1,3 @@
+pub struct Messenger;
+pub struct Device;
+pub struct Message;
