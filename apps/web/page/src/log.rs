@@ -1,0 +1,193 @@
+//! The messages of the open chat that are loaded, in their order, with the heights of their rows. What is told of others is not kept: it
+//! comes when it is asked for.
+use crate::heights::Heights;
+use std::collections::HashMap;
+use subrosa_web_api::page::{Message, Position};
+use subrosa_web_api::{Jid, MessageId};
+
+/// The height of a row that was not drawn yet.
+const ESTIMATE: f64 = 64.0;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Log {
+    chat: Jid,
+    /// Sorted by position, then id.
+    messages: Vec<Message>,
+    places: HashMap<MessageId, usize>,
+    more: bool,
+    /// Rows, one a message.
+    pub heights: Heights,
+    /// Older ones are asked for.
+    pub loading: bool,
+}
+
+fn key(message: &Message) -> (Position, &str) {
+    (message.position, &message.id)
+}
+
+impl Log {
+    /// A chat that was opened; its messages are on their way.
+    pub fn of(chat: Jid) -> Self {
+        Log { chat, more: false, loading: true, ..Log::default() }
+    }
+    /// Whose.
+    pub fn chat(&self) -> &str {
+        &self.chat
+    }
+    /// Its newest messages came. What was told in the meantime stays.
+    pub fn newest(&mut self, messages: Vec<Message>, more: bool) {
+        (self.more, self.loading) = (more, false);
+        let told = std::mem::take(&mut self.messages);
+        let first = messages.first().map(|m| m.position);
+        self.messages = messages;
+        self.index();
+        self.heights = Heights::new(self.messages.len(), ESTIMATE);
+        for message in told.into_iter().filter(|m| Some(m.position) >= first) {
+            if !self.places.contains_key(&message.id) {
+                self.put(message);
+            }
+        }
+    }
+    /// Older ones came.
+    pub fn older(&mut self, mut messages: Vec<Message>, more: bool) {
+        (self.more, self.loading) = (more, false);
+        messages.retain(|m| m.chat == self.chat && !self.places.contains_key(&m.id));
+        self.heights.insert(0, messages.len(), ESTIMATE);
+        self.messages.splice(0..0, messages);
+        self.index();
+    }
+    /// A message is new or changed. `true`: it came to the end.
+    pub fn put(&mut self, message: Message) -> bool {
+        if message.chat != self.chat {
+            return false;
+        }
+        let mut height = ESTIMATE;
+        if let Some(at) = self.places.get(&message.id).copied() {
+            if let Some(old) = self.messages.get_mut(at)
+                && old.position == message.position
+            {
+                *old = message;
+                return false;
+            }
+            self.messages.remove(at);
+            height = self.heights.remove(at).unwrap_or(ESTIMATE);
+            self.index();
+        } else if self.more && self.messages.first().is_some_and(|first| key(&message) < key(first)) {
+            return false; // it will come with its neighbours
+        }
+        let at = self.messages.partition_point(|other| key(other) < key(&message));
+        let last = at == self.messages.len();
+        self.heights.insert(at, 1, height);
+        if last {
+            self.places.insert(message.id.clone(), at);
+            self.messages.push(message);
+        } else {
+            self.messages.insert(at, message);
+            self.index();
+        }
+        last
+    }
+    /// A failed one was discarded.
+    pub fn discard(&mut self, chat: &str, id: &str) {
+        if chat != self.chat {
+            return;
+        }
+        if let Some(at) = self.places.get(id).copied().filter(|at| *at < self.messages.len()) {
+            self.messages.remove(at);
+            self.heights.remove(at);
+            self.index();
+        }
+    }
+    /// One.
+    pub fn get(&self, id: &str) -> Option<&Message> {
+        self.messages.get(self.place(id)?)
+    }
+    /// Its row.
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+    /// In a row.
+    pub fn at(&self, row: usize) -> Option<&Message> {
+        self.messages.get(row)
+    }
+    /// How many are loaded.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+    /// None are loaded.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+    /// Before which to ask for older ones; `None`: there are none, or they are on their way.
+    pub fn ask_before(&self) -> Option<Position> {
+        (self.more && !self.loading).then(|| self.messages.first().map(|m| m.position)).flatten()
+    }
+
+    fn index(&mut self) {
+        self.places = self.messages.iter().enumerate().map(|(i, m)| (m.id.clone(), i)).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use subrosa_web_api::page::{Content, Protection, State};
+
+    fn message(id: &str, position: u64) -> Message {
+        let (id, chat, content) = (id.into(), "bob@x".into(), Content::Text("hi".into()));
+        Message { id, chat, position: Position(position), own: true, at: 0, content, state: State::Sending, protection: Protection::None }
+    }
+    fn ids(log: &Log) -> String {
+        for (i, m) in log.messages.iter().enumerate() {
+            assert_eq!(log.place(&m.id), Some(i));
+        }
+        assert_eq!((log.places.len(), log.heights.len()), (log.len(), log.len()));
+        log.messages.iter().map(|m| m.id.as_str()).collect()
+    }
+
+    #[test]
+    fn pages_and_news_keep_their_order() {
+        let mut log = Log::of("bob@x".into());
+        assert!(log.put(message("g", 30)), "told while the answer is on its way");
+        log.newest(vec![message("e", 10), message("f", 20)], true);
+        assert_eq!(ids(&log), "efg");
+        assert_eq!(log.ask_before(), Some(Position(10)));
+        log.loading = true;
+        assert_eq!(log.ask_before(), None);
+        log.older(vec![message("c", 1), message("d", 5), message("e", 10)], true);
+        assert_eq!(ids(&log), "cdefg");
+        log.older(vec![message("b", 0)], false);
+        assert_eq!((ids(&log).as_str(), log.ask_before()), ("bcdefg", None));
+        assert!(!log.put(Message { chat: "eve@x".into(), ..message("z", 99) }));
+        assert_eq!(ids(&log), "bcdefg");
+    }
+    #[test]
+    fn a_message_moves_with_its_height() {
+        let mut log = Log::of("bob@x".into());
+        log.newest(vec![message("a", 1), message("b", 2)], false);
+        log.put(message("own", u64::MAX));
+        log.heights.set(2, 200.0);
+        log.put(message("c", 4));
+        assert_eq!(ids(&log), "abcown");
+        log.put(message("own", 3));
+        assert_eq!(ids(&log), "abownc");
+        assert_eq!(log.heights.before(3), ESTIMATE * 2.0 + 200.0);
+        log.put(Message { state: State::Sent, ..message("own", 3) });
+        assert_eq!(log.get("own").map(|m| &m.state), Some(&State::Sent));
+        log.discard("eve@x", "own");
+        log.discard("bob@x", "own");
+        log.discard("bob@x", "own");
+        assert_eq!(ids(&log), "abc");
+    }
+    #[test]
+    fn what_lies_before_the_loaded_part_waits() {
+        let mut log = Log::of("bob@x".into());
+        log.newest(vec![message("e", 10)], true);
+        assert!(!log.put(message("a", 1)));
+        assert_eq!(ids(&log), "e");
+        log.older(vec![message("a", 1)], false);
+        log.put(message("0", 0));
+        assert_eq!(ids(&log), "0ae");
+    }
+}
