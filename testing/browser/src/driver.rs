@@ -23,6 +23,9 @@ pub enum BrowserError {
     /// A script of ours threw.
     #[error("a script in the page: {0}")]
     Script(String),
+    /// The page said no.
+    #[error("the page says: {0}")]
+    Refused(String),
     /// It was not so in time.
     #[error("waited for {what}; the page shows:\n{page}")]
     Waited {
@@ -41,7 +44,6 @@ impl From<WebDriverError> for BrowserError {
 struct Driver {
     url: String,
     _process: Guarded,
-    _dir: tempfile::TempDir,
 }
 
 /// Where chromedriver listens; started when it is first asked for. It ends with this program, however that ends.
@@ -56,13 +58,14 @@ fn start() -> Result<Driver, String> {
     let log = dir.path().join("log");
     let mut process = Guarded::start(Command::new(program).arg("--port=0"), &log).map_err(|error| error.to_string())?;
     let mut port = None;
+    // Its log is of use until then only, and nothing that is left at the program's end would be removed.
     let up = wait_until(&mut process, Duration::from_secs(20), || {
         let said = fs::read_to_string(&log).unwrap_or_default();
         port = said.split_once("successfully on port ").and_then(|(_, rest)| rest.split_once('.')).and_then(|(port, _)| port.parse::<u16>().ok());
         port.is_some()
     });
     match (up, port) {
-        (Ok(()), Some(port)) => Ok(Driver { url: format!("http://127.0.0.1:{port}"), _process: process, _dir: dir }),
+        (Ok(()), Some(port)) => Ok(Driver { url: format!("http://127.0.0.1:{port}"), _process: process }),
         (up, _) => Err(format!("chromedriver {}", up.err().unwrap_or("said no port"))),
     }
 }

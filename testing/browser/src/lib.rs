@@ -18,12 +18,14 @@
 mod browser;
 mod driver;
 mod messenger;
+mod page;
 mod processes;
 mod tab;
 
 pub use browser::{Browser, Options};
 pub use driver::BrowserError;
-pub use messenger::{Device, Message, Messenger};
+pub use messenger::Messenger;
+pub use page::{Banner, Device, Message, Page};
 pub use tab::Tab;
 
 /// What is missing to run a browser here, if anything is.

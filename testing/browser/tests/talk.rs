@@ -1,0 +1,115 @@
+//! People with browsers, and people with other programs, over a real gateway and Prosody.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use subrosa_browser_tests::{Messenger, Options, goes_on};
+use subrosa_interop::scenario::{both_at_once, deliver, ten_each_way};
+use subrosa_interop::{Friends, Gateway, Kind, Party, Peer, Prosody, Subrosa};
+
+const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
+
+/// Every text of the tests says it: it must stand in nothing that is not a browser's.
+const MARK: &str = "under the rose";
+
+struct Stage {
+    gateway: Gateway,
+    server: Prosody,
+}
+
+fn stage() -> Option<Stage> {
+    goes_on().then(|| {
+        let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
+        let gateway = Gateway::start(&server).unwrap();
+        Stage { gateway, server }
+    })
+}
+
+impl Stage {
+    fn alice(&self) -> Messenger {
+        Messenger::sign_in(&self.gateway, "alice@localhost", "pw-alice", &Options::default()).unwrap()
+    }
+    fn bob(&self) -> Messenger {
+        Messenger::sign_in(&self.gateway, "bob@localhost", "pw-bob", &Options::default()).unwrap()
+    }
+    /// What must be true after every good conversation.
+    fn nobody_knows(&self) {
+        assert!(!self.server.has_seen(MARK), "the XMPP server has seen a text in clear");
+        assert!(!self.gateway.has_kept(MARK), "the gateway has kept a text in clear");
+        assert!(!self.gateway.has_in_memory(MARK).unwrap(), "the gateway has a text in its memory");
+        assert!(!self.gateway.has_kept("pw-alice") && !self.gateway.has_kept("pw-bob"), "the gateway has kept a password");
+    }
+}
+
+#[test]
+fn two_browsers_of_one_account_and_one_of_another_read_each_other() {
+    let Some(stage) = stage() else { return };
+    let mut first = stage.alice();
+    let mut second = stage.alice();
+    // the one that was there first says that the new one may read
+    first.approve().unwrap();
+    let mut bob = stage.bob();
+    deliver(&mut first, &mut bob, &format!("{MARK}: from the first")).unwrap();
+    // her other browser shows it as hers
+    second.open_chat("bob@localhost").unwrap();
+    second.own(&format!("{MARK}: from the first"), &["here", "sent", "delivered"]).unwrap();
+    deliver(&mut second, &mut bob, &format!("{MARK}: from the second")).unwrap();
+    first.own(&format!("{MARK}: from the second"), &["here", "sent", "delivered"]).unwrap();
+    bob.send("alice@localhost", &format!("{MARK}: to both")).unwrap();
+    for alice in [&mut first, &mut second] {
+        let read = alice.read(&format!("{MARK}: to both")).unwrap();
+        assert_eq!(read.from, "bob@localhost");
+    }
+    for messenger in [&mut first, &mut second, &mut bob] {
+        assert_eq!(messenger.complaints(), [""; 0]);
+    }
+    stage.nobody_knows();
+}
+
+/// Bob has another program.
+fn with(bob: &mut dyn Party, stage: &Stage) {
+    let mut alice = stage.alice();
+    deliver(&mut alice, bob, &format!("{MARK}: first <&> ü 🌹")).unwrap();
+    deliver(bob, &mut alice, &format!("{MARK}: answer <b>&amp;</b>")).unwrap();
+    ten_each_way(&mut alice, bob, MARK).unwrap();
+    assert_eq!(bob.complaints(), [""; 0]);
+    assert_eq!(alice.complaints(), [""; 0]);
+    stage.nobody_knows();
+}
+
+#[test]
+fn a_browser_and_the_terminal() {
+    let Some(stage) = stage() else { return };
+    if let Some(missing) = Subrosa::missing() {
+        return eprintln!("skipped: {missing}");
+    }
+    let data = tempfile::tempdir().unwrap();
+    let mut bob = Subrosa::start(&stage.server, "bob", "pw-bob", data.path()).unwrap();
+    with(&mut bob, &stage);
+}
+
+fn a_browser_and(kind: Kind) {
+    let Some(stage) = stage() else { return };
+    if subrosa_interop::goes_on(kind.name(), false, kind.missing()) {
+        with(&mut Peer::start(kind, &stage.server, "bob", "pw-bob").unwrap(), &stage);
+    }
+}
+
+#[test]
+fn a_browser_and_python_omemo_2() {
+    a_browser_and(Kind::PythonOmemo2);
+}
+
+#[test]
+fn a_browser_and_python_omemo_legacy() {
+    a_browser_and(Kind::PythonOmemoLegacy);
+}
+
+#[test]
+fn two_browsers_write_at_once() {
+    let Some(stage) = stage() else { return };
+    let (mut alice, mut bob) = (stage.alice(), stage.bob());
+    both_at_once(&mut alice, &mut bob, MARK).unwrap();
+    ten_each_way(&mut alice, &mut bob, MARK).unwrap();
+    assert_eq!((alice.complaints(), bob.complaints()), (vec![], vec![]));
+    stage.nobody_knows();
+}
