@@ -5,24 +5,28 @@ use std::time::Instant;
 use crate::checks;
 use crate::install::{Need, ensure};
 use crate::interop::REQUIRED;
-use crate::run::{Failure, cargo, loud, quiet};
+use crate::run::{Failure, cargo, loud, quiet, root};
+use crate::web::{self, Flavour};
 
-/// The core that a browser will load.
-const WASM: [&str; 3] = ["subrosa-ratchet", "subrosa-engine", "subrosa-omemo"];
+/// What a browser loads.
+const WASM: [&str; 4] = ["subrosa-wasm", "subrosa-wasm-tests", "subrosa-web-page", "subrosa-web-worker"];
 
 pub fn test() -> Result<(), Failure> {
     let start = Instant::now();
-    ensure(&[Need::OpenSsl, Need::Prosody, Need::Components, Need::Wasm, Need::Python])?;
+    ensure(&[Need::OpenSsl, Need::Prosody, Need::Postgres, Need::Browser, Need::Components, Need::Wasm, Need::Python])?;
     quiet("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     checks::all()?;
     loud("clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
-    let wasm = ["check", "--locked", "--target", "wasm32-unknown-unknown"];
-    let packages = WASM.iter().flat_map(|package| ["-p", *package]);
-    loud("the core for WebAssembly", cargo(&wasm).args(packages))?;
-    quiet("building subrosa", &mut cargo(&["build", "--locked", "-p", "subrosa-cli"]))?;
+    let mut wasm = cargo(&["clippy", "--locked", "--target", "wasm32-unknown-unknown"]);
+    wasm.args(WASM.iter().flat_map(|package| ["-p", *package])).args(["--", "-D", "warnings"]);
+    loud("clippy, for WebAssembly", wasm.env("CARGO_TARGET_DIR", root().join("target/wasm")))?;
+    let dist = web::web(Flavour::Release)?;
+    let module = web::tests(Flavour::Dev)?;
+    quiet("building subrosa and its gateway", &mut cargo(&["build", "--locked", "-p", "subrosa-cli", "-p", "subrosa-gateway"]))?;
     // Other people's clients are part of the tests of the workspace: here python-omemo has to be there.
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    tests.env(REQUIRED, "prosody python-omemo-2 python-omemo-legacy omemo-dr");
+    tests.env(REQUIRED, "prosody postgres browser python-omemo-2 python-omemo-legacy omemo-dr");
+    tests.env("SUBROSA_WEB_DIST", dist).env("SUBROSA_WEB_TESTS", module);
     tests.env("SUBROSA_PYTHON", subrosa_interop::venv().join("bin/python")); // and in process, for the crates' own tests
     loud("tests", &mut tests)?;
     println!("\nAll checks passed in {} s.", start.elapsed().as_secs());
