@@ -95,6 +95,9 @@ impl Db {
     /// The last `count` of them.
     pub async fn last(&self, store: &str, lower: &[u8], upper: &[u8], count: u32) -> Result<Vec<(Uint8Array, JsValue)>, StoreError> {
         let store = self.transaction(&[store], "readonly")?.object_store(store)?;
+        if lower >= upper {
+            return Ok(Vec::new()); // which IndexedDB would call an error
+        }
         let (lower, upper) = (bytes(lower), bytes(upper));
         let request = store.open_key_cursor(&Range::bound(&lower, &upper, false, true)?, "prev")?;
         // One step back over all but one of them: awaiting the transaction's own requests keeps it open.

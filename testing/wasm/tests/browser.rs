@@ -51,7 +51,7 @@ async fn a_full_quota_is_said_and_loses_nothing() {
     assert_eq!(browser.run("shared", "fill", json!(["quota", 2])).await, Ok(json!(["ok", 2])));
     quota(Some(4_000_000)).await;
     let answer = browser.run("shared", "fill", json!(["quota", 100])).await.expect("an answer");
-    assert_eq!(answer[0], "store.full", "{answer}");
+    assert_eq!(answer[0], "store.full", "{answer} {}", browser.script("return 1").await);
     let stored = answer[1].as_u64().expect("a number");
     assert!(stored < 100, "{answer}");
     let count = browser.run("shared", "filled", json!(["quota"])).await.expect("readable");
