@@ -48,14 +48,13 @@ async fn a_full_quota_is_said_and_loses_nothing() {
         }
         browser.tools("Storage.overrideQuotaForOrigin", arguments).await;
     };
-    assert_eq!(browser.run("shared", "fill", json!(["quota", 2])).await, Ok(json!(["ok", 2])));
-    quota(Some(4_000_000)).await;
+    quota(Some(4_000_000)).await; // before the first write: Chromium remembers for a while how much room there was
     let answer = browser.run("shared", "fill", json!(["quota", 100])).await.expect("an answer");
-    assert_eq!(answer[0], "store.full", "{answer} {}", browser.script("return 1").await);
+    assert_eq!(answer[0], "store.full", "{answer}");
     let stored = answer[1].as_u64().expect("a number");
-    assert!(stored < 100, "{answer}");
+    assert!(stored > 1 && stored < 100, "{answer}");
     let count = browser.run("shared", "filled", json!(["quota"])).await.expect("readable");
-    assert_eq!(count, json!(stored.max(2)), "what was stored before is there, of the commit that failed nothing");
+    assert_eq!(count, json!(stored), "what was stored before is there, of the commit that failed nothing");
     quota(None).await;
     assert_eq!(browser.run("shared", "fill", json!(["quota", 30])).await, Ok(json!(["ok", 30])));
     browser.quit().await;
