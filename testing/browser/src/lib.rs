@@ -9,8 +9,8 @@
 //!
 //! let server = Prosody::start(&[("alice", "pw-alice"), ("bob", "pw-bob")], Friends::All)?;
 //! let gateway = Gateway::start(&server)?;
-//! let mut alice = Messenger::sign_in(&gateway, "alice@localhost", "pw-alice", &Options::default())?;
-//! let mut bob = Messenger::sign_in(&gateway, "bob@localhost", "pw-bob", &Options::default())?;
+//! let mut alice = Messenger::sign_in(&gateway.url, "alice@localhost", "pw-alice", &Options::default())?;
+//! let mut bob = Messenger::sign_in(&gateway.url, "bob@localhost", "pw-bob", &Options::default())?;
 //! scenario::deliver(&mut alice, &mut bob, "under the rose")?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -20,12 +20,14 @@ mod driver;
 mod messenger;
 mod page;
 mod processes;
+mod stage;
 mod tab;
 
 pub use browser::{Browser, Options};
 pub use driver::BrowserError;
 pub use messenger::Messenger;
 pub use page::{Banner, Device, Message, Page};
+pub use stage::{MARK, Stage};
 pub use tab::Tab;
 
 /// What is missing to run a browser here, if anything is.

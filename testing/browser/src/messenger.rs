@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Deref;
 
-use subrosa_interop::{Gateway, Party, PeerError, Read};
+use subrosa_interop::{Party, PeerError, Read};
 
 use crate::browser::{Browser, Options};
 use crate::driver::BrowserError;
@@ -24,16 +24,16 @@ pub struct Messenger {
 }
 
 impl Messenger {
-    /// Starts a browser and shows the page; nobody is signed in.
+    /// Starts a browser and shows the page at `url`; nobody is signed in.
     ///
     /// # Errors
     /// [`BrowserError`]
-    pub fn start(gateway: &Gateway, options: &Options) -> Result<Self, BrowserError> {
+    pub fn start(url: &str, options: &Options) -> Result<Self, BrowserError> {
         let browser = Browser::start(options)?;
         let page = Page { tab: browser.first_tab()? };
-        page.tab.goto(&gateway.url)?;
+        page.tab.goto(url)?;
         page.tab.see("signin-jid")?;
-        let url = gateway.url.clone();
+        let url = url.to_owned();
         Ok(Messenger { page, url, address: String::new(), read: HashSet::new(), odd: BTreeMap::new(), browser })
     }
 
@@ -41,8 +41,8 @@ impl Messenger {
     ///
     /// # Errors
     /// [`BrowserError`]
-    pub fn sign_in(gateway: &Gateway, jid: &str, password: &str, options: &Options) -> Result<Self, BrowserError> {
-        let mut messenger = Self::start(gateway, options)?;
+    pub fn sign_in(url: &str, jid: &str, password: &str, options: &Options) -> Result<Self, BrowserError> {
+        let mut messenger = Self::start(url, options)?;
         messenger.enter(jid, password, None)?;
         Ok(messenger)
     }

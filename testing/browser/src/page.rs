@@ -9,11 +9,26 @@ use crate::tab::Tab;
 
 /// The messages that are drawn: those in sight and some around.
 const MESSAGES: &str = "
-return [...document.querySelectorAll('[data-testid=message]')].map((row) => ({
+const drawn = () => [...document.querySelectorAll('[data-testid=message]')].map((row) => ({
   id: row.dataset.id, own: row.dataset.own === 'true', state: row.dataset.state, protection: row.dataset.protection,
   text: row.querySelector('.text')?.textContent ?? null, unreadable: row.querySelector('.unreadable')?.textContent ?? null,
   why: row.querySelector('.why')?.textContent ?? '', mark: row.querySelector('.mark')?.title ?? '',
-}))";
+}));";
+/// Up the whole list and back to its end; what was drawn on the way, in its order.
+const SCROLLED: &str = "
+const list = document.querySelector('[role=log]'), pause = () => new Promise((r) => setTimeout(r, 60));
+let found = new Map(), still = 0;
+list.scrollTop = list.scrollHeight;
+await pause();
+while (still < 6) {
+  const before = [list.scrollTop, list.scrollHeight, found.size].join();
+  found = new Map([...drawn().map((m) => [m.id, m]), ...[...found].filter(([id]) => !drawn().some((m) => m.id === id))]);
+  list.scrollTop -= list.clientHeight / 2;
+  await pause();
+  still = before === [list.scrollTop, list.scrollHeight, found.size].join() ? still + 1 : 0;
+}
+list.scrollTop = list.scrollHeight;
+return [...found.values()];";
 const DEVICES: &str = "
 return [...document.querySelectorAll('[data-testid=devices] li[data-trust]')].map((card) => ({
   id: Number(card.dataset.testid.slice('device-'.length)), trust: card.dataset.trust, this: card.dataset.this === 'true',
@@ -170,22 +185,15 @@ impl Page {
     /// # Errors
     /// When the tab is gone.
     pub fn messages(&self) -> Result<Vec<Message>, BrowserError> {
-        let rows = self.tab.script(MESSAGES)?;
-        let message = |row: &Value| {
-            let text = |name: &str| row[name].as_str().map(str::to_owned);
-            let some = |name: &str| text(name).unwrap_or_default();
-            Message {
-                id: some("id"),
-                own: row["own"] == true,
-                text: text("text"),
-                unreadable: text("unreadable"),
-                state: some("state"),
-                protection: some("protection"),
-                protocol: some("mark").split_once(", ").map(|(_, protocol)| protocol.to_owned()).unwrap_or_default(),
-                why: some("why"),
-            }
-        };
-        Ok(rows.as_array().into_iter().flatten().map(message).collect())
+        Ok(read(&self.tab.script(&format!("{MESSAGES} return drawn()"))?))
+    }
+
+    /// All messages of the open chat, the oldest first: scrolls through them.
+    ///
+    /// # Errors
+    /// When the tab is gone.
+    pub fn all_messages(&self) -> Result<Vec<Message>, BrowserError> {
+        Ok(read(&self.tab.script_async(&format!("{MESSAGES} {SCROLLED}"))?))
     }
 
     /// Waits for a message in the open chat.
@@ -342,4 +350,22 @@ impl Page {
         self.tab.click("signout-confirm")?;
         self.tab.see("signin-jid")
     }
+}
+
+fn read(rows: &Value) -> Vec<Message> {
+    let message = |row: &Value| {
+        let text = |name: &str| row[name].as_str().map(str::to_owned);
+        let some = |name: &str| text(name).unwrap_or_default();
+        Message {
+            id: some("id"),
+            own: row["own"] == true,
+            text: text("text"),
+            unreadable: text("unreadable"),
+            state: some("state"),
+            protection: some("protection"),
+            protocol: some("mark").split_once(", ").map(|(_, protocol)| protocol.to_owned()).unwrap_or_default(),
+            why: some("why"),
+        }
+    };
+    rows.as_array().into_iter().flatten().map(message).collect()
 }

@@ -2,52 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use subrosa_browser_tests::{Messenger, Options, goes_on};
+use subrosa_browser_tests::MARK;
+use subrosa_browser_tests::Stage;
 use subrosa_interop::scenario::{both_at_once, deliver, ten_each_way};
-use subrosa_interop::{Friends, Gateway, Kind, Party, Peer, Prosody, Subrosa};
-
-const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
-
-/// Every text of the tests says it: it must stand in nothing that is not a browser's.
-const MARK: &str = "under the rose";
-
-struct Stage {
-    gateway: Gateway,
-    server: Prosody,
-}
-
-fn stage() -> Option<Stage> {
-    goes_on().then(|| {
-        let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
-        let gateway = Gateway::start(&server).unwrap();
-        Stage { gateway, server }
-    })
-}
-
-impl Stage {
-    fn alice(&self) -> Messenger {
-        Messenger::sign_in(&self.gateway, "alice@localhost", "pw-alice", &Options::default()).unwrap()
-    }
-    fn bob(&self) -> Messenger {
-        Messenger::sign_in(&self.gateway, "bob@localhost", "pw-bob", &Options::default()).unwrap()
-    }
-    /// What must be true after every good conversation.
-    fn nobody_knows(&self) {
-        assert!(!self.server.has_seen(MARK), "the XMPP server has seen a text in clear");
-        assert!(!self.gateway.has_kept(MARK), "the gateway has kept a text in clear");
-        assert!(!self.gateway.has_in_memory(MARK).unwrap(), "the gateway has a text in its memory");
-        assert!(!self.gateway.has_kept("pw-alice") && !self.gateway.has_kept("pw-bob"), "the gateway has kept a password");
-    }
-}
+use subrosa_interop::{Kind, Party, Peer, Subrosa};
 
 #[test]
 fn two_browsers_of_one_account_and_one_of_another_read_each_other() {
-    let Some(stage) = stage() else { return };
-    let mut first = stage.alice();
-    let mut second = stage.alice();
+    let Some(stage) = Stage::set() else { return };
+    let mut first = stage.browser_of("alice");
+    let mut second = stage.browser_of("alice");
     // the one that was there first says that the new one may read
     first.approve().unwrap();
-    let mut bob = stage.bob();
+    let mut bob = stage.browser_of("bob");
     deliver(&mut first, &mut bob, &format!("{MARK}: from the first")).unwrap();
     // her other browser shows it as hers
     second.open_chat("bob@localhost").unwrap();
@@ -67,7 +34,7 @@ fn two_browsers_of_one_account_and_one_of_another_read_each_other() {
 
 /// Bob has another program.
 fn with(bob: &mut dyn Party, stage: &Stage) {
-    let mut alice = stage.alice();
+    let mut alice = stage.browser_of("alice");
     deliver(&mut alice, bob, &format!("{MARK}: first <&> ü 🌹")).unwrap();
     deliver(bob, &mut alice, &format!("{MARK}: answer <b>&amp;</b>")).unwrap();
     ten_each_way(&mut alice, bob, MARK).unwrap();
@@ -78,17 +45,17 @@ fn with(bob: &mut dyn Party, stage: &Stage) {
 
 #[test]
 fn a_browser_and_the_terminal() {
-    let Some(stage) = stage() else { return };
+    let Some(stage) = Stage::set() else { return };
     if let Some(missing) = Subrosa::missing() {
         return eprintln!("skipped: {missing}");
     }
     let data = tempfile::tempdir().unwrap();
-    let mut bob = Subrosa::start(&stage.server, "bob", "pw-bob", data.path()).unwrap();
+    let mut bob = stage.terminal_of("bob", &data);
     with(&mut bob, &stage);
 }
 
 fn a_browser_and(kind: Kind) {
-    let Some(stage) = stage() else { return };
+    let Some(stage) = Stage::set() else { return };
     if subrosa_interop::goes_on(kind.name(), false, kind.missing()) {
         with(&mut Peer::start(kind, &stage.server, "bob", "pw-bob").unwrap(), &stage);
     }
@@ -106,8 +73,8 @@ fn a_browser_and_python_omemo_legacy() {
 
 #[test]
 fn two_browsers_write_at_once() {
-    let Some(stage) = stage() else { return };
-    let (mut alice, mut bob) = (stage.alice(), stage.bob());
+    let Some(stage) = Stage::set() else { return };
+    let (mut alice, mut bob) = (stage.browser_of("alice"), stage.browser_of("bob"));
     both_at_once(&mut alice, &mut bob, MARK).unwrap();
     ten_each_way(&mut alice, &mut bob, MARK).unwrap();
     assert_eq!((alice.complaints(), bob.complaints()), (vec![], vec![]));

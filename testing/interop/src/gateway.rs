@@ -114,6 +114,11 @@ impl Gateway {
         String::from_utf8_lossy(&fs::read(self.log_file()).unwrap_or_default()).into_owned()
     }
 
+    /// Host and port where it listens.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://").split('/').next().unwrap_or_default()
+    }
+
     /// Its database, where that is SQLite.
     pub fn database(&self) -> PathBuf {
         self.dir.join("data/gateway.sqlite")
@@ -173,8 +178,8 @@ impl Gateway {
         match (up, url) {
             (Ok(()), Some(url)) => {
                 // The next one is to be found where this one was.
-                self.listen = url.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
                 self.url = url;
+                self.listen = self.address().to_owned();
                 self.process = Some(process);
                 Ok(())
             }

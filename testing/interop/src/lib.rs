@@ -28,6 +28,7 @@ mod prosody;
 mod proxy;
 mod server;
 mod subrosa;
+mod wire;
 
 pub use ejabberd::Ejabberd;
 pub use gate::goes_on;
@@ -41,6 +42,7 @@ pub use prosody::Prosody;
 pub use proxy::Proxy;
 pub use server::{Friends, Seen, Server, StartError};
 pub use subrosa::{Delivery, Device, Sent, Subrosa, subrosa_program};
+pub use wire::Wire;
 
 /// What a pair of clients must be able to do.
 pub mod scenario {
