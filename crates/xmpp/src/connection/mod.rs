@@ -56,6 +56,7 @@
 //!
 //! # Logs
 //! No stanza and no byte of the stream is logged.
+mod check;
 mod error;
 mod frame;
 mod management;
@@ -309,6 +310,14 @@ impl Connection {
         let (happenings, outbox) = mpsc::channel(BACKLOG);
         tokio::spawn(task::run(config, inbox, happenings));
         (Handle { commands }, outbox)
+    }
+    /// Whether the server takes this password: logs in and leaves at once, with a resource of the server's choice and without presence, so that
+    /// nothing that waits for the account comes this way. Says how it logged in.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: not now, or not at all. It is not tried again.
+    pub async fn check(config: Config) -> Result<Pin, ConnectError> {
+        check::check(config).await
     }
 }
 

@@ -540,7 +540,7 @@ impl Task {
 }
 
 /// Where, then how; every server in turn. Owns what it needs, so that the task can do other things meanwhile.
-async fn attempt(
+pub(super) async fn attempt(
     config: Arc<Config>,
     pin: Option<Pin>,
     tls: Option<Arc<ClientConfig>>,

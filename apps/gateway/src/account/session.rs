@@ -1,0 +1,661 @@
+//! The account's task: takes what the XMPP server says and what sockets ask, by the handful, stores what has to be stored in one
+//! transaction, and only then lets anything out: stanzas, events, answers, and the word to the server that it may forget.
+//!
+//! Invariants: nothing leaves a handful that was not committed; while the database is away nothing is taken from the server or from
+//! sockets, so that what waits is bounded; a handful that is tried again changes nothing that it had changed.
+use super::events::Entry;
+use super::{Account, Command, Credentials, ReplyTo, Status, failure};
+use crate::app::{App, now};
+use crate::db::{self, Db, Write};
+use crate::lock;
+use sqlx::AnyConnection;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use subrosa_engine::{Address, Input, Item, Output, OutputId, RequestError, RequestId};
+use subrosa_web_api::socket::{self, Event, FromGateway, Request, Session};
+use subrosa_web_api::{Failure, MAX_FRAME, encode};
+use subrosa_xmpp::{Config, ConnectError, Connection, Handle, Happening, Mapping, Mark, State};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// What is stored together at most.
+const HANDFUL: usize = 64;
+/// The pause after the database failed.
+const DB_PAUSE: Duration = Duration::from_secs(1);
+/// The pause after a connection ended that does not come back by itself, and yet may.
+const LINK_PAUSE: Duration = Duration::from_secs(60);
+/// How long the farewell to the server may take.
+const FAREWELL: Duration = Duration::from_secs(4);
+/// Stanzas between two looks at how large the archive is.
+const PRUNE_EVERY: u64 = 500;
+/// Refused changes of the contact list whose askers are remembered.
+const ASKERS: usize = 64;
+/// Marks the output of a receipt; the rest is the place of the stanza that it is for.
+pub(super) const RECEIPT: u64 = 1 << 62;
+/// Marks the output of what is not stored.
+pub(super) const LOOSE: u64 = 1 << 63;
+
+/// One thing to do.
+enum Work {
+    Happened(Happening),
+    Asked(Command),
+}
+/// What the task wakes up for.
+enum Next {
+    Work(Work),
+    LinkEnded,
+    Look,
+    Timer,
+    Stop,
+}
+/// Why the task ends.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// Nobody was there for long, or nobody will come.
+    Left,
+    /// The program ends.
+    Stopped,
+    /// The password is refused.
+    Refused,
+}
+struct Link {
+    handle: Handle,
+    happenings: mpsc::Receiver<Happening>,
+    /// What it logged in with.
+    since: u64,
+}
+
+/// See the module.
+pub struct Task {
+    app: Arc<App>,
+    account: Arc<Account>,
+    commands: mpsc::Receiver<Command>,
+    link: Option<Link>,
+    mapping: Mapping,
+    head: u64,
+    /// Open requests: whose, and their number there.
+    requests: HashMap<RequestId, (ReplyTo, u64)>,
+    next_request: u64,
+    next_loose: u64,
+    /// Who asked for a change of the contact list last.
+    askers: HashMap<Address, ReplyTo>,
+    waiting: Waiting,
+    stored: u64,
+    /// When the link is to be started.
+    start_at: Option<Instant>,
+    /// Since when nobody is there.
+    alone: Option<Instant>,
+}
+/// How much waits for the XMPP server.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Waiting {
+    pub stanzas: usize,
+    pub bytes: u64,
+}
+
+/// What a handful leads to, once it is stored.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub put: Vec<(OutputId, Output)>,
+    pub loose: Vec<Output>,
+    pub entries: Vec<Entry>,
+    pub replies: Vec<(ReplyTo, FromGateway)>,
+    requests: Vec<(ReplyTo, u64, Request)>,
+    answers: Vec<(RequestId, Result<Vec<Item>, RequestError>)>,
+    pub changes: Vec<(Option<ReplyTo>, subrosa_xmpp::ContactChange)>,
+    refused_changes: Vec<(Address, Failure)>,
+    states: Vec<State>,
+    mark: Option<Mark>,
+    connect_now: bool,
+}
+/// A handful in the making.
+pub(super) struct Handful<'a> {
+    db: &'a Db,
+    tx: Option<Write>,
+    pub app: &'a App,
+    pub account: i64,
+    pub me: &'a str,
+    pub mapping: &'a Mapping,
+    pub now: u64,
+    base: u64,
+    head: u64,
+    pub waiting: Waiting,
+    pub stored: u64,
+    pub effects: Effects,
+}
+/// Why it could not be stored.
+enum HandfulError {
+    Sql(sqlx::Error),
+    /// The counter is not where it was.
+    Moved,
+}
+impl From<sqlx::Error> for HandfulError {
+    fn from(e: sqlx::Error) -> Self {
+        HandfulError::Sql(e)
+    }
+}
+
+impl Handful<'_> {
+    /// The transaction; begins it.
+    pub async fn tx(&mut self) -> sqlx::Result<&mut AnyConnection> {
+        let tx = match self.tx.take() {
+            Some(tx) => tx,
+            None => self.db.begin().await?,
+        };
+        Ok(self.tx.insert(tx))
+    }
+    /// The next number; taken with [`Handful::event`].
+    pub fn next(&self) -> u64 {
+        self.head.saturating_add(1)
+    }
+    /// Something happened at [`Handful::next`].
+    pub fn event(&mut self, event: Event, own: Option<(u64, Event)>) {
+        self.head = self.next();
+        self.effects.entries.push(Entry::new(self.head, event, own));
+    }
+    /// The newest number.
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+    async fn step(&mut self, work: &Work) -> sqlx::Result<()> {
+        match work {
+            Work::Happened(happening) => self.happened(happening).await,
+            Work::Asked(command) => match command {
+                Command::Send { to, browser, send } => self.send(to, *browser, send).await,
+                Command::Request { to, id, what } => {
+                    self.effects.requests.push((to.clone(), *id, what.clone()));
+                    Ok(())
+                }
+                Command::Read { chat, up_to } => self.read(chat, *up_to).await,
+                Command::Received { from, id } => self.owe_receipt(from, id).await,
+                Command::Contact { to, change } => self.change(to, change).await,
+                Command::ConnectNow => {
+                    self.effects.connect_now = true;
+                    Ok(())
+                }
+                Command::Raise(to) => {
+                    if *to > self.head {
+                        self.tx().await?;
+                        self.head = *to;
+                    }
+                    Ok(())
+                }
+            },
+        }
+    }
+    async fn happened(&mut self, happening: &Happening) -> sqlx::Result<()> {
+        match happening {
+            Happening::Received { inputs, mark } => {
+                for input in inputs {
+                    self.received(input).await?;
+                }
+                self.effects.mark = Some(self.effects.mark.map_or(*mark, |before| before.max(*mark)));
+            }
+            Happening::Input(Input::Answer(id, answer)) => self.effects.answers.push((*id, answer.clone())),
+            Happening::Acknowledged(OutputId(id)) => self.acknowledged(*id).await?,
+            Happening::Unsendable(OutputId(id), why) => self.unsendable(*id, why).await?,
+            Happening::Bounced(bounce) => self.bounced(bounce).await?,
+            Happening::Contacts(list) => self.contacts(list).await?,
+            Happening::Contact(contact) => self.contact(contact).await?,
+            Happening::ContactRefused { address, condition } => {
+                let sentence = format!("{address} could not be changed on the contact list ({condition}). Check the address and try again.");
+                self.effects.refused_changes.push((address.clone(), Failure::new("contact.refused", sentence)));
+            }
+            Happening::Subscription(who) => self.asked_by(who).await?,
+            Happening::Pinned(pin) => {
+                let (account, pin) = (self.account, pin.to_string());
+                db::account::set_pin(self.tx().await?, account, &pin).await?;
+            }
+            Happening::State(state) => self.effects.states.push(state.clone()),
+            Happening::LeftOut { .. } => self.app.metrics.left_out.add(1),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Task {
+    pub fn new(app: Arc<App>, account: Arc<Account>, commands: mpsc::Receiver<Command>) -> Self {
+        let mapping = Mapping::new(Address::from(account.jid.as_str()), [], "");
+        Task {
+            app,
+            account,
+            commands,
+            link: None,
+            mapping,
+            head: 0,
+            requests: HashMap::new(),
+            next_request: 0,
+            next_loose: 0,
+            askers: HashMap::new(),
+            waiting: Waiting::default(),
+            stored: 0,
+            start_at: Some(Instant::now()),
+            alone: Some(Instant::now()),
+        }
+    }
+    pub async fn run(mut self) {
+        self.app.metrics.accounts.add(1);
+        let end = self.live().await;
+        let name = self.account.name();
+        match end {
+            End::Left => tracing::info!(account = name, "session ends: nobody was there"),
+            End::Stopped => {}
+            End::Refused => tracing::info!(account = name, "session ends: the server refuses the password"),
+        }
+        if end != End::Stopped {
+            self.app.retire(&self.account, true);
+        }
+        self.farewell().await;
+        self.app.metrics.accounts.sub(1);
+    }
+    async fn live(&mut self) -> End {
+        if !self.reload().await {
+            return End::Stopped;
+        }
+        loop {
+            if self.link.is_none() && self.start_at.is_some_and(|at| at <= Instant::now()) {
+                self.start_at = None;
+                if !self.start().await {
+                    return End::Stopped;
+                }
+            }
+            match self.next().await {
+                Next::Work(first) => {
+                    let handful = self.gather(first);
+                    if let Some(end) = self.store(handful).await {
+                        return end;
+                    }
+                }
+                Next::LinkEnded => {
+                    self.link = None;
+                    // where it ended by a failure, that has said when
+                    self.start_at.get_or_insert_with(|| Instant::now().checked_add(LINK_PAUSE).unwrap_or_else(Instant::now));
+                }
+                Next::Stop => return End::Stopped,
+                Next::Look => {}
+                Next::Timer => {}
+            }
+            if *self.account.leave.borrow() {
+                return End::Left;
+            }
+            if self.account.sockets() > 0 {
+                self.alone = None;
+            } else {
+                let alone = *self.alone.get_or_insert_with(Instant::now);
+                if alone.elapsed() >= self.app.config.keep_session.0 && self.app.retire(&self.account, false) {
+                    return End::Left;
+                }
+            }
+        }
+    }
+    async fn next(&mut self) -> Next {
+        let mut connected = self.account.connected.subscribe();
+        let mut leave = self.account.leave.subscribe();
+        let mut stop = self.app.stop.subscribe();
+        if *stop.borrow_and_update() {
+            return Next::Stop;
+        }
+        let timer = match (self.start_at, self.alone.and_then(|at| at.checked_add(self.app.config.keep_session.0))) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let link = &mut self.link;
+        let happening = async {
+            match link {
+                Some(link) => link.happenings.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            happening = happening => happening.map_or(Next::LinkEnded, |h| Next::Work(Work::Happened(h))),
+            command = self.commands.recv() => command.map_or(Next::Stop, |c| Next::Work(Work::Asked(c))),
+            _ = connected.changed() => Next::Look,
+            _ = leave.changed() => Next::Look,
+            _ = stop.changed() => Next::Stop,
+            () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => Next::Timer,
+        }
+    }
+    /// What else is there already.
+    fn gather(&mut self, first: Work) -> Vec<Work> {
+        let mut handful = vec![first];
+        while handful.len() < HANDFUL {
+            let happening = self.link.as_mut().and_then(|link| link.happenings.try_recv().ok()).map(Work::Happened);
+            let command = self.commands.try_recv().ok().map(Work::Asked);
+            if happening.is_none() && command.is_none() {
+                break;
+            }
+            handful.extend(happening.into_iter().chain(command));
+        }
+        handful
+    }
+
+    /// Stores a handful, for as long as it takes, and lets its effects out.
+    async fn store(&mut self, mut handful: Vec<Work>) -> Option<End> {
+        let mut singly = Vec::new();
+        loop {
+            let why = match self.attempt(&handful).await {
+                Ok(effects) => {
+                    if let Some(end) = self.release(effects).await {
+                        return Some(end);
+                    }
+                    match singly.pop() {
+                        Some(work) => handful = vec![work],
+                        None => return self.prune().await,
+                    }
+                    continue;
+                }
+                Err(HandfulError::Moved) => None,
+                Err(HandfulError::Sql(why)) => Some(why),
+            };
+            self.app.metrics.database_errors.add(1);
+            let poison = why.as_ref().and_then(sqlx::Error::as_database_error).is_some_and(|e| e.is_unique_violation() || e.is_check_violation());
+            tracing::warn!(account = self.account.name(), why = why.map(|e| e.to_string()), "not stored; tried again");
+            if !poison {
+                sleep(DB_PAUSE).await;
+            } else if handful.len() > 1 {
+                handful.reverse();
+                singly = std::mem::take(&mut handful);
+                handful.extend(singly.pop());
+            } else {
+                tracing::error!(account = self.account.name(), "something can't be stored at all and is left out");
+                match singly.pop() {
+                    Some(work) => handful = vec![work],
+                    None => return None,
+                }
+            }
+            if !self.reload().await {
+                return Some(End::Stopped);
+            }
+            self.put_owed().await;
+        }
+    }
+    async fn attempt(&mut self, works: &[Work]) -> Result<(Effects, u64), HandfulError> {
+        let account = self.account.clone();
+        let mut handful = Handful {
+            db: &self.app.db,
+            tx: None,
+            app: &self.app,
+            account: account.id,
+            me: &account.jid,
+            mapping: &self.mapping,
+            now: now(),
+            base: self.head,
+            head: self.head,
+            waiting: self.waiting,
+            stored: self.stored,
+            effects: Effects::default(),
+        };
+        for work in works {
+            handful.step(work).await?;
+        }
+        let Handful { tx, base, head, waiting, stored, effects, .. } = handful;
+        if let Some(mut tx) = tx {
+            if head != base && !db::account::advance(&mut tx, account.id, base, head).await? {
+                return Err(HandfulError::Moved);
+            }
+            tx.commit().await?;
+        }
+        (self.waiting, self.stored) = (waiting, stored);
+        Ok((effects, head))
+    }
+    async fn release(&mut self, (effects, head): (Effects, u64)) -> Option<End> {
+        let Effects { put, loose, entries, replies, requests, answers, changes, refused_changes, states, mark, connect_now } = effects;
+        if head != self.head {
+            self.head = head;
+            let mut ring = lock(&self.account.ring);
+            if self.account.sockets() == 0 {
+                ring.restart(head);
+            } else {
+                entries.into_iter().for_each(|entry| ring.push(entry));
+            }
+            drop(ring);
+            self.account.head.send_replace(Some(head));
+        }
+        if let Some(link) = &self.link {
+            if let Some(mark) = mark {
+                link.handle.handled(mark);
+            }
+            put.into_iter().for_each(|(id, output)| link.handle.put(id, output));
+            for output in loose {
+                self.next_loose = self.next_loose.wrapping_add(1) & (LOOSE - 1);
+                link.handle.put(OutputId(LOOSE | self.next_loose), output);
+            }
+        }
+        for (to, reply) in replies {
+            let _ = to.send(reply);
+        }
+        for (id, answer) in answers {
+            self.answer(id, answer);
+        }
+        let online = matches!(self.account.status.borrow().session, Session::Online { .. });
+        for (to, id, what) in requests {
+            if let Some(link) = self.link.as_ref().filter(|_| online) {
+                self.next_request = self.next_request.saturating_add(1);
+                self.requests.insert(RequestId(self.next_request), (to, id));
+                let id = RequestId(self.next_request);
+                link.handle.put(OutputId(id.0), Output::Request(id, engine_request(what)));
+            }
+        }
+        for (asker, change) in changes {
+            if let Some(link) = &self.link {
+                if let Some(asker) = asker.filter(|_| self.askers.len() < ASKERS || self.askers.contains_key(change.address())) {
+                    self.askers.insert(change.address().clone(), asker);
+                }
+                link.handle.contact(change);
+            }
+        }
+        for (address, failure) in refused_changes {
+            if let Some(to) = self.askers.remove(&address) {
+                let _ = to.send(FromGateway::Failed(failure));
+            }
+        }
+        if connect_now {
+            match &self.link {
+                Some(link) => link.handle.connect_now(),
+                None => self.start_at = Some(Instant::now()),
+            }
+        }
+        for state in states {
+            if let Some(end) = self.state(state).await {
+                return Some(end);
+            }
+        }
+        None
+    }
+    fn answer(&mut self, id: RequestId, answer: Result<Vec<Item>, RequestError>) {
+        let Some((to, id)) = self.requests.remove(&id) else { return };
+        let items = |items: Vec<Item>| items.into_iter().map(|item| socket::Item { id: item.id, payload: item.payload }).collect();
+        let answer = answer.map(items).map_err(|e| match e {
+            RequestError::NotFound => socket::RequestError::NotFound,
+            RequestError::Forbidden => socket::RequestError::Forbidden,
+            RequestError::Unreachable => socket::RequestError::Unreachable,
+            RequestError::Refused => socket::RequestError::Refused,
+            _ => socket::RequestError::Malformed,
+        });
+        let mut frame = FromGateway::Answer { id, answer };
+        if encode(&frame).len() > MAX_FRAME {
+            frame = FromGateway::Answer { id, answer: Err(socket::RequestError::Malformed) };
+        }
+        let _ = to.send(frame);
+    }
+    /// The connection changed.
+    async fn state(&mut self, state: State) -> Option<End> {
+        let session = match state {
+            State::Connecting => Session::Connecting,
+            State::Online { resumed } => {
+                if !resumed {
+                    self.requests.clear();
+                }
+                let new = u64::from(!resumed);
+                self.account.status.send_modify(|status| {
+                    *status = Status { session: Session::Online { resumed }, stream: status.stream.saturating_add(new) };
+                });
+                return None;
+            }
+            State::Offline { why, .. } => Session::Offline(failure(&why)),
+            State::Failed(why @ (ConnectError::Password { .. } | ConnectError::Account { .. })) => return self.refused(&why).await,
+            State::Failed(why) => {
+                self.start_at = Instant::now().checked_add(LINK_PAUSE);
+                Session::Offline(failure(&why))
+            }
+            _ => return None,
+        };
+        self.account.status.send_modify(|status| status.session = session);
+        None
+    }
+    /// The server refuses the password: who has it from then or before has to log in again.
+    async fn refused(&mut self, why: &ConnectError) -> Option<End> {
+        let used = self.link.as_ref().map_or(0, |link| link.since);
+        let newer = lock(&self.account.credentials).since > used;
+        let voided = async {
+            let mut tx = self.app.db.begin().await?;
+            db::browser::delete_until(&mut tx, self.account.id, used).await?;
+            let left = db::browser::of_account(&mut tx, self.account.id).await?;
+            tx.commit().await?;
+            Ok::<_, sqlx::Error>(left)
+        };
+        // a cookie that could not be made void now is when it is used next
+        let left = voided.await.unwrap_or_default();
+        if newer {
+            self.start_at = Some(Instant::now());
+            self.account.revoke_others(left.iter().map(|browser| db::from_sql(browser.id)));
+            self.account.browsers_changed();
+            return None;
+        }
+        self.account.status.send_modify(|status| status.session = Session::Refused(failure(why)));
+        self.account.revoke_all();
+        Some(End::Refused)
+    }
+
+    /// Where the counter is, for as long as it takes to find out. `false`: the program ends.
+    async fn reload(&mut self) -> bool {
+        let mut stop = self.app.stop.subscribe();
+        loop {
+            let read = async {
+                let mut c = self.app.db.read().await?;
+                db::account::by_id(&mut c, self.account.id).await
+            };
+            match read.await {
+                Ok(Some(row)) => {
+                    self.head = row.head;
+                    lock(&self.account.ring).restart(row.head);
+                    self.account.head.send_replace(Some(row.head));
+                    return true;
+                }
+                Ok(None) => tracing::error!(account = self.account.name(), "the account is no longer in the database"),
+                Err(why) => tracing::warn!(account = self.account.name(), %why, "the database does not answer; tried again"),
+            }
+            tokio::select! {
+                () = sleep(DB_PAUSE) => {}
+                _ = stop.wait_for(|stop| *stop) => return false,
+            }
+        }
+    }
+    /// Starts the connection and gives it what is owed. `false`: the program ends.
+    async fn start(&mut self) -> bool {
+        let Credentials { password, since } = lock(&self.account.credentials).clone();
+        let row = loop {
+            let read = async {
+                let mut c = self.app.db.read().await?;
+                db::account::by_id(&mut c, self.account.id).await
+            };
+            match read.await {
+                Ok(Some(row)) => break row,
+                _ if *self.app.stop.borrow() => return false,
+                _ => sleep(DB_PAUSE).await,
+            }
+        };
+        let config: Config = match self.app.xmpp_config(&row.jid, &password, row.pin.as_deref(), Some(row.resource)) {
+            Ok(config) => config,
+            Err(failure) => {
+                self.account.status.send_modify(|status| status.session = Session::Offline(failure));
+                self.start_at = Instant::now().checked_add(LINK_PAUSE);
+                return true;
+            }
+        };
+        let (handle, happenings) = Connection::start(config);
+        self.link = Some(Link { handle, happenings, since });
+        self.put_owed().await;
+        true
+    }
+    /// Everything that the server did not acknowledge. What the connection has already it ignores.
+    async fn put_owed(&mut self) {
+        let Some(link) = &self.link else { return };
+        let mut waiting = Waiting::default();
+        loop {
+            let owed = async {
+                let mut c = self.app.db.read().await?;
+                let mut after = 0;
+                waiting = Waiting::default();
+                loop {
+                    let page = db::archive::waiting(&mut c, self.account.id, after, 32).await?;
+                    let Some(last) = page.last() else { break };
+                    after = last.seq;
+                    for stanza in page {
+                        waiting.stanzas = waiting.stanzas.saturating_add(1);
+                        waiting.bytes = waiting.bytes.saturating_add(u64::try_from(stanza.body.len()).unwrap_or(u64::MAX));
+                        let (id, output) = super::outbox::output(stanza);
+                        link.handle.put(id, output);
+                    }
+                }
+                for (seq, from, wire) in db::archive::owed_receipts(&mut c, self.account.id).await? {
+                    if let Some((id, output)) = super::outbox::receipt(seq, &from, &wire) {
+                        link.handle.put(id, output);
+                    }
+                }
+                Ok::<_, sqlx::Error>(())
+            };
+            match owed.await {
+                Ok(()) => break,
+                Err(_) if *self.app.stop.borrow() => break,
+                Err(_) => sleep(DB_PAUSE).await,
+            }
+        }
+        self.waiting = waiting;
+    }
+    /// Now and then: the archive is as large as it may be.
+    async fn prune(&mut self) -> Option<End> {
+        if self.stored >= PRUNE_EVERY {
+            self.stored = 0;
+            let done = async {
+                let mut tx = self.app.db.begin().await?;
+                db::archive::prune_rows(&mut tx, self.account.id, self.app.config.limits.archive_rows).await?;
+                db::lists::prune_reads(&mut tx, self.account.id, self.app.config.limits.contacts).await?;
+                db::lists::prune_publications(&mut tx, self.account.id, self.app.config.limits.contacts).await?;
+                tx.commit().await
+            };
+            let _ = done.await; // tried again after the next so many
+        }
+        None
+    }
+    /// Takes leave of the server; what it still acknowledges is stored.
+    async fn farewell(&mut self) {
+        let Some(link) = &self.link else { return };
+        link.handle.close();
+        let rest = async {
+            while let Some(link) = &mut self.link {
+                let Some(happening) = link.happenings.recv().await else { return };
+                let handful = [Work::Happened(happening)];
+                if let Ok((Effects { mark: Some(mark), .. }, head)) = self.attempt(&handful).await {
+                    self.head = head;
+                    self.link.iter().for_each(|link| link.handle.handled(mark));
+                }
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL, rest).await;
+    }
+}
+
+fn engine_request(request: Request) -> subrosa_engine::Request {
+    let node = |node: socket::Node| subrosa_engine::Node { owner: Address::from(node.owner.as_str()), name: node.name, item: node.item };
+    match request {
+        Request::Fetch(what) => subrosa_engine::Request::Fetch(node(what)),
+        Request::Publish { node: what, many, payload } => {
+            let keep = if many { subrosa_engine::Keep::Many } else { subrosa_engine::Keep::One };
+            subrosa_engine::Request::Publish { node: node(what), keep, payload }
+        }
+        Request::Delete(what) => subrosa_engine::Request::Delete(node(what)),
+    }
+}
