@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use subrosa_interop::{Ejabberd, Friends, Postgres, Prosody, goes_on};
+use subrosa_interop::{Ejabberd, Friends, Gateway, Postgres, Prosody, goes_on};
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
@@ -152,4 +152,36 @@ fn postgres_keeps_its_data_over_a_stop_and_goes() {
     assert_eq!(asking.wait_with_output().unwrap().stdout, b"7\n");
     drop(server);
     assert!(!ask("select n from t").status.success());
+}
+
+/// What the gateway answers to a question over HTTP.
+fn get(gateway: &Gateway, path: &str) -> String {
+    let mut stream = TcpStream::connect(gateway.address()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", gateway.address()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn the_gateway_comes_back_where_it_was() {
+    let missing = Prosody::missing().or_else(Gateway::missing);
+    if !goes_on("gateway", false, missing) {
+        return;
+    }
+    let server = Prosody::start(&ACCOUNTS, Friends::None).unwrap();
+    let mut gateway = Gateway::start(&server).unwrap();
+    assert!(get(&gateway, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(gateway.memory().unwrap() > 1_000_000 && gateway.database().is_file());
+    assert!(gateway.has_in_memory("gateway.toml").unwrap() && !gateway.has_in_memory(&format!("{}-never", "said")).unwrap());
+    let url = gateway.url.clone();
+    gateway.kill9();
+    assert!(TcpStream::connect(gateway.address()).is_err());
+    gateway.restart().unwrap();
+    assert_eq!(gateway.url, url);
+    assert!(get(&gateway, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(gateway.stop(), "it did not end by itself:\n{}", gateway.log());
+    let dir = gateway.dir.clone();
+    drop(gateway);
+    assert!(!dir.exists());
 }
