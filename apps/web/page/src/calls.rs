@@ -26,10 +26,14 @@ fn fate(call: &Call, phase: &Phase) -> Fate {
     }
 }
 
+/// Given to so many workers that died of it or beside it, a call is given up.
+const WORKERS: u8 = 3;
+
 struct Pending<D> {
     call: Call,
     done: D,
     sent: bool,
+    workers: u8,
 }
 
 /// See the module. `D`: what to do with the answer.
@@ -58,7 +62,7 @@ impl<D> Calls<D> {
     pub fn add(&mut self, call: Call, done: D) -> Due<D> {
         let n = self.next;
         self.next = self.next.wrapping_add(1);
-        self.pending.insert(n, Pending { call, done, sent: false });
+        self.pending.insert(n, Pending { call, done, sent: false, workers: 0 });
         self.due()
     }
     /// The worker told its phase.
@@ -85,8 +89,12 @@ impl<D> Calls<D> {
             let Some(pending) = self.pending.get_mut(&n) else { continue };
             match fate(&pending.call, &self.phase) {
                 Fate::Hold => {}
+                Fate::Send if pending.workers >= WORKERS => {
+                    due.settled.extend(self.pending.remove(&n).map(|pending| (pending.done, Err(words::gave_up()))));
+                }
                 Fate::Send => {
                     pending.sent = true;
+                    pending.workers = pending.workers.saturating_add(1);
                     due.send.push((n, pending.call.clone()));
                 }
                 Fate::Settled(result) => due.settled.extend(self.pending.remove(&n).map(|pending| (pending.done, result))),
@@ -125,6 +133,19 @@ mod tests {
         assert_eq!(numbers(&calls.phase(ready())), [1, 3]);
         assert_eq!(calls.answered(1), Some("one"));
         assert_eq!(calls.answered(1), None);
+    }
+    #[test]
+    fn a_call_that_kills_every_worker_is_given_up() {
+        let mut calls = Calls::default();
+        calls.add(send("deadly"), "deadly");
+        for _ in 0..WORKERS {
+            assert_eq!(numbers(&calls.phase(ready())), [1]);
+            calls.restart();
+        }
+        let due = calls.phase(ready());
+        assert!(due.send.is_empty());
+        assert_eq!(due.settled, [("deadly", Err(words::gave_up()))]);
+        assert!(calls.phase(ready()).settled.is_empty());
     }
     #[test]
     fn what_the_phase_answers_is_not_asked_again() {

@@ -53,6 +53,10 @@ impl Heights {
         }
         grown
     }
+    /// Of one row.
+    pub fn height(&self, row: usize) -> f64 {
+        self.each.get(row).copied().unwrap_or(0.0)
+    }
     /// The height of all rows before this one: where it begins.
     pub fn before(&self, row: usize) -> f64 {
         let mut i = row.min(self.len());

@@ -18,8 +18,10 @@ pub struct Log {
     more: bool,
     /// Rows, one a message.
     pub heights: Heights,
-    /// Older ones are asked for.
+    /// Some are asked for.
     pub loading: bool,
+    /// Told since the newest were asked for.
+    told: Option<Vec<Message>>,
 }
 
 fn key(message: &Message) -> (Position, &str) {
@@ -29,24 +31,42 @@ fn key(message: &Message) -> (Position, &str) {
 impl Log {
     /// A chat that was opened; its messages are on their way.
     pub fn of(chat: Jid) -> Self {
-        Log { chat, more: false, loading: true, ..Log::default() }
+        let mut log = Log { chat, ..Log::default() };
+        log.asking();
+        log
     }
     /// Whose.
     pub fn chat(&self) -> &str {
         &self.chat
     }
-    /// Its newest messages came. What was told in the meantime stays.
+    /// Its newest messages are asked for: what is told from now on may be newer than the answer.
+    pub fn asking(&mut self) {
+        (self.loading, self.told) = (true, Some(Vec::new()));
+    }
+    /// Its newest messages came. They are the truth about their part; older ones that are loaded stay if nothing is missing between.
     pub fn newest(&mut self, messages: Vec<Message>, more: bool) {
-        (self.more, self.loading) = (more, false);
-        let told = std::mem::take(&mut self.messages);
+        self.loading = false;
         let first = messages.first().map(|m| m.position);
-        self.messages = messages;
+        let known: HashMap<MessageId, f64> = self.messages.iter().enumerate().map(|(i, m)| (m.id.clone(), self.heights.height(i))).collect();
+        let told = self.told.take().unwrap_or_default();
+        let mut kept = std::mem::take(&mut self.messages);
+        kept.retain(|m| !told.iter().any(|new| new.id == m.id));
+        if first.is_some() && kept.last().map(|m| m.position) >= first {
+            kept.retain(|m| Some(m.position) < first && !messages.iter().any(|new| new.id == m.id));
+        } else {
+            (kept, self.more) = (Vec::new(), more);
+        }
+        kept.extend(messages);
+        self.messages = kept;
         self.index();
         self.heights = Heights::new(self.messages.len(), ESTIMATE);
-        for message in told.into_iter().filter(|m| Some(m.position) >= first) {
-            if !self.places.contains_key(&message.id) {
-                self.put(message);
+        for (i, message) in self.messages.iter().enumerate() {
+            if let Some(height) = known.get(&message.id) {
+                self.heights.set(i, *height);
             }
+        }
+        for message in told {
+            self.put(message);
         }
     }
     /// Older ones came.
@@ -61,6 +81,10 @@ impl Log {
     pub fn put(&mut self, message: Message) -> bool {
         if message.chat != self.chat {
             return false;
+        }
+        if let Some(told) = &mut self.told {
+            told.retain(|m| m.id != message.id);
+            told.push(message.clone());
         }
         let mut height = ESTIMATE;
         if let Some(at) = self.places.get(&message.id).copied() {
@@ -92,6 +116,9 @@ impl Log {
     pub fn discard(&mut self, chat: &str, id: &str) {
         if chat != self.chat {
             return;
+        }
+        if let Some(told) = &mut self.told {
+            told.retain(|m| m.id != id);
         }
         if let Some(at) = self.places.get(id).copied().filter(|at| *at < self.messages.len()) {
             self.messages.remove(at);
@@ -179,6 +206,27 @@ mod tests {
         log.discard("bob@x", "own");
         log.discard("bob@x", "own");
         assert_eq!(ids(&log), "abc");
+    }
+    #[test]
+    fn asked_anew_the_answer_is_the_truth() {
+        let mut log = Log::of("bob@x".into());
+        log.newest(vec![message("c", 3), message("d", 4), message("gone", 5)], true);
+        log.older(vec![message("a", 1), message("b", 2)], false);
+        log.heights.set(1, 200.0);
+        log.asking();
+        log.put(message("f", 7));
+        log.put(message("late", 8));
+        log.discard("bob@x", "late");
+        log.newest(vec![message("d", 4), message("e", 6)], true);
+        assert_eq!(ids(&log), "abcdef");
+        assert_eq!((log.heights.before(2), log.ask_before()), (ESTIMATE + 200.0, None), "what was loaded before is still there");
+        log.asking();
+        log.newest(vec![message("x", 50), message("y", 51)], true);
+        assert_eq!(ids(&log), "xy", "there may be others between");
+        assert_eq!(log.ask_before(), Some(Position(50)));
+        log.asking();
+        log.newest(Vec::new(), false);
+        assert_eq!((ids(&log).as_str(), log.ask_before()), ("", None));
     }
     #[test]
     fn what_lies_before_the_loaded_part_waits() {

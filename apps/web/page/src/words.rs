@@ -53,6 +53,9 @@ pub const OUTDATED: &str = "This page is of another version than its server. Rel
 pub fn signed_out() -> Failure {
     Failure::new("page.signed_out", "There is no account in this browser any more. Sign in again.")
 }
+pub fn gave_up() -> Failure {
+    Failure::new("page.gave_up", "The encryption engine stopped each time at this. Reload the page and try again.")
+}
 pub const LOG_IN_AGAIN: &str = "Log in again";
 pub fn log_in_again(jid: &str) -> String {
     format!("Password of {jid}")
@@ -206,7 +209,7 @@ pub const KEEP_REFUSING: &str = "Keep refusing";
 pub const LOOK: &str = "Look at the devices";
 pub const LATER: &str = "Later";
 pub fn more_banners(n: usize) -> String {
-    format!("{n} more notices about keys")
+    if n == 1 { "1 more notice about keys".into() } else { format!("{n} more notices about keys") }
 }
 
 // browsers

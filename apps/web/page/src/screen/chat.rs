@@ -7,23 +7,14 @@ use leptos::ev::KeyboardEvent;
 use leptos::html;
 use leptos::prelude::*;
 use subrosa_web_api::page::{Call, Lock};
-use subrosa_web_api::socket::Standing;
 use subrosa_web_api::{Jid, MAX_TEXT};
 
 pub fn chat(model: Model, jid: Jid) -> AnyView {
     let of = jid.clone();
     let name = Memo::new(move |_| model.name(&of));
-    let (devices, removed, listed) = (jid.clone(), jid.clone(), jid.clone());
-    let on_list = Memo::new(move |_| model.chat(&listed).is_some_and(|chat| !matches!(chat.standing, Standing::Gone | Standing::Asks)));
+    let devices = jid.clone();
     let sub = jid.clone();
     let address = move || (name.get() != sub).then(|| sub.clone());
-    let remove = move || {
-        let jid = removed.clone();
-        let go = move |_| model.panel.set(Some(Panel::RemoveContact(jid.clone())));
-        on_list
-            .get()
-            .then(|| view! { <button type={"button"} class={"quiet"} data-testid={"remove-contact"} on:click=go>{words::REMOVE_CONTACT}</button> })
-    };
     let leave = move |e: KeyboardEvent| {
         if e.key() == "Escape" && model.panel.with_untracked(Option::is_none) {
             model.leave_chat();
@@ -40,7 +31,6 @@ pub fn chat(model: Model, jid: Jid) -> AnyView {
                 <div class={"tools"}>
                     <button type={"button"} class={"quiet"} data-testid={"devices-open"}
                         on:click=move |_| model.panel.set(Some(Panel::Devices(devices.clone())))>{words::DEVICES}</button>
-                    {remove}
                 </div>
             </header>
             {lock(model, jid.clone())}

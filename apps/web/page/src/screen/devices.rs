@@ -1,10 +1,11 @@
 //! The devices of somebody, or of oneself: fingerprints to compare, and what a person decides about them.
 use super::bridge;
-use super::model::{Model, local, now};
+use super::model::{Model, Panel, local, now};
 use super::parts::{CHECK, dialog, failure, fingerprint, icon};
 use crate::words;
 use leptos::prelude::*;
 use subrosa_web_api::page::{Answer, Call, Device, Trust};
+use subrosa_web_api::socket::Standing;
 use subrosa_web_api::{Failure, Jid};
 
 #[derive(Clone, Copy)]
@@ -16,8 +17,18 @@ impl Devices {
     fn ask(self, call: Call) {
         bridge::call(call, move |result| match result {
             Ok(Answer::Devices(devices)) => {
+                let at = document().active_element().and_then(|element| element.get_attribute("data-testid"));
                 self.failed.try_set(None);
                 self.list.try_set(Some(devices));
+                // the list is drawn anew: whoever works by keyboard stays where he was
+                if let Some(at) = at {
+                    request_animation_frame(move || {
+                        if let Some(body) = document().body() {
+                            let at = at.replace("verify-", "trust-");
+                            super::focus_first(&body, &format!("dialog [data-testid=\"{at}\"]"));
+                        }
+                    });
+                }
             }
             Ok(_) => {}
             Err(Failure { sentence, .. }) => {
@@ -37,9 +48,15 @@ pub fn devices(model: Model, jid: Jid) -> AnyView {
     let mine = model.is_me(&jid);
     let title = if mine { words::MY_DEVICES.to_owned() } else { words::devices_of(&untrack(|| model.name(&jid))) };
     // a decision made elsewhere, or a device that came, shows in the banners
+    let of = jid.clone();
     Effect::new(move |_| {
         model.banners.track();
-        devices.ask(Call::Devices { jid: jid.clone() });
+        devices.ask(Call::Devices { jid: of.clone() });
+    });
+    let on_list = untrack(|| model.chat(&jid)).is_some_and(|chat| !matches!(chat.standing, Standing::Gone | Standing::Asks));
+    let remove = on_list.then(|| {
+        let go = move |_| model.panel.set(Some(Panel::RemoveContact(jid.clone())));
+        view! { <p class={"choices"}><button type={"button"} class={"danger"} data-testid={"remove-contact"} on:click=go>{words::REMOVE_CONTACT}</button></p> }
     });
     let list = move || match devices.list.get() {
         None if devices.failed.with(Option::is_some) => ().into_any(),
@@ -51,6 +68,7 @@ pub fn devices(model: Model, jid: Jid) -> AnyView {
         <p class={"hint"}>{words::DEVICES_INTRO}</p>
         {failure("devices-error", devices.failed.into())}
         {list}
+        {remove}
     };
     dialog("devices", title, move || model.panel.set(None), body.into_any())
 }

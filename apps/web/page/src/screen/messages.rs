@@ -32,6 +32,8 @@ struct List {
     /// Heights changed.
     grown: RwSignal<u32>,
     hold: StoredValue<Hold>,
+    /// The last scroll position that is accounted for: a different one is a person's doing.
+    known: StoredValue<f64>,
     /// A frame is on its way.
     queued: StoredValue<bool>,
 }
@@ -47,6 +49,7 @@ pub fn messages(model: Model) -> AnyView {
         at_end: RwSignal::new(true),
         grown: RwSignal::new(0),
         hold: StoredValue::new(Hold { at_end: true, row: None }),
+        known: StoredValue::new(0.0),
         queued: StoredValue::new(false),
     };
     let range = Memo::new(move |_| {
@@ -77,9 +80,7 @@ pub fn messages(model: Model) -> AnyView {
     super::on_resize(list.slice, move |_| list.queue());
     let scrolled = move |_| {
         let Some(element) = list.scroller.get_untracked() else { return };
-        let top = f64::from(element.scroll_top());
-        list.note(top, f64::from(element.client_height()));
-        list.top.set(top);
+        list.scrolled(f64::from(element.scroll_top()), f64::from(element.client_height()));
         list.older();
     };
     let offset = move || {
@@ -121,6 +122,14 @@ pub fn messages(model: Model) -> AnyView {
 }
 
 impl List {
+    fn scrolled(self, top: f64, seen: f64) {
+        if (top - self.known.get_value()).abs() < 1.0 {
+            return;
+        }
+        self.known.set_value(top);
+        self.note(top, seen);
+        self.top.set(top);
+    }
     /// What a person looks at now.
     fn note(self, top: f64, seen: f64) {
         let hold = self.model.log.with_value(|log| {
@@ -153,6 +162,8 @@ impl List {
         else {
             return;
         };
+        let seen = f64::from(scroller.client_height());
+        self.scrolled(f64::from(scroller.scroll_top()), seen); // its event may come only after this frame
         let rows = slice.children();
         let mut grown = false;
         let measured: Vec<(MessageId, f64)> = (0..rows.length())
@@ -166,7 +177,6 @@ impl List {
                 }
             }
         });
-        let seen = f64::from(scroller.client_height());
         let hold = self.hold.get_value();
         let (total, wanted) = self.model.log.with_value(|log| {
             let total = log.heights.total();
@@ -181,6 +191,7 @@ impl List {
             scroller.set_scroll_top(wanted.round() as i32);
         }
         let top = f64::from(scroller.scroll_top());
+        self.known.set_value(top);
         if grown {
             self.grown.update(|n| *n = n.wrapping_add(1));
         }

@@ -106,10 +106,11 @@ fn chats(model: Model) -> AnyView {
     };
     view! {
         {banners::banners(model)}
+        <h1 class={"unseen"}>{words::APP}</h1>
         <div class={"panes"} class:chatting=move || open.get()>
             <aside class={"list"} aria-label={words::CHATS}>
                 <header class={"head"}>
-                    <h1>{me}</h1>
+                    <p class={"me"}>{me}</p>
                     {status::link(model)}
                 </header>
                 {chat_list::chat_list(model)}

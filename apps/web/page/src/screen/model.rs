@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use std::collections::HashMap;
 use subrosa_web_api::page::{Answer, Banner, Call, Chat, Content, Link, Me, Phase, Told};
 use subrosa_web_api::{Failure, Jid, MessageId, Millis};
+use wasm_bindgen::JsCast;
 
 /// How many messages are asked for at a time.
 const PAGE: u32 = 60;
@@ -189,10 +190,20 @@ impl Model {
         let _ = window().history().and_then(|history| history.back());
     }
     pub fn left(self) {
+        if self.open.with_untracked(Option::is_none) {
+            return;
+        }
+        let entry = document().query_selector(".chat[aria-current]").ok().flatten().and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok());
         self.open.set(None);
+        request_animation_frame(move || {
+            if let Some(entry) = entry {
+                let _ = entry.focus();
+            }
+        });
     }
     fn ask_newest(self, jid: Jid) {
         let chat = jid.clone();
+        self.log.update_value(Log::asking);
         bridge::call(Call::Open { chat: jid, count: PAGE }, move |result| {
             match result {
                 Ok(Answer::History { messages, more }) => self.log.update_value(|log| {
@@ -235,10 +246,13 @@ impl Model {
     }
     pub fn send(self, chat: Jid, text: String) {
         let Some(id) = window().crypto().ok().map(|crypto| crypto.random_uuid()) else { return };
-        let words = text.clone();
+        let (words, sent) = (text.clone(), id.clone());
         bridge::call(Call::Send { id, chat: chat.clone(), text }, move |result| {
             if let Err(failure) = result {
                 self.notice.set(Some(failure));
+                if self.log.with_value(|log| log.get(&sent).is_some()) {
+                    return;
+                }
                 // it is not stored: nothing of it may be lost
                 let draft = self.draft(&chat);
                 self.set_draft(&chat, if draft.is_empty() { words } else { format!("{words}\n{draft}") });
