@@ -3,6 +3,7 @@
 //!
 //! What can be tested without a browser stands in modules of its own; the rest exists for `wasm32` only. Text gets into the page as text
 //! nodes: every static text and attribute stands in braces, or Leptos would turn it into `innerHTML`, which Trusted Types refuse.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 mod calls;
 mod chats;

@@ -201,7 +201,7 @@ impl List {
         if self.seen.get_untracked() != seen {
             self.seen.set(seen);
         }
-        if !hold.at_end && hold.row.is_none() || hold.at_end {
+        if hold.at_end || hold.row.is_none() {
             self.note(top, seen);
             if hold.at_end {
                 self.hold.update_value(|h| h.at_end = true);

@@ -114,7 +114,7 @@ impl Model {
     fn phase_is(self, phase: Phase) {
         match (&phase, self.phase.get_untracked()) {
             // a new engine behind a page that shows chats
-            (Phase::Loading, Phase::Ready(_)) => return,
+            (Phase::Loading, Phase::Ready(_)) => {}
             (Phase::Ready(_), before) => {
                 self.phase.set(phase);
                 if !matches!(before, Phase::Ready(_)) {
@@ -280,7 +280,7 @@ impl Model {
 pub fn local(at: Millis) -> Local {
     let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at as f64));
     let behind = date.get_timezone_offset(); // NaN for times that JavaScript has no dates for
-    Local::new(at, if behind.is_finite() { -(behind as i32) } else { 0 })
+    Local::new(at, if behind.is_finite() { (behind as i32).saturating_neg() } else { 0 })
 }
 pub fn now() -> Local {
     local(js_sys::Date::now() as Millis)
