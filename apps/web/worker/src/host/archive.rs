@@ -48,6 +48,10 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
     pub async fn frame(&mut self, frame: FromGateway, clock: Time) -> Result<(), S::Error> {
         match frame {
             FromGateway::Welcome { head, now, .. } => self.welcome(head, now, clock),
+            FromGateway::Event { seq, event } if self.begins.is_some() => {
+                self.begins = self.begins.max(Some(seq));
+                self.event(seq, event).await?;
+            }
             FromGateway::Event { seq, event } if Some(seq) > self.cursor => {
                 self.event(seq, event).await?;
                 self.set_cursor(seq);
@@ -79,8 +83,11 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         } else if self.trouble.as_ref().is_some_and(|t| t.code == "clock.wrong") {
             self.set_trouble(None);
         }
-        if self.cursor.is_none_or(|cursor| head < cursor) {
-            // a new device begins here; an archive that is shorter than it was (restored from a backup) does not keep us waiting for ever
+        self.begins = None;
+        if self.cursor.is_none() {
+            self.begins = Some(head);
+        } else if Some(head) < self.cursor {
+            // an archive that is shorter than it was (restored from a backup) does not keep us waiting for ever
             self.set_cursor(head);
         } else if Some(head) > self.cursor {
             self.catching_up = true;
@@ -99,6 +106,9 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         self.rows.set(APP, At::Name(CURSOR.into()), Some(Cursor(seq).to_row()));
     }
     fn caught_up(&mut self) {
+        if let Some(seq) = self.begins.take() {
+            self.set_cursor(seq);
+        }
         if std::mem::take(&mut self.catching_up) {
             self.facts.push(Fact::Input(Input::CatchUp { running: false }));
         }

@@ -117,6 +117,8 @@ pub struct Host<S: Shelf, R> {
     way: Way,
     published: bool,
     catching_up: bool,
+    /// A new device: what the gateway has of contacts and read positions comes first, older than where the archive begins for it.
+    begins: Option<Seq>,
     /// What the gateway's clock is ahead of ours, in milliseconds.
     ahead: i64,
     now: Time,
@@ -177,6 +179,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             way: Way::NoGateway(None),
             published: false,
             catching_up: false,
+            begins: None,
             ahead: 0,
             now: clock,
             trouble: None,

@@ -168,6 +168,13 @@ impl Net {
                 self.sent[who] = since.map_or(head.0, |s| s.0) as usize;
                 self.give(who, FromGateway::Welcome { jid: jid.into(), browser: who as u64, head, now: self.now });
                 self.give(who, FromGateway::Session(Session::Online { resumed: false }));
+                if since.is_none() {
+                    // a new device gets the contacts, and no messages of before
+                    let contacts = self.log[jid].iter().enumerate().filter(|(_, (event, _))| matches!(event, Event::Contact(_)));
+                    let contacts: Vec<_> =
+                        contacts.map(|(at, (event, _))| FromGateway::Event { seq: Seq(at as u64 + 1), event: event.clone() }).collect();
+                    contacts.into_iter().for_each(|frame| self.give(who, frame));
+                }
                 while self.sent[who] < head.0 as usize {
                     let at = self.sent[who];
                     self.sent[who] += 1;
@@ -480,4 +487,24 @@ fn a_wrong_clock_is_told_and_does_no_harm() {
     net.run();
     assert!(net.browsers[alice].told.iter().any(|t| matches!(t, Told::Trouble(Some(why)) if why.code == "clock.wrong")));
     let _ = bob;
+}
+
+#[test]
+fn a_new_device_has_the_contacts_of_before_and_nothing_else() {
+    let mut net = Net::new();
+    let alice = net.join(ALICE);
+    let contact = socket::Contact { jid: BOB.into(), name: "Bob".into(), standing: socket::Standing::Mutual };
+    net.log(ALICE, Event::Contact(contact), None);
+    net.run();
+    let other = net.join(ALICE);
+    net.run();
+    for who in [alice, other] {
+        let chats = net.host(who).snapshot().into_iter().find_map(|told| if let Told::Chats(chats) = told { Some(chats) } else { None }).unwrap();
+        assert_eq!(chats.iter().map(|chat| (chat.jid.as_str(), chat.name.as_str())).collect::<Vec<_>>(), [(BOB, "Bob")]);
+    }
+    // and from then on what is new, once
+    let contact = socket::Contact { jid: BOB.into(), name: "Robert".into(), standing: socket::Standing::Mutual };
+    let seq = net.log(ALICE, Event::Contact(contact), None);
+    net.run();
+    assert!(net.host(other).hello() == ToGateway::Hello { since: Some(seq) });
 }
