@@ -8,6 +8,7 @@ mod checks;
 mod demo;
 mod install;
 mod interop;
+mod products;
 mod run;
 mod test;
 mod web;
@@ -43,6 +44,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Build the web messenger's server as one binary with the page inside
+    Gateway,
+    /// Take the pictures of the README anew
+    Screenshots,
     /// Talk to other people's software; all of it unless named
     Interop {
         /// Which
@@ -65,6 +70,8 @@ fn main() -> ExitCode {
         Command::Demo { terminal, keep } => demo::demo(terminal, keep),
         Command::Test => test::test(),
         Command::Bench { json } => bench::bench(json),
+        Command::Gateway => products::gateway(),
+        Command::Screenshots => products::screenshots(),
         Command::Interop { peers } => interop::interop(&peers),
         Command::Web { tests: true, .. } => web::tests(web::Flavour::Dev).map(drop),
         Command::Web { dev, .. } => web::web(if dev { web::Flavour::Dev } else { web::Flavour::Release }).map(drop),
