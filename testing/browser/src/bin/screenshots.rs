@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut bob = stage.browser_with("bob", &Options { size: (390, 760), dark: true, ..Options::default() });
     let said = [
         (true, "Are we still on for tonight?"),
-        (false, "Under the rose, at nine. 🌹"),
+        (false, "Under the rose, at nine."),
         (true, "I'll bring the letters. Nobody but us has read them."),
         (false, "Not even the server?"),
         (true, "It knows that we talk, and how much. Not a word of what we say."),
