@@ -1,7 +1,7 @@
 //! `cargo xtask web`: what a browser loads. The wasm modules with their glue, the static files, each once more gzipped.
 //!
-//! Reproducible: no path of this machine is in the files, gzip carries no time. Two gates: the page makes no element by parsing
-//! text (which Trusted Types refuse), and the sizes stay in their budgets.
+//! Reproducible: no path of this machine is in the files, gzip carries no time. A gate: the page makes no element by parsing
+//! text (which Trusted Types refuse). A size over its budget is said, here and in the benches.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,7 +65,7 @@ pub fn web(flavour: Flavour) -> Result<PathBuf, Failure> {
     let sizes = keep.into_iter().map(|name| size(&out, name)).collect::<Result<Vec<_>, _>>()?;
     print!("{}", table(&sizes));
     match flavour {
-        Flavour::Release if optimised => within_budget(&sizes)?,
+        Flavour::Release if optimised => over_budget(&sizes).iter().for_each(|over| eprintln!("  ! {over}")),
         Flavour::Release => eprintln!("  ! without wasm-opt: too large, and the budgets are not checked"),
         Flavour::Dev => {}
     }
@@ -238,18 +238,20 @@ fn table(sizes: &[Size]) -> String {
     text
 }
 
-fn within_budget(sizes: &[Size]) -> Result<(), Failure> {
-    let engine = sizes.iter().find(|(name, ..)| name == "engine_bg.wasm").map_or(0, |(.., packed)| *packed);
-    for (what, is, budget) in [("the engine's wasm", engine, ENGINE_BUDGET), ("everything that the page loads", total(sizes), PAGE_BUDGET)] {
-        if is > budget {
-            return Err(format!("{what} is {is} bytes gzipped, more than its budget of {budget}").into());
-        }
-    }
-    Ok(())
+/// A sentence for each budget that is not kept.
+fn over_budget(sizes: &[Size]) -> Vec<String> {
+    let measured = budgets(sizes).into_iter().filter(|(.., is, budget)| is > budget);
+    measured.map(|(what, _, is, budget)| format!("{what}: {is} bytes gzipped, its budget is {budget}")).collect()
 }
 
-/// Name, bytes, gzipped bytes and budget of what was shipped last; nothing where nothing was built.
-pub fn shipped() -> Result<Vec<(String, usize, Option<usize>)>, Failure> {
+/// What is measured, its name in the benches, the bytes and the budget.
+fn budgets(sizes: &[Size]) -> [(&'static str, &'static str, usize, usize); 2] {
+    let engine = sizes.iter().find(|(name, ..)| name == "engine_bg.wasm").map_or(0, |(.., packed)| *packed);
+    [("the engine's wasm", "engine_wasm", engine, ENGINE_BUDGET), ("everything that the page loads", "page", total(sizes), PAGE_BUDGET)]
+}
+
+/// Names, gzipped bytes and budgets of what was built last.
+pub fn shipped() -> Result<[(&'static str, usize, usize); 2], Failure> {
     let out = directory("dist");
     let mut sizes = Vec::new();
     for entry in fs::read_dir(&out)? {
@@ -258,13 +260,12 @@ pub fn shipped() -> Result<Vec<(String, usize, Option<usize>)>, Failure> {
             sizes.push(size(&out, name)?);
         }
     }
-    let engine = sizes.iter().find(|(name, ..)| name == "engine_bg.wasm").map_or(0, |(.., packed)| *packed);
-    Ok(vec![("engine_wasm_gzip".into(), engine, Some(ENGINE_BUDGET)), ("page_gzip".into(), total(&sizes), Some(PAGE_BUDGET))])
+    Ok(budgets(&sizes).map(|(_, name, is, budget)| (name, is, budget)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{gate, table, within_budget, without_marker, without_markup};
+    use super::{gate, over_budget, table, without_marker, without_markup};
 
     #[test]
     fn a_page_that_parses_markup_is_refused() {
@@ -286,9 +287,9 @@ mod tests {
     #[test]
     fn budgets_are_of_what_is_sent() {
         let sizes = |engine, rest| [("app.js".to_owned(), 9, rest), ("engine_bg.wasm".to_owned(), 500_000, engine)];
-        assert!(within_budget(&sizes(200_000, 250_000)).is_ok());
-        assert!(within_budget(&sizes(200_001, 0)).is_err());
-        assert!(within_budget(&sizes(200_000, 250_001)).is_err());
+        assert!(over_budget(&sizes(200_000, 250_000)).is_empty());
+        assert!(over_budget(&sizes(200_001, 0)).len() == 1);
+        assert!(over_budget(&sizes(200_000, 250_001)).len() == 1);
         assert_eq!(
             table(&sizes(1, 2)),
             "file                bytes       gzip\napp.js                  9          2\nengine_bg.wasm     500000          1\nin all             500009          3\n"
