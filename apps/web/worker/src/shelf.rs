@@ -87,6 +87,7 @@ impl<S: Shelf> Rows<S> {
 #[cfg(test)]
 pub mod tests {
     //! A shelf in memory, and what [`Rows`] adds to one.
+    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
     use super::*;
     use std::cell::RefCell;
     use std::rc::Rc;

@@ -1,4 +1,5 @@
 //! Hosts of several browsers, a server in memory, and a gateway in a few lines between them: what a browser does when things go wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 use super::*;
 use crate::shelf::tests::MemoryShelf;
 use std::collections::VecDeque;
