@@ -157,18 +157,19 @@ impl Handful<'_> {
             None => Ok(()),
         }
     }
-    /// It does not wait any more.
+    /// It does not wait any more. `None`: that was known. What came back stays failed, though the server had it.
     async fn over(&mut self, seq: u64, to: i64) -> sqlx::Result<Option<archive::Own>> {
         let account = self.account;
         let own = archive::own_by_seq(self.tx().await?, account, seq).await?;
-        if let Some(own) = &own {
-            archive::set_state(self.tx().await?, account, seq, to).await?;
-            if own.state == state::WAITS {
-                self.waiting.stanzas = self.waiting.stanzas.saturating_sub(1);
-                self.waiting.bytes = self.waiting.bytes.saturating_sub(own.size);
-            }
+        let Some(own) = own.filter(|own| own.state == state::WAITS || (own.state == state::SENT && to == state::FAILED)) else {
+            return Ok(None);
+        };
+        archive::set_state(self.tx().await?, account, seq, to).await?;
+        if own.state == state::WAITS {
+            self.waiting.stanzas = self.waiting.stanzas.saturating_sub(1);
+            self.waiting.bytes = self.waiting.bytes.saturating_sub(own.size);
         }
-        Ok(own)
+        Ok(Some(own))
     }
     /// A message is as far as this, unless it is further. Of what is not shown nothing is told.
     async fn further(&mut self, own: &archive::Own, to: i64, why: Option<Failure>) -> sqlx::Result<()> {

@@ -377,8 +377,13 @@ impl Socket {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Text(_))) => return Err(End::Abuse("frames are binary")),
             Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
-            // over the limit, or no WebSocket any more: then nobody hears it
-            Some(Err(_)) => return Err(End::Abuse("a frame is too large or broken")),
+            // of the library's errors only these are the browser's doing; the others are a line that was cut
+            Some(Err(why))
+                if ["limit", "protocol"].iter().any(|word| why.to_string().contains(word)) && !why.to_string().contains("without closing") =>
+            {
+                return Err(End::Abuse("a frame is too large or broken"));
+            }
+            Some(Err(_)) => return Err(End::Gone),
         };
         self.app.metrics.frames.add(1);
         match read(&bytes, &self.to, self.place.browser).map_err(End::Abuse)? {
