@@ -7,9 +7,14 @@ use serde::Deserialize;
 
 use crate::install::{Need, ensure};
 use crate::run::{Failure, cargo, quiet};
+use crate::web::{self, Flavour};
 
 /// Package and bench.
-const BENCHES: [(&str, &str); 3] = [("subrosa-ratchet", "ratchet"), ("subrosa-omemo", "omemo"), ("subrosa-store", "store")];
+type Bench = (&'static str, &'static str);
+
+const CORE: [Bench; 3] = [("subrosa-ratchet", "ratchet"), ("subrosa-omemo", "omemo"), ("subrosa-store", "store")];
+/// They drive a browser, which does the work: quickly built themselves.
+const WEB: [Bench; 1] = [("subrosa-wasm-tests", "web")];
 
 /// The promised ratios, by the last part of the name.
 const TARGETS: [(&str, f64); 11] = [
@@ -52,20 +57,20 @@ impl Measured {
     }
 }
 
-pub fn bench(json: bool) -> Result<(), Failure> {
-    ensure(&[Need::OpenSsl])?;
-    let mut rows = Vec::new();
-    for (package, name) in BENCHES {
-        let mut command = cargo(&["bench", "--locked", "-p", package, "--bench", name, "--", "--json"]);
+pub fn bench(json: bool, web: bool) -> Result<(), Failure> {
+    ensure(if web { &[Need::OpenSsl, Need::Browser] } else { &[Need::OpenSsl] })?;
+    let (benches, profile): (&[Bench], _) = if web { (&WEB, "test") } else { (&CORE, "bench") };
+    let mut lines = if web { sizes()? } else { Vec::new() };
+    for (package, name) in benches {
+        let mut command = cargo(&["bench", "--locked", "--profile", profile, "-p", package, "--bench", name, "--", "--json"]);
         let output = quiet(&format!("measuring {name}"), &mut command)?;
-        let lines = output.lines().filter(|line| line.starts_with('{'));
-        for line in lines {
-            if json {
-                println!("{line}");
-            }
-            rows.push(serde_json::from_str(line).map_err(|error| format!("{package}: not a line of measurements: {line}: {error}"))?);
-        }
+        lines.extend(output.lines().filter(|line| line.starts_with('{')).map(str::to_owned));
     }
+    if json {
+        lines.iter().for_each(|line| println!("{line}"));
+    }
+    let read = |line: &String| serde_json::from_str(line).map_err(|error| format!("not a line of measurements: {line}: {error}"));
+    let rows = lines.iter().map(read).collect::<Result<Vec<Measured>, _>>()?;
     if rows.is_empty() {
         return Err("the benches printed no measurements".into());
     }
@@ -73,6 +78,13 @@ pub fn bench(json: bool) -> Result<(), Failure> {
         print!("{}", table(&rows));
     }
     Ok(())
+}
+
+/// What a browser loads, built anew.
+fn sizes() -> Result<Vec<String>, Failure> {
+    web::build(Flavour::Release)?;
+    let line = |(name, bytes, budget)| serde_json::json!({ "name": format!("web/{name}_gzip"), "value": bytes, "unit": "B", "floor": null, "ratio": null, "limit": budget });
+    Ok(web::budgets(&sizes).into_iter().map(|size| line(size).to_string()).collect())
 }
 
 fn table(rows: &[Measured]) -> String {

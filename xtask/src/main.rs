@@ -43,6 +43,9 @@ enum Command {
         /// One JSON object a line instead of the table
         #[arg(long)]
         json: bool,
+        /// The web messenger in Chromium: sizes, the core, the browser store
+        #[arg(long)]
+        web: bool,
     },
     /// Build the web messenger's server as one binary with the page inside
     Gateway,
@@ -59,7 +62,7 @@ enum Command {
         /// Quick and large, into target/web/dev
         #[arg(long)]
         dev: bool,
-        /// The module of the tests that run in a browser instead, into target/web/tests
+        /// The module of the tests and benches that run in a browser instead, into target/web/tests or, not quick, target/web/bench
         #[arg(long, hide = true)]
         tests: bool,
     },
@@ -69,12 +72,14 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Demo { terminal, keep } => demo::demo(terminal, keep),
         Command::Test => test::test(),
-        Command::Bench { json } => bench::bench(json),
+        Command::Bench { json, web } => bench::bench(json, web),
         Command::Gateway => products::gateway(),
         Command::Screenshots => products::screenshots(),
         Command::Interop { peers } => interop::interop(&peers),
-        Command::Web { tests: true, .. } => web::tests(web::Flavour::Dev).map(drop),
-        Command::Web { dev, .. } => web::web(if dev { web::Flavour::Dev } else { web::Flavour::Release }).map(drop),
+        Command::Web { dev, tests } => {
+            let flavour = if dev { web::Flavour::Dev } else { web::Flavour::Release };
+            if tests { web::tests(flavour) } else { web::web(flavour) }.map(drop)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

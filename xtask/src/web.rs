@@ -47,8 +47,20 @@ fn directory(name: &str) -> PathBuf {
     root().join("target/web").join(name)
 }
 
-/// Builds the application into `target/web/dist`, or `target/web/dev`.
+/// Builds the application into `target/web/dist`, or `target/web/dev`, and says how large it is.
 pub fn web(flavour: Flavour) -> Result<PathBuf, Failure> {
+    let (out, sizes, optimised) = build(flavour)?;
+    print!("{}", table(&sizes));
+    match flavour {
+        Flavour::Release if optimised => over_budget(&sizes).iter().for_each(|over| eprintln!("  ! {over}")),
+        Flavour::Release => eprintln!("  ! without wasm-opt: too large, and the budgets are not checked"),
+        Flavour::Dev => {}
+    }
+    Ok(out)
+}
+
+/// The same without a word: the place, the sizes, and whether it was optimised.
+pub fn build(flavour: Flavour) -> Result<(PathBuf, Vec<Size>, bool), Failure> {
     let out = directory(if flavour == Flavour::Release { "dist" } else { "dev" });
     let optimised = modules(&APP, flavour, &out)?;
     gate(&fs::read_to_string(out.join("app.js"))?)?;
@@ -63,13 +75,7 @@ pub fn web(flavour: Flavour) -> Result<PathBuf, Failure> {
     }
     tidy(&out, &keep)?;
     let sizes = keep.into_iter().map(|name| size(&out, name)).collect::<Result<Vec<_>, _>>()?;
-    print!("{}", table(&sizes));
-    match flavour {
-        Flavour::Release if optimised => over_budget(&sizes).iter().for_each(|over| eprintln!("  ! {over}")),
-        Flavour::Release => eprintln!("  ! without wasm-opt: too large, and the budgets are not checked"),
-        Flavour::Dev => {}
-    }
-    Ok(out)
+    Ok((out, sizes, optimised))
 }
 
 /// Builds the module of the tests and benches that run in a browser.
@@ -245,22 +251,9 @@ fn over_budget(sizes: &[Size]) -> Vec<String> {
 }
 
 /// What is measured, its name in the benches, the bytes and the budget.
-fn budgets(sizes: &[Size]) -> [(&'static str, &'static str, usize, usize); 2] {
+pub fn budgets(sizes: &[Size]) -> [(&'static str, &'static str, usize, usize); 2] {
     let engine = sizes.iter().find(|(name, ..)| name == "engine_bg.wasm").map_or(0, |(.., packed)| *packed);
     [("the engine's wasm", "engine_wasm", engine, ENGINE_BUDGET), ("everything that the page loads", "page", total(sizes), PAGE_BUDGET)]
-}
-
-/// Names, gzipped bytes and budgets of what was built last.
-pub fn shipped() -> Result<[(&'static str, usize, usize); 2], Failure> {
-    let out = directory("dist");
-    let mut sizes = Vec::new();
-    for entry in fs::read_dir(&out)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.ends_with(".gz") {
-            sizes.push(size(&out, name)?);
-        }
-    }
-    Ok(budgets(&sizes).map(|(_, name, is, budget)| (name, is, budget)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A check is a function that panics when something is wrong. A panic ends the module: its message goes to the scope's `panicked`.
 #![cfg(target_arch = "wasm32")]
 #![allow(unsafe_code)] // what `#[wasm_bindgen]` expands to
+mod bench;
 mod checks;
 mod raw;
 
@@ -64,4 +65,5 @@ suite! {
     rows_in_another_place_are_damaged, missing_parts_are_damaged, an_erased_database_is_gone, lists_are_kept_in_order,
     staged_rows_go_with_the_commit_or_stay, a_full_disk_is_said
 }
+pub use bench::{last_100_of_10_000, message_to_100, ratchet};
 pub use checks::{fill, filled, rounds, whole};

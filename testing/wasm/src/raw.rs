@@ -40,3 +40,7 @@ pub async fn lose(name: &str, key: &str) {
 pub fn told(round: u32) {
     scope("told", &[round.into()]);
 }
+/// Milliseconds since the page or worker began.
+pub fn now() -> f64 {
+    scope("clock", &[]).as_f64().unwrap_or_default()
+}

@@ -49,3 +49,4 @@ self.breakPuts = (broken) => {
     ? function (...args) { if (--left < 0) throw new DOMException('as on a full disk', 'QuotaExceededError'); return put.apply(this, args); }
     : put;
 };
+self.clock = () => performance.now();

@@ -8,20 +8,22 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use thirtyfour::{ChromiumLikeCapabilities, prelude::*};
 
-/// The place of the built module; nothing where there is no browser.
+/// The place of the module, built quickly; nothing where there is no browser.
+#[allow(dead_code)] // the bench builds what is shipped
 pub fn built() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(build).as_deref()
+    BUILT.get_or_init(|| build(&["--dev"], "tests")).as_deref()
 }
-fn build() -> Option<PathBuf> {
+/// The same as `cargo xtask web` is told, at the place where it puts that.
+pub fn build(arguments: &[&str], place: &str) -> Option<PathBuf> {
     let lacks = |program: &str| subrosa_interop::find_program(program).is_none().then(|| format!("{program} is not installed"));
     if !subrosa_interop::goes_on("browser", false, lacks("chromium").or_else(|| lacks("chromedriver"))) {
         return None;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let built = Command::new(env!("CARGO")).args(["xtask", "web", "--tests"]).current_dir(&root).output().expect("cargo runs");
+    let built = Command::new(env!("CARGO")).args(["xtask", "web", "--tests"]).args(arguments).current_dir(&root).output().expect("cargo runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    Some(root.join("target/web/tests"))
+    Some(root.join("target/web").join(place))
 }
 
 /// Serves the module's files and `web/` at an address of its own.
@@ -117,6 +119,7 @@ impl Browser {
         }
     }
     /// What only the developer tools can do.
+    #[allow(dead_code)] // as above
     pub async fn tools(&self, command: &str, arguments: Value) {
         self.driver.cdp().send_raw(command, arguments).await.expect("the developer tools");
     }
