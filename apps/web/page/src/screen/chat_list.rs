@@ -1,27 +1,36 @@
 //! The list of chats: found by words, walked by arrow keys, drawn only where one looks, so that 10,000 cost no more than twenty.
+use super::dom::{El, button, el, focus_first, on_resize, p, px, root_font};
 use super::model::{Model, Panel, local, now};
 use crate::{chats, words};
-use leptos::ev::KeyboardEvent;
-use leptos::html;
 use leptos::prelude::*;
-use subrosa_web_api::Jid;
 use subrosa_web_api::page::{Call, Chat};
 use subrosa_web_api::socket::Standing;
+use wasm_bindgen::JsCast;
+use web_sys::{Event, HtmlElement, KeyboardEvent};
 
 /// The height of a row in the style sheet.
 const ROW_REM: f64 = 4.25;
 /// Rows drawn beyond what is seen, each way.
 const OVER: usize = 5;
 
-pub fn chat_list(model: Model) -> AnyView {
-    let query = RwSignal::new(String::new());
-    let top = RwSignal::new(0.0_f64);
-    let seen = RwSignal::new(800.0_f64);
-    let row = RwSignal::new(ROW_REM * 16.0);
-    // the row that Tab leads to
-    let current = RwSignal::new(0_usize);
-    let scroller: NodeRef<html::Div> = NodeRef::new();
+#[derive(Clone, Copy)]
+struct List {
+    model: Model,
+    query: RwSignal<String>,
+    /// Places in the whole list of those that are found.
+    found: Memo<Vec<usize>>,
+    top: RwSignal<f64>,
+    seen: RwSignal<f64>,
+    row: RwSignal<f64>,
+    /// The row that Tab leads to.
+    current: RwSignal<usize>,
+    range: Memo<(usize, usize)>,
+    scroller: StoredValue<HtmlElement, LocalStorage>,
+}
 
+pub fn chat_list(model: Model) -> [El; 2] {
+    let query = RwSignal::new(String::new());
+    let (top, seen, row) = (RwSignal::new(0.0_f64), RwSignal::new(800.0_f64), RwSignal::new(ROW_REM * root_font()));
     let found = Memo::new(move |_| query.with(|query| model.chats.with(|chats| chats.find(query))));
     let range = Memo::new(move |_| {
         let n = found.with(Vec::len);
@@ -29,34 +38,76 @@ pub fn chat_list(model: Model) -> AnyView {
         let last = (((top.get() + seen.get()) / row.get()) as usize).saturating_add(OVER + 1).min(n);
         (first, last)
     });
+    let scroller = el("div", "scroller chats");
+    let node = scroller.node();
+    let list = List { model, query, found, top, seen, row, current: RwSignal::new(0), range, scroller: StoredValue::new_local(node.clone()) };
+    // a key is a row's number and whose it is
     let drawn = move || {
         let (first, last) = range.get();
-        let jid =
-            |i: usize| found.with(|found| found.get(i).copied()).and_then(|place| model.chats.with(|c| c.at(place).map(|chat| chat.jid.clone())));
-        (first..last).filter_map(|i| Some((i, jid(i)?))).collect::<Vec<_>>()
+        let jid = |i: usize| model.chats.with(|c| c.at(found.with(|found| found.get(i).copied())?).map(|chat| format!("{i} {}", chat.jid)));
+        (first..last).filter_map(jid).collect()
     };
-    super::on_resize(scroller, move |element| {
-        seen.set(f64::from(element.client_height()));
-        row.set(ROW_REM * super::root_font());
-    });
-    let go = move |to: usize| {
-        let to = to.min(found.with_untracked(Vec::len).saturating_sub(1));
-        current.set(to);
-        let Some(element) = scroller.get_untracked() else { return };
-        let (y, height) = (to as f64 * row.get_untracked(), row.get_untracked());
-        let at = f64::from(element.scroll_top());
-        if y < at {
-            element.set_scroll_top(y as i32);
-        } else if y + height > at + seen.get_untracked() {
-            element.set_scroll_top((y + height - seen.get_untracked()).ceil() as i32);
+    let empty = move || {
+        let none = found.with(Vec::is_empty);
+        if !none {
+            ""
+        } else if query.with(String::is_empty) {
+            words::NO_CHATS
+        } else {
+            words::NOBODY
         }
-        top.set(f64::from(element.scroll_top()));
-        request_animation_frame(move || super::focus_first(&element, &format!("[data-place=\"{to}\"] .chat")));
+        .to_owned()
     };
-    let keys = move |e: KeyboardEvent| {
-        let at = current.get_untracked();
-        let far = (seen.get_untracked() / row.get_untracked()) as usize;
-        let to = match e.key().as_str() {
+    let rows = el("ul", "spacer")
+        .attr("role", "list")
+        .attr("aria-label", words::CHATS)
+        .style("height", move || px(found.with(Vec::len) as f64 * row.get()))
+        .each(drawn, move |key| {
+            let (i, jid) = key.split_once(' ').unwrap_or_default();
+            list.entry(i.parse().unwrap_or_default(), jid)
+        });
+    let sized = node.clone();
+    on_resize(&node, move || {
+        seen.set(f64::from(sized.client_height()));
+        row.set(ROW_REM * root_font());
+    });
+    let scrolled = move |_| top.set(f64::from(node.scroll_top()));
+    let scroller =
+        scroller.on("keydown", move |e| list.key(&e)).on("scroll", scrolled).add(p("empty").attr("role", "status").live_text(empty)).add(rows);
+    let search = el("input", "").attr("id", "search").attr("type", "search").test("search").attr("autocomplete", "off");
+    let search = search.attr("aria-label", words::SEARCH).attr("placeholder", words::SEARCH).bind(query);
+    let search = search.on("input", move |_| list.go_top()).on("keydown", move |e| list.key_in_search(&e));
+    let add = button("", "add-contact", words::ADD_CONTACT, move || model.panel.set(Some(Panel::AddContact)));
+    [el("div", "find").add(search).add(add), scroller]
+}
+
+impl List {
+    fn go_top(self) {
+        self.current.set(0);
+        self.scroller.with_value(|scroller| scroller.set_scroll_top(0));
+        self.top.set(0.0);
+    }
+    fn go(self, to: usize) {
+        let to = to.min(self.found.with_untracked(Vec::len).saturating_sub(1));
+        self.current.set(to);
+        let scroller = self.scroller.get_value();
+        let (row, seen) = (self.row.get_untracked(), self.seen.get_untracked());
+        let (y, at) = (to as f64 * row, f64::from(scroller.scroll_top()));
+        if y < at {
+            scroller.set_scroll_top(y as i32);
+        } else if y + row > at + seen {
+            scroller.set_scroll_top((y + row - seen).ceil() as i32);
+        }
+        self.top.set(f64::from(scroller.scroll_top()));
+        request_animation_frame(move || {
+            focus_first(&scroller, &format!("[data-place=\"{to}\"] .chat"));
+        });
+    }
+    fn key(self, e: &Event) {
+        let Some(key) = e.dyn_ref::<KeyboardEvent>().map(KeyboardEvent::key) else { return };
+        let at = self.current.get_untracked();
+        let far = (self.seen.get_untracked() / self.row.get_untracked()) as usize;
+        let to = match key.as_str() {
             "ArrowDown" => at.saturating_add(1),
             "ArrowUp" => at.saturating_sub(1),
             "PageDown" => at.saturating_add(far),
@@ -66,100 +117,72 @@ pub fn chat_list(model: Model) -> AnyView {
             _ => return,
         };
         e.prevent_default();
-        go(to);
-    };
-    let from_search = move |e: KeyboardEvent| {
-        if e.key() == "ArrowDown" {
-            e.prevent_default();
-            go(0);
-        } else if e.key() == "Escape" && !query.with_untracked(String::is_empty) {
-            query.set(String::new());
-        }
-    };
-    let searching = move |e| {
-        query.set(event_target_value(&e));
-        current.set(0);
-        top.set(0.0);
-        if let Some(element) = scroller.get_untracked() {
-            element.set_scroll_top(0);
-        }
-    };
-    let empty = move || {
-        let none = found.with(Vec::is_empty);
-        none.then(|| if query.with(String::is_empty) { words::NO_CHATS } else { words::NOBODY })
-    };
-    view! {
-        <div class={"find"}>
-            <input id={"search"} type={"search"} data-testid={"search"} aria-label={words::SEARCH} placeholder={words::SEARCH} autocomplete={"off"}
-                prop:value=move || query.get() on:input=searching on:keydown=from_search />
-            <button type={"button"} data-testid={"add-contact"} on:click=move |_| model.panel.set(Some(Panel::AddContact))>{words::ADD_CONTACT}</button>
-        </div>
-        <div class={"scroller chats"} node_ref=scroller on:keydown=keys on:scroll=move |_| {
-            if let Some(element) = scroller.get_untracked() {
-                top.set(f64::from(element.scroll_top()));
+        self.go(to);
+    }
+    fn key_in_search(self, e: &Event) {
+        match e.dyn_ref::<KeyboardEvent>().map(KeyboardEvent::key).as_deref() {
+            Some("ArrowDown") => {
+                e.prevent_default();
+                self.go(0);
             }
-        }>
-            <p class={"empty"} role={"status"}>{empty}</p>
-            <ul class={"spacer"} role={"list"} aria-label={words::CHATS} style:height=move || format!("{}px", found.with(Vec::len) as f64 * row.get())>
-                <For each=drawn key=|(i, jid)| (*i, jid.clone()) children=move |(i, jid)| {
-                    let reached = Memo::new(move |_| {
-                        let (at, (first, last)) = (current.get(), range.get());
-                        at == i || (i == first && !(first..last).contains(&at))
-                    });
-                    entry(model, jid, i, found, reached, row)
-                } />
-            </ul>
-        </div>
+            Some("Escape") => {
+                self.query.set(String::new());
+                self.go_top();
+            }
+            _ => {}
+        }
     }
-    .into_any()
+
+    fn entry(self, i: usize, jid: &str) -> El {
+        let List { model, found, current, range, row, .. } = self;
+        let of = jid.to_owned();
+        let chat = Memo::new(move |_| model.chat(&of));
+        let with = move |f: fn(&Chat) -> String| move || chat.with(|chat| chat.as_ref().map(f).unwrap_or_default());
+        let asks = Memo::new(move |_| chat.with(|chat| chat.as_ref().is_some_and(|chat| chat.standing == Standing::Asks)));
+        let unread = Memo::new(move |_| chat.with(|chat| chat.as_ref().map_or(0, |chat| chat.unread)));
+        let (open, opened, asking) = (jid.to_owned(), jid.to_owned(), jid.to_owned());
+        let reached = move || {
+            let (at, (first, last)) = (current.get(), range.get());
+            if at == i || (i == first && !(first..last).contains(&at)) { "0" } else { "-1" }
+        };
+        let badge = move || {
+            let n = unread.get();
+            (n > 0).then(|| el("span", "unread").test("unread").attr("title", &words::unread(n)).text(&n.to_string()))
+        };
+        let last = with(|chat| match chat.standing {
+            Standing::Asks => words::ASKS.to_owned(),
+            Standing::Asked if chat.last_text.is_empty() => words::ASKED.to_owned(),
+            Standing::Gone if chat.last_text.is_empty() => words::GONE.to_owned(),
+            _ => chat.last_text.clone(),
+        });
+        let when = with(|chat| if chat.last_at > 0 { local(chat.last_at).short(now()) } else { String::new() });
+        let button = el("button", "chat")
+            .attr("type", "button")
+            .test(&format!("chat-{jid}"))
+            .live("aria-current", move || model.open.with(|now| now.as_ref() == Some(&open)).then_some("true"))
+            .live("tabindex", reached)
+            .click(move || model.open_chat(opened.clone()))
+            .add(el("span", "who").attr("dir", "auto").live_text(with(|chat| chats::name(chat).to_owned())))
+            .add(el("span", "when").live_text(when))
+            .add(el("span", "last").attr("dir", "auto").live_text(last))
+            .when(badge);
+        el("li", "entry")
+            .attr("role", "listitem")
+            .attr("data-place", &i.to_string())
+            .live("aria-setsize", move || found.with(Vec::len).to_string())
+            .attr("aria-posinset", &i.saturating_add(1).to_string())
+            .style("transform", move || format!("translateY({})", px(i as f64 * row.get())))
+            .add(button)
+            .when(move || asks.get().then(|| request(model, &asking)))
+    }
 }
 
-fn entry(model: Model, jid: Jid, i: usize, found: Memo<Vec<usize>>, reached: Memo<bool>, row: RwSignal<f64>) -> AnyView {
-    let of = jid.clone();
-    let chat = Memo::new(move |_| model.chat(&of));
-    let with = move |f: fn(&Chat) -> String| move || chat.with(|chat| chat.as_ref().map(f).unwrap_or_default());
-    let asks = Memo::new(move |_| chat.with(|chat| chat.as_ref().is_some_and(|chat| chat.standing == Standing::Asks)));
-    let unread = Memo::new(move |_| chat.with(|chat| chat.as_ref().map_or(0, |chat| chat.unread)));
-    let of = jid.clone();
-    let open = move || model.open.with(|open| open.as_ref() == Some(&of)).then_some("true");
-    let test = format!("chat-{jid}");
-    let opened = jid.clone();
-    let badge = move || {
-        let n = unread.get();
-        (n > 0).then(|| view! { <span class={"unread"} data-testid={"unread"} aria-label=words::unread(n)>{n.to_string()}</span> })
-    };
-    let request = move || asks.get().then(|| request(model, &jid));
-    view! {
-        <li class={"entry"} role={"listitem"} data-place=i.to_string() aria-setsize=move || found.with(Vec::len).to_string()
-            aria-posinset=i.saturating_add(1).to_string() style:transform=move || format!("translateY({}px)", i as f64 * row.get())>
-            <button type={"button"} class={"chat"} data-testid=test aria-current=open tabindex=move || if reached.get() { "0" } else { "-1" }
-                on:click=move |_| model.open_chat(opened.clone())>
-                <span class={"who"} dir={"auto"}>{with(|chat| chats::name(chat).to_owned())}</span>
-                <span class={"when"}>{with(|chat| if chat.last_at > 0 { local(chat.last_at).short(now()) } else { String::new() })}</span>
-                <span class={"last"} dir={"auto"}>{with(|chat| match chat.standing {
-                    Standing::Asks => words::ASKS.to_owned(),
-                    Standing::Asked if chat.last_text.is_empty() => words::ASKED.to_owned(),
-                    Standing::Gone if chat.last_text.is_empty() => words::GONE.to_owned(),
-                    _ => chat.last_text.clone(),
-                })}</span>
-                {badge}
-            </button>
-            {request}
-        </li>
-    }
-    .into_any()
-}
-
-fn request(model: Model, jid: &Jid) -> AnyView {
+fn request(model: Model, jid: &str) -> El {
     let name = untrack(|| model.name(jid));
-    let (yes, no) = (jid.clone(), jid.clone());
-    view! {
-        <span class={"request"}>
-            <button type={"button"} class={"main"} data-testid=format!("request-accept-{jid}") aria-label=words::accept(&name)
-                on:click=move |_| model.call(Call::AcceptContact { jid: yes.clone() })>{words::ACCEPT}</button>
-            <button type={"button"} data-testid=format!("request-decline-{jid}") aria-label=words::decline(&name)
-                on:click=move |_| model.call(Call::DeclineContact { jid: no.clone() })>{words::DECLINE}</button>
-        </span>
-    }
-    .into_any()
+    let (yes, no) = (jid.to_owned(), jid.to_owned());
+    let yes = move || model.call(Call::AcceptContact { jid: yes.clone() });
+    let no = move || model.call(Call::DeclineContact { jid: no.clone() });
+    el("span", "request")
+        .add(button("main", &format!("request-accept-{jid}"), words::ACCEPT, yes).attr("aria-label", &words::accept(&name)))
+        .add(button("", &format!("request-decline-{jid}"), words::DECLINE, no).attr("aria-label", &words::decline(&name)))
 }

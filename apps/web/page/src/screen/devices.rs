@@ -1,7 +1,8 @@
 //! The devices of somebody, or of oneself: fingerprints to compare, and what a person decides about them.
 use super::bridge;
+use super::dom::{El, button, el, focus_soon, icon, p};
 use super::model::{Model, Panel, local, now};
-use super::parts::{CHECK, dialog, failure, fingerprint, icon};
+use super::parts::{CHECK, choices, dialog, failure, fingerprint, tag};
 use crate::words;
 use leptos::prelude::*;
 use subrosa_web_api::page::{Answer, Call, Device, Trust};
@@ -22,18 +23,13 @@ impl Devices {
                 self.list.try_set(Some(devices));
                 // the list is drawn anew: whoever works by keyboard stays where he was
                 if let Some(at) = at {
-                    request_animation_frame(move || {
-                        if let Some(body) = document().body() {
-                            let at = at.replace("verify-", "trust-");
-                            super::focus_first(&body, &format!("dialog [data-testid=\"{at}\"]"));
-                        }
-                    });
+                    focus_soon(format!("dialog [data-testid=\"{}\"]", at.replace("verify-", "trust-")));
                 }
             }
             Ok(_) => {}
             Err(Failure { sentence, .. }) => {
                 self.failed.try_set(Some(sentence));
-                self.list.try_update(|_| ()); // what is shown as decided is what is decided
+                self.list.try_update(|list| list.get_or_insert_default().retain(|_| true)); // what is shown as decided is what is decided
             }
         });
     }
@@ -43,37 +39,32 @@ impl Devices {
     }
 }
 
-pub fn devices(model: Model, jid: Jid) -> AnyView {
+pub fn devices(model: Model, jid: Jid) -> El {
     let devices = Devices { list: RwSignal::new(None), failed: RwSignal::new(None) };
     let mine = model.is_me(&jid);
     let title = if mine { words::MY_DEVICES.to_owned() } else { words::devices_of(&untrack(|| model.name(&jid))) };
+    let on_list = untrack(|| model.chat(&jid)).is_some_and(|chat| !matches!(chat.standing, Standing::Gone | Standing::Asks));
+    let removed = jid.clone();
+    let remove = on_list.then(|| {
+        let go = move || model.panel.set(Some(Panel::RemoveContact(removed.clone())));
+        choices([button("danger", "remove-contact", words::REMOVE_CONTACT, go)])
+    });
     // a decision made elsewhere, or a device that came, shows in the banners
-    let of = jid.clone();
     Effect::new(move |_| {
         model.banners.track();
-        devices.ask(Call::Devices { jid: of.clone() });
+        devices.ask(Call::Devices { jid: jid.clone() });
     });
-    let on_list = untrack(|| model.chat(&jid)).is_some_and(|chat| !matches!(chat.standing, Standing::Gone | Standing::Asks));
-    let remove = on_list.then(|| {
-        let go = move |_| model.panel.set(Some(Panel::RemoveContact(jid.clone())));
-        view! { <p class={"choices"}><button type={"button"} class={"danger"} data-testid={"remove-contact"} on:click=go>{words::REMOVE_CONTACT}</button></p> }
+    let list = el("div", "").when(move || match devices.list.get() {
+        None if devices.failed.with(Option::is_some) => None,
+        None => Some(p("hint").attr("role", "status").text(words::LOADING_LIST)),
+        Some(list) if list.is_empty() => Some(p("hint").text(words::NO_DEVICES)),
+        Some(list) => Some(el("ul", "cards").attr("role", "list").add_all(list.into_iter().map(|one| device(devices, one)))),
     });
-    let list = move || match devices.list.get() {
-        None if devices.failed.with(Option::is_some) => ().into_any(),
-        None => view! { <p class={"hint"} role={"status"}>{words::LOADING_LIST}</p> }.into_any(),
-        Some(list) if list.is_empty() => view! { <p class={"hint"}>{words::NO_DEVICES}</p> }.into_any(),
-        Some(list) => view! { <ul class={"cards"} role={"list"}>{list.into_iter().map(|one| device(devices, one)).collect_view()}</ul> }.into_any(),
-    };
-    let body = view! {
-        <p class={"hint"}>{words::DEVICES_INTRO}</p>
-        {failure("devices-error", devices.failed.into())}
-        {list}
-        {remove}
-    };
-    dialog("devices", title, move || model.panel.set(None), body.into_any())
+    let body = [p("hint").text(words::DEVICES_INTRO), failure("devices-error", devices.failed), list];
+    dialog(model, "devices", &title, body.into_iter().chain(remove))
 }
 
-fn device(devices: Devices, device: Device) -> AnyView {
+fn device(devices: Devices, device: Device) -> El {
     let id = device.id;
     let known = !device.fingerprint.is_empty();
     let trusted = matches!(device.trust, Trust::Trusted | Trust::Verified);
@@ -86,36 +77,23 @@ fn device(devices: Devices, device: Device) -> AnyView {
     };
     let name = if device.label.is_empty() { words::device(id) } else { format!("{} ({})", device.label, words::device(id)) };
     let heard = if device.last_heard == 0 { words::NEVER.to_owned() } else { local(device.last_heard).long(now()) };
-    let print = if known { fingerprint(&device.fingerprint) } else { view! { <p class={"hint"}>{words::KEY_UNSEEN}</p> }.into_any() };
-    let this = device.this_device.then(|| view! { <span class={"tag"}>{words::THIS_DEVICE}</span> });
-    let unlisted = (!device.listed).then(|| view! { <span class={"tag"}>{words::UNLISTED}</span> });
-    let versions = (!device.versions.is_empty()).then(|| device.versions.join(", "));
-    let worth = view! { <span class={"worth"} data-worth=code>{verified.then(|| icon(CHECK))}{words::trust(device.trust)}</span> };
-    let (toggled, compared) = (device.clone(), device.clone());
-    let choices = (!device.this_device && known).then(|| {
-        let toggle = move |_| devices.decide(&toggled, if trusted { Trust::Untrusted } else { Trust::Trusted });
-        let compare = (!verified).then(|| {
-            let go = move |_| devices.decide(&compared, Trust::Verified);
-            view! { <button type={"button"} data-testid=format!("verify-{id}") on:click=go>{words::COMPARED}</button> }
-        });
-        view! {
-            <p class={"choices"}>
-                <button type={"button"} class={"switch"} role={"switch"} aria-checked=trusted.to_string() data-testid=format!("trust-{id}") on:click=toggle>
-                    {words::MAY_READ}
-                </button>
-                {compare}
-            </p>
-        }
-    });
-    let card = format!("device-{id}");
-    let is_this = device.this_device.to_string();
-    view! {
-        <li class={"card"} data-testid=card data-trust=code data-this=is_this>
-            <h3>{name}{" "}{this}{unlisted}</h3>
-            {print}
-            <p class={"hint"}>{worth}{" · "}{words::LAST_HEARD}{" "}{heard}{versions.map(|v| format!(" · {v}"))}</p>
-            {choices}
-        </li>
+    let tags = [device.this_device.then_some(words::THIS_DEVICE), (!device.listed).then_some(words::UNLISTED)];
+    let worth = el("span", "worth").attr("data-worth", code).add_all(verified.then(|| icon(CHECK))).text(words::trust(device.trust));
+    let versions = if device.versions.is_empty() { String::new() } else { format!(" · {}", device.versions.join(", ")) };
+    let card = el("li", "card")
+        .test(&format!("device-{id}"))
+        .attr("data-trust", code)
+        .attr("data-this", if device.this_device { "true" } else { "false" })
+        .add(el("h3", "").text(&name).text(" ").add_all(tags.into_iter().flatten().map(tag)))
+        .add(if known { fingerprint(&device.fingerprint) } else { p("hint").text(words::KEY_UNSEEN) })
+        .add(p("hint").add(worth).text(" · ").text(words::LAST_HEARD).text(" ").text(&heard).text(&versions));
+    if device.this_device || !known {
+        return card;
     }
-    .into_any()
+    let compared = device.clone();
+    let toggle = move || devices.decide(&device, if trusted { Trust::Untrusted } else { Trust::Trusted });
+    let toggle = button("switch", &format!("trust-{id}"), words::MAY_READ, toggle).attr("role", "switch");
+    let toggle = toggle.attr("aria-checked", if trusted { "true" } else { "false" });
+    let compare = (!verified).then(|| button("", &format!("verify-{id}"), words::COMPARED, move || devices.decide(&compared, Trust::Verified)));
+    card.add(choices([toggle].into_iter().chain(compare)))
 }

@@ -1,9 +1,9 @@
 //! Before there is an account here, while it is locked, and when the gateway forgot it: passwords go to the worker and stay nowhere else.
 use super::bridge;
-use super::model::Model;
-use super::parts::{Field, failure, submitted};
+use super::dom::{El, button, el, focus_soon, p, submit};
+use super::model::{Model, Panel};
+use super::parts::{Field, failure, form};
 use crate::words;
-use leptos::html;
 use leptos::prelude::*;
 use subrosa_web_api::page::Call;
 use subrosa_web_api::{Failure, Jid};
@@ -32,125 +32,58 @@ impl Attempt {
             self.failed.try_set(result.err().map(|Failure { sentence, .. }| sentence));
         });
     }
-    fn button(self, id: &'static str, idle: &'static str, busy: &'static str) -> AnyView {
-        let text = move || if self.busy.get() { busy } else { idle };
-        view! { <button type={"submit"} class={"main"} data-testid=id aria-disabled=move || self.busy.get().to_string()>{text}</button> }.into_any()
+    fn button(self, test: &str, idle: &'static str, busy: &'static str) -> El {
+        let text = move || if self.busy.get() { busy } else { idle }.to_owned();
+        submit(test).live("aria-disabled", move || self.busy.get()).live_text(text)
     }
 }
 
-fn focused(form: NodeRef<html::Form>) {
-    Effect::new(move |_| {
-        if let Some(form) = form.get() {
-            request_animation_frame(move || super::focus_first(&form, "input"));
-        }
-    });
+fn screen(children: impl IntoIterator<Item = El>) -> El {
+    el("main", "enter").add(el("h1", "").text(words::APP)).add_all(children)
 }
 
-pub fn sign_in() -> AnyView {
+pub fn sign_in() -> El {
     let (jid, password, passphrase) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
     let attempt = Attempt::new();
-    let form = NodeRef::new();
-    focused(form);
     let go = move || {
         let passphrase = Some(passphrase.get_untracked()).filter(|p| !p.is_empty());
         let call = Call::SignIn { jid: jid.get_untracked().trim().to_owned(), password: password.get_untracked(), passphrase };
         attempt.go(call, password);
     };
-    let address = Field {
-        id: "signin-jid",
-        label: words::ADDRESS.into(),
-        kind: "text",
-        autocomplete: "username",
-        placeholder: words::ADDRESS_HINT,
-        hint: "",
-        required: true,
-    };
-    let secret = Field {
-        id: "signin-password",
-        label: words::PASSWORD.into(),
-        kind: "password",
-        autocomplete: "current-password",
-        placeholder: "",
-        hint: "",
-        required: true,
-    };
-    let lock = Field {
-        id: "signin-passphrase",
-        label: words::PASSPHRASE_OPTIONAL.into(),
-        kind: "password",
-        autocomplete: "new-password",
-        placeholder: "",
-        hint: words::PASSPHRASE_HINT,
-        required: false,
-    };
-    view! {
-        <main class={"enter"}>
-            <h1>{words::APP}</h1>
-            <p>{words::SIGN_IN_INTRO}</p>
-            <form node_ref=form on:submit=submitted(go)>
-                {address.view(jid)}
-                {secret.view(password)}
-                {lock.view(passphrase)}
-                {failure("signin-error", attempt.failed.into())}
-                {attempt.button("signin-submit", words::SIGN_IN, words::SIGNING_IN)}
-            </form>
-            <details class={"about"}><summary>{words::ABOUT}</summary><p>{words::ABOUT_TEXT}</p></details>
-        </main>
-    }
-    .into_any()
+    let address = Field { autocomplete: "username", placeholder: words::ADDRESS_HINT, required: true, ..Field::text("signin-jid", words::ADDRESS) };
+    let lock = Field::secret("signin-passphrase", words::PASSPHRASE_OPTIONAL);
+    let lock = Field { autocomplete: "new-password", hint: words::PASSPHRASE_HINT, required: false, ..lock };
+    let form = form("", go)
+        .add(address.view(jid))
+        .add(Field::secret("signin-password", words::PASSWORD).view(password))
+        .add(lock.view(passphrase))
+        .add(failure("signin-error", attempt.failed))
+        .add(attempt.button("signin-submit", words::SIGN_IN, words::SIGNING_IN));
+    let about = el("details", "about").add(el("summary", "").text(words::ABOUT)).add(p("").text(words::ABOUT_TEXT));
+    focus_soon("#signin-jid".into());
+    screen([p("").text(words::SIGN_IN_INTRO), form, about])
 }
 
-pub fn unlock(model: Model, jid: Jid) -> AnyView {
+pub fn unlock(model: Model, jid: &str) -> El {
     let passphrase = RwSignal::new(String::new());
     let attempt = Attempt::new();
-    let form = NodeRef::new();
-    focused(form);
-    let field = Field {
-        id: "unlock-passphrase",
-        label: words::PASSPHRASE.into(),
-        kind: "password",
-        autocomplete: "current-password",
-        placeholder: "",
-        hint: "",
-        required: true,
-    };
-    let leave = move |_| model.panel.set(Some(super::model::Panel::SignOut));
-    view! {
-        <main class={"enter"}>
-            <h1>{words::APP}</h1>
-            <p>{words::locked(&jid)}</p>
-            <form node_ref=form on:submit=submitted(move || attempt.go(Call::Unlock { passphrase: passphrase.get_untracked() }, passphrase))>
-                {field.view(passphrase)}
-                {failure("unlock-error", attempt.failed.into())}
-                {attempt.button("unlock-submit", words::UNLOCK, words::UNLOCKING)}
-            </form>
-            <p><button type={"button"} class={"quiet"} data-testid={"signout"} on:click=leave>{words::SIGN_OUT}</button></p>
-        </main>
-    }
-    .into_any()
+    let form = form("", move || attempt.go(Call::Unlock { passphrase: passphrase.get_untracked() }, passphrase))
+        .add(Field::secret("unlock-passphrase", words::PASSPHRASE).view(passphrase))
+        .add(failure("unlock-error", attempt.failed))
+        .add(attempt.button("unlock-submit", words::UNLOCK, words::UNLOCKING));
+    let leave = button("quiet", "signout", words::SIGN_OUT, move || model.panel.set(Some(Panel::SignOut)));
+    focus_soon("#unlock-passphrase".into());
+    screen([p("").text(&words::locked(jid)), form, p("").add(leave)])
 }
 
 /// Beside everything else: history stays readable.
-pub fn log_in_again(jid: Jid, why: Failure) -> AnyView {
+pub fn log_in_again(jid: &Jid, why: &Failure) -> El {
     let password = RwSignal::new(String::new());
     let attempt = Attempt::new();
-    let field = Field {
-        id: "login-again-password",
-        label: words::log_in_again(&jid),
-        kind: "password",
-        autocomplete: "current-password",
-        placeholder: "",
-        hint: "",
-        required: true,
-    };
-    view! {
-        <form class={"notice alarm again"} aria-label={words::LOG_IN_AGAIN}
-            on:submit=submitted(move || attempt.go(Call::LogIn { password: password.get_untracked() }, password))>
-            <p role={"alert"}>{why.sentence}</p>
-            {field.view(password)}
-            {attempt.button("login-again-submit", words::LOG_IN_AGAIN, words::SIGNING_IN)}
-            {failure("login-again-error", attempt.failed.into())}
-        </form>
-    }
-    .into_any()
+    form("notice alarm again", move || attempt.go(Call::LogIn { password: password.get_untracked() }, password))
+        .attr("aria-label", words::LOG_IN_AGAIN)
+        .add(p("").attr("role", "alert").text(&why.sentence))
+        .add(Field::secret("login-again-password", &words::log_in_again(jid)).view(password))
+        .add(attempt.button("login-again-submit", words::LOG_IN_AGAIN, words::SIGNING_IN))
+        .add(failure("login-again-error", attempt.failed))
 }

@@ -1,9 +1,9 @@
 //! One message: its words as text, how it was protected, how far it is, and what can be done about it.
+use super::dom::{El, button, el, icon, p};
 use super::model::{Model, Panel, local, now};
-use super::parts::{ALERT, CHECK, CHECKS, CLOCK, LOCKED, OPEN, icon};
+use super::parts::{ALERT, CHECK, CHECKS, CLOCK, LOCKED, OPEN, choices};
 use crate::words;
 use leptos::prelude::*;
-use subrosa_web_api::MessageId;
 use subrosa_web_api::page::{Call, Content, LeftOut, Protection, State, Trust};
 
 /// What may change; the words don't.
@@ -16,8 +16,8 @@ struct Face {
     day: Option<String>,
 }
 
-pub fn message(model: Model, id: MessageId) -> AnyView {
-    let of = id.clone();
+pub fn message(model: Model, id: &str) -> El {
+    let of = id.to_owned();
     let face = Memo::new(move |_| {
         model.rows.track();
         model.log.with_value(|log| {
@@ -29,38 +29,36 @@ pub fn message(model: Model, id: MessageId) -> AnyView {
             Some(Face { state, protection, at: message.at, day: (!same).then(|| local(message.at).date(now())) })
         })
     });
-    let Some((own, chat, content)) = model.log.with_value(|log| log.get(&id).map(|m| (m.own, m.chat.clone(), m.content.clone()))) else {
-        return ().into_any();
+    let Some((own, chat, content)) = model.log.with_value(|log| log.get(id).map(|m| (m.own, m.chat.clone(), m.content.clone()))) else {
+        return el("div", "row");
     };
-    let who = if own { words::YOU.to_owned() } else { untrack(|| model.name(&chat)) };
+    let who = if own { words::YOU.to_owned() } else { model.name(&chat) };
     let words = match content {
-        Content::Text(text) => view! { <p class={"text"} dir={"auto"}>{text}</p> }.into_any(),
-        Content::Undecryptable(why) => view! { <p class={"unreadable"}>{icon(ALERT)}{words::UNDECRYPTABLE}{": "}{why.sentence}</p> }.into_any(),
+        Content::Text(text) => p("text").attr("dir", "auto").text(&text),
+        Content::Undecryptable(why) => p("unreadable").add(icon(ALERT)).text(words::UNDECRYPTABLE).text(": ").text(&why.sentence),
     };
-    let day = move || face.with(|face| face.as_ref().and_then(|face| face.day.clone())).map(|day| view! { <p class={"day"}>{day}</p> });
-    let time = move || face.with(|face| face.as_ref().map(|face| local(face.at).time()));
-    let full = move || face.with(|face| face.as_ref().map(|face| local(face.at).long(now())));
+    let day = Memo::new(move |_| face.with(|face| face.as_ref().and_then(|face| face.day.clone())));
+    let at = Memo::new(move |_| face.with(|face| face.as_ref().map_or(0, |face| face.at)));
     let state = Memo::new(move |_| face.with(|face| face.as_ref().map_or(State::Here, |face| face.state.clone())));
     let protection = Memo::new(move |_| face.with(|face| face.as_ref().map_or(Protection::None, |face| face.protection.clone())));
-    let row = id.clone();
-    view! {
-        <div class={"row"} class:own=own role={"listitem"} data-testid={"message"} data-id=row data-own=own.to_string()
-            data-state=move || state.with(state_name) data-protection=move || protection.with(protection_name)>
-            {day}
-            <div class={"bubble"}>
-                <span class={"unseen"}>{who}{": "}</span>
-                {words}
-                <p class={"foot"}>
-                    {move || protection.with(|p| protected(p, own))}
-                    <time title=full>{time}</time>
-                    {move || state.with(progress)}
-                </p>
-                {move || state.with(|state| trouble(model, &id, state))}
-                {move || protection.with(left_out)}
-            </div>
-        </div>
-    }
-    .into_any()
+    let time = el("time", "").live("title", move || local(at.get()).long(now())).live_text(move || local(at.get()).time());
+    let foot = p("foot").when(move || protection.with(|p| protected(p, own))).add(time).when(move || state.with(progress));
+    let about = id.to_owned();
+    let bubble = el("div", "bubble")
+        .add(el("span", "unseen").text(&who).text(": "))
+        .add(words)
+        .add(foot)
+        .when(move || state.with(|state| trouble(model, &about, state)))
+        .when(move || protection.with(left_out));
+    el("div", if own { "row own" } else { "row" })
+        .attr("role", "listitem")
+        .test("message")
+        .attr("data-id", id)
+        .attr("data-own", if own { "true" } else { "false" })
+        .live("data-state", move || state.with(state_name))
+        .live("data-protection", move || protection.with(protection_name))
+        .when(move || day.get().map(|day| p("day").text(&day)))
+        .add(bubble)
 }
 
 fn state_name(state: &State) -> &'static str {
@@ -81,25 +79,25 @@ fn protection_name(protection: &Protection) -> &'static str {
     }
 }
 
-fn protected(protection: &Protection, own: bool) -> Option<AnyView> {
+fn protected(protection: &Protection, own: bool) -> Option<El> {
     match protection {
         Protection::None => None,
-        Protection::Clear => Some(view! { <span class={"mark clear"}>{icon(OPEN)}{words::CLEAR}</span> }.into_any()),
+        Protection::Clear => Some(el("span", "mark clear").add(icon(OPEN)).text(words::CLEAR)),
         Protection::Encrypted { protocol, trust, .. } => {
-            let doubt = match trust {
-                _ if own => None,
-                Trust::Untrusted => Some(words::UNTRUSTED_DEVICE),
-                Trust::Undecided => Some(words::UNDECIDED_DEVICE),
-                Trust::Trusted | Trust::Verified => None,
-            };
             let title = if protocol.is_empty() { words::ENCRYPTED.to_owned() } else { format!("{}, {protocol}", words::ENCRYPTED) };
-            let doubt = doubt.map(|doubt| view! { <span class={"doubt"}>{doubt}</span> });
-            Some(view! { <span class={"mark"} title=title>{icon(LOCKED)}<span class={"unseen"}>{words::ENCRYPTED}</span>{doubt}</span> }.into_any())
+            let mark = el("span", "mark").attr("title", &title).add(icon(LOCKED)).add(el("span", "unseen").text(words::ENCRYPTED));
+            let doubt = match trust {
+                _ if own => return Some(mark),
+                Trust::Trusted | Trust::Verified => return Some(mark),
+                Trust::Untrusted => words::UNTRUSTED_DEVICE,
+                Trust::Undecided => words::UNDECIDED_DEVICE,
+            };
+            Some(mark.add(el("span", "doubt").text(doubt)))
         }
     }
 }
 
-fn progress(state: &State) -> Option<AnyView> {
+fn progress(state: &State) -> Option<El> {
     let path = match state {
         State::Here => return None,
         State::Sending | State::Waiting(_) => CLOCK,
@@ -107,49 +105,30 @@ fn progress(state: &State) -> Option<AnyView> {
         State::Delivered => CHECKS,
         State::Failed { .. } => ALERT,
     };
-    let text = words::state(state);
-    Some(view! { <span class={"mark state"}>{icon(path)}{text}</span> }.into_any())
+    Some(el("span", "mark state").add(icon(path)).text(words::state(state)))
 }
 
 /// Why it is not on its way, and what can be done.
-fn trouble(model: Model, id: &MessageId, state: &State) -> Option<AnyView> {
+fn trouble(model: Model, id: &str, state: &State) -> Option<El> {
     match state {
-        State::Waiting(why) => Some(view! { <p class={"why"}>{why.sentence.clone()}</p> }.into_any()),
+        State::Waiting(why) => Some(p("why").text(&why.sentence)),
         State::Failed { why, may_clear } => {
-            let (again, away, clear) = (id.clone(), id.clone(), id.clone());
-            let open = move |_| model.panel.set(Some(Panel::Clear(clear.clone())));
-            let in_clear =
-                may_clear.then(|| view! { <button type={"button"} data-testid={"allow-clear"} on:click=open>{words::SEND_CLEAR}</button> });
-            Some(
-                view! {
-                    <p class={"why"}>{why.sentence.clone()}</p>
-                    <p class={"choices"}>
-                        <button type={"button"} data-testid={"retry"} on:click=move |_| model.call(Call::Retry { id: again.clone() })>{words::RETRY}</button>
-                        <button type={"button"} data-testid={"discard"} on:click=move |_| model.call(Call::Discard { id: away.clone() })>{words::DISCARD}</button>
-                        {in_clear}
-                    </p>
-                }
-                .into_any(),
-            )
+            let (again, away, clear) = (id.to_owned(), id.to_owned(), id.to_owned());
+            let clear = may_clear.then(|| button("", "allow-clear", words::SEND_CLEAR, move || model.panel.set(Some(Panel::Clear(clear.clone())))));
+            let buttons = [
+                button("", "retry", words::RETRY, move || model.call(Call::Retry { id: again.clone() })),
+                button("", "discard", words::DISCARD, move || model.call(Call::Discard { id: away.clone() })),
+            ];
+            Some(el("div", "").add(p("why").text(&why.sentence)).add(choices(buttons.into_iter().chain(clear))))
         }
         _ => None,
     }
 }
 
-fn left_out(protection: &Protection) -> Option<AnyView> {
+fn left_out(protection: &Protection) -> Option<El> {
     let Protection::Encrypted { left_out, .. } = protection else { return None };
-    if left_out.is_empty() {
-        return None;
-    }
-    let lines = left_out
-        .iter()
-        .map(|LeftOut { jid, device, why }| {
-            let (who, why) = (words::device_of(jid, *device), why.sentence.clone());
-            view! { <li>{who}{": "}{why}</li> }
-        })
-        .collect_view();
-    Some(
-        view! { <details class={"left-out"} data-testid={"left-out"}><summary>{words::left_out(left_out.len())}</summary><ul>{lines}</ul></details> }
-            .into_any(),
-    )
+    let line = |LeftOut { jid, device, why }: &LeftOut| el("li", "").text(&words::device_of(jid, *device)).text(": ").text(&why.sentence);
+    let list = el("ul", "").add_all(left_out.iter().map(line));
+    let summary = el("summary", "").text(&words::left_out(left_out.len()));
+    (!left_out.is_empty()).then(|| el("details", "left-out").test("left-out").add(summary).add(list))
 }

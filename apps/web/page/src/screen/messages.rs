@@ -1,31 +1,35 @@
 //! The messages of the open chat, drawn only where one looks. Opens at its end and stays there while somebody looks at the end; otherwise the
 //! row that one looks at stays where it is, whatever comes before or grows.
+use super::dom::{El, button, el, on_resize, p, px};
 use super::message::message;
 use super::model::Model;
 use crate::words;
-use leptos::html;
 use leptos::prelude::*;
 use subrosa_web_api::MessageId;
+use web_sys::HtmlElement;
 
 /// Rows drawn beyond what is seen, each way.
 const OVER: usize = 6;
 /// So near the end counts as the end, in pixels.
 const NEAR: f64 = 40.0;
 
-/// Where the list stands. Plain data, for frames and handlers.
+/// Where the list stands.
 #[derive(Clone, Default)]
 struct Hold {
     at_end: bool,
     /// The first row in sight, and how far its top is above the edge.
     row: Option<(MessageId, f64)>,
 }
-
+#[derive(Clone)]
+struct Nodes {
+    scroller: HtmlElement,
+    spacer: HtmlElement,
+    slice: HtmlElement,
+}
 #[derive(Clone, Copy)]
 struct List {
     model: Model,
-    scroller: NodeRef<html::Div>,
-    spacer: NodeRef<html::Div>,
-    slice: NodeRef<html::Div>,
+    nodes: StoredValue<Nodes, LocalStorage>,
     top: RwSignal<f64>,
     seen: RwSignal<f64>,
     at_end: RwSignal<bool>,
@@ -38,12 +42,12 @@ struct List {
     queued: StoredValue<bool>,
 }
 
-pub fn messages(model: Model) -> AnyView {
+pub fn messages(model: Model) -> [El; 3] {
+    let (scroller, spacer, slice) = (el("div", "scroller log"), el("div", "spacer"), el("div", "slice"));
+    let nodes = Nodes { scroller: scroller.node(), spacer: spacer.node(), slice: slice.node() };
     let list = List {
         model,
-        scroller: NodeRef::new(),
-        spacer: NodeRef::new(),
-        slice: NodeRef::new(),
+        nodes: StoredValue::new_local(nodes.clone()),
         top: RwSignal::new(f64::MAX),
         seen: RwSignal::new(800.0),
         at_end: RwSignal::new(true),
@@ -53,8 +57,7 @@ pub fn messages(model: Model) -> AnyView {
         queued: StoredValue::new(false),
     };
     let range = Memo::new(move |_| {
-        list.grown.track();
-        model.rows.track();
+        list.changes();
         let (top, seen) = (list.top.get(), list.seen.get());
         model.log.with_value(|log| {
             let first = log.heights.at(top.min(log.heights.total() - seen).max(0.0)).saturating_sub(OVER);
@@ -65,7 +68,7 @@ pub fn messages(model: Model) -> AnyView {
     let drawn = move || {
         model.rows.track();
         let (first, last) = range.get();
-        model.log.with_value(|log| (first..last).filter_map(|i| log.at(i).map(|m| m.id.clone())).collect::<Vec<_>>())
+        model.log.with_value(|log| (first..last).filter_map(|i| log.at(i).map(|m| m.id.clone())).collect())
     };
     // the list itself may be redrawn after this effect: the work waits for the frame
     Effect::new(move |_| {
@@ -73,55 +76,50 @@ pub fn messages(model: Model) -> AnyView {
         model.rows.track();
         list.queue();
     });
-    super::on_resize(list.scroller, move |element| {
-        list.seen.set(f64::from(element.client_height()));
-        list.queue();
-    });
-    super::on_resize(list.slice, move |_| list.queue());
+    on_resize(&nodes.scroller, move || list.queue());
+    on_resize(&nodes.slice, move || list.queue());
+    let of = nodes.scroller;
     let scrolled = move |_| {
-        let Some(element) = list.scroller.get_untracked() else { return };
-        list.scrolled(f64::from(element.scroll_top()), f64::from(element.client_height()));
+        list.scrolled(f64::from(of.scroll_top()), f64::from(of.client_height()));
         list.older();
     };
     let offset = move || {
-        list.grown.track();
-        model.rows.track();
+        list.changes();
         let first = range.get().0;
-        format!("translateY({}px)", model.log.with_value(|log| log.heights.before(first)))
+        format!("translateY({})", px(model.log.with_value(|log| log.heights.before(first))))
     };
     let total = move || {
-        list.grown.track();
-        model.rows.track();
-        format!("{}px", model.log.with_value(|log| log.heights.total()))
+        list.changes();
+        px(model.log.with_value(|log| log.heights.total()))
     };
     let empty = move || {
         model.rows.track();
-        model.log.with_value(|log| log.is_empty().then_some(if log.loading { words::OPENING } else { words::EMPTY_CHAT }))
+        let loading = model.log.with_value(|log| log.is_empty().then_some(log.loading));
+        loading.map_or("", |loading| if loading { words::OPENING } else { words::EMPTY_CHAT }).to_owned()
     };
-    let to_end = move |_| {
+    let to_end = move || {
         list.hold.update_value(|hold| hold.at_end = true);
         list.queue();
     };
-    let down = move || {
-        (!list.at_end.get())
-            .then(|| view! { <button type={"button"} class={"to-end"} data-testid={"to-end"} on:click=to_end>{words::TO_END}</button> })
-    };
-    view! {
-        <div class={"scroller log"} role={"log"} aria-live={"off"} aria-label={words::MESSAGES} tabindex={"0"} node_ref=list.scroller on:scroll=scrolled>
-            <p class={"empty"}>{empty}</p>
-            <div class={"spacer"} node_ref=list.spacer style:height=total>
-                <div class={"slice"} role={"list"} node_ref=list.slice style:transform=offset>
-                    <For each=drawn key=|id| id.clone() children=move |id| message(model, id) />
-                </div>
-            </div>
-        </div>
-        {down}
-        <p class={"unseen"} role={"status"} aria-live={"polite"}>{move || model.spoken.get()}</p>
-    }
-    .into_any()
+    let slice = slice.attr("role", "list").style("transform", offset).each(drawn, move |id| message(model, id));
+    let scroller = scroller
+        .attr("role", "log")
+        .attr("aria-live", "off")
+        .attr("aria-label", words::MESSAGES)
+        .attr("tabindex", "0")
+        .on("scroll", scrolled)
+        .add(p("empty").live_text(empty))
+        .add(spacer.style("height", total).add(slice));
+    let down = el("div", "down").when(move || (!list.at_end.get()).then(|| button("to-end", "to-end", words::TO_END, to_end)));
+    let spoken = p("unseen").attr("role", "status").attr("aria-live", "polite").live_text(move || model.spoken.get());
+    [scroller, down, spoken]
 }
 
 impl List {
+    fn changes(self) {
+        self.grown.track();
+        self.model.rows.track();
+    }
     fn scrolled(self, top: f64, seen: f64) {
         if (top - self.known.get_value()).abs() < 1.0 {
             return;
@@ -158,18 +156,15 @@ impl List {
         if self.queued.try_update_value(|queued| *queued = false).is_none() {
             return; // the chat was left
         }
-        let (Some(scroller), Some(spacer), Some(slice)) = (self.scroller.get_untracked(), self.spacer.get_untracked(), self.slice.get_untracked())
-        else {
-            return;
-        };
+        let Nodes { scroller, spacer, slice } = self.nodes.get_value();
         let seen = f64::from(scroller.client_height());
         self.scrolled(f64::from(scroller.scroll_top()), seen); // its event may come only after this frame
         let rows = slice.children();
-        let mut grown = false;
         let measured: Vec<(MessageId, f64)> = (0..rows.length())
             .filter_map(|i| rows.item(i))
             .filter_map(|row| Some((row.get_attribute("data-id")?, row.get_bounding_client_rect().height())))
             .collect();
+        let mut grown = false;
         self.model.log.update_value(|log| {
             for (id, height) in measured {
                 if let Some(row) = log.place(&id) {
@@ -184,7 +179,7 @@ impl List {
             (total, if hold.at_end { Some((total - seen).max(0.0)) } else { kept })
         });
         // before scrolling: the old height would cut it short
-        let _ = web_sys::HtmlElement::style(&spacer).set_property("height", &format!("{total}px"));
+        let _ = spacer.style().set_property("height", &px(total));
         if let Some(wanted) = wanted
             && (wanted - f64::from(scroller.scroll_top())).abs() >= 1.0
         {

@@ -1,9 +1,10 @@
-//! The page itself: which screen is shown, and what all screens share.
+//! The page itself: which screen is shown, and what belongs to the whole window.
 mod banners;
 mod bridge;
 mod chat;
 mod chat_list;
 mod devices;
+mod dom;
 mod enter;
 mod message;
 mod messages;
@@ -13,18 +14,22 @@ mod parts;
 mod status;
 
 use crate::words;
+use dom::{El, button, el, p};
 use leptos::ev;
 use leptos::prelude::*;
 use model::{Model, Panel};
 use subrosa_web_api::page::Phase;
 use subrosa_web_api::{Failure, Jid};
-use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 
 /// Called by the glue when the page is loaded.
 #[wasm_bindgen(start)]
 pub fn start() {
-    leptos::mount::mount_to_body(app);
+    leptos::mount::mount_to_body(|| {
+        if let Some(body) = document().body() {
+            let _ = body.append_child(&app().node());
+        }
+    });
 }
 
 /// Which screen; [`Phase`] without what changes within a screen.
@@ -37,7 +42,7 @@ enum Place {
     Broken(Failure),
 }
 
-fn app() -> AnyView {
+fn app() -> El {
     let model = Model::new();
     let place = Memo::new(move |_| {
         model.phase.with(|phase| match phase {
@@ -48,27 +53,22 @@ fn app() -> AnyView {
             Phase::Broken(why) => Place::Broken(why.clone()),
         })
     });
-    Effect::new(move |_| {
+    dom::live(move || {
         let unread = model.chats.with(crate::chats::Chats::unread);
         document().set_title(&if unread > 0 { format!("({unread}) {}", words::APP) } else { words::APP.to_owned() });
     });
     listen(model);
     bridge::start(model);
-    let screen = move || match place.get() {
-        Place::Loading => status::loading(model),
-        Place::SignIn => enter::sign_in(),
-        Place::Unlock(jid) => enter::unlock(model, jid),
-        Place::Chats => chats(model),
-        Place::Broken(why) => status::broken(model, why),
+    let screen = move || {
+        Some(match place.get() {
+            Place::Loading => status::loading(),
+            Place::SignIn => enter::sign_in(),
+            Place::Unlock(jid) => enter::unlock(model, &jid),
+            Place::Chats => chats(model),
+            Place::Broken(why) => status::broken(model, &why),
+        })
     };
-    view! {
-        <div class={"app"}>
-            {status::notices(model)}
-            {screen}
-            {panels::panel(model)}
-        </div>
-    }
-    .into_any()
+    el("div", "app").add(status::notices(model)).when(screen).when(move || panels::panel(model))
 }
 
 /// Keys and events of the whole window.
@@ -76,9 +76,7 @@ fn listen(model: Model) {
     let _ = window_event_listener(ev::keydown, |e| {
         if (e.ctrl_key() || e.meta_key()) && e.key().eq_ignore_ascii_case("k") {
             e.prevent_default();
-            if let Some(body) = document().body() {
-                focus_first(&body, "#search");
-            }
+            dom::focus_soon("#search".into());
         }
     });
     let _ = window_event_listener(ev::popstate, move |_| model.left());
@@ -88,86 +86,29 @@ fn listen(model: Model) {
 }
 
 /// The list and, beside it or instead of it, the open chat.
-fn chats(model: Model) -> AnyView {
-    let me = move || model.me().map(|me| me.jid);
-    let mine = move |_| {
-        if let Some(me) = untrack(|| model.me()) {
-            model.panel.set(Some(Panel::Devices(me.jid)));
-        }
-    };
-    let button = move |test: &'static str, label: &'static str, panel: Panel| {
-        let go = move |_| model.panel.set(Some(panel.clone()));
-        view! { <button type={"button"} class={"quiet"} data-testid=test on:click=go>{label}</button> }
-    };
+fn chats(model: Model) -> El {
+    let me = move || model.me().map(|me| me.jid).unwrap_or_default();
+    let mine = move || model.panel.set(untrack(|| model.me()).map(|me| Panel::Devices(me.jid)));
+    let opens = move |test: &str, label: &str, panel: Panel| button("quiet", test, label, move || model.panel.set(Some(panel.clone())));
     let open = Memo::new(move |_| model.open.with(Option::is_some));
-    let pane = move || match model.open.get() {
-        Some(jid) => chat::chat(model, jid),
-        None => view! { <p class={"empty"}>{words::NO_CHAT_OPEN}</p> }.into_any(),
-    };
-    view! {
-        {banners::banners(model)}
-        <h1 class={"unseen"}>{words::APP}</h1>
-        <div class={"panes"} class:chatting=move || open.get()>
-            <aside class={"list"} aria-label={words::CHATS}>
-                <header class={"head"}>
-                    <p class={"me"}>{me}</p>
-                    {status::link(model)}
-                </header>
-                {chat_list::chat_list(model)}
-                <nav class={"foot"} aria-label={words::APP}>
-                    <button type={"button"} class={"quiet"} data-testid={"own-devices-open"} on:click=mine>{words::MY_DEVICES}</button>
-                    {button("browsers-open", words::BROWSERS, Panel::Browsers)}
-                    {button("about-open", words::ABOUT, Panel::About)}
-                    {button("signout", words::SIGN_OUT, Panel::SignOut)}
-                </nav>
-            </aside>
-            <main class={"pane"}>{pane}</main>
-        </div>
-    }
-    .into_any()
-}
-
-fn focus_first(within: &web_sys::Element, selector: &str) {
-    if let Ok(Some(found)) = within.query_selector(selector)
-        && let Ok(found) = found.dyn_into::<web_sys::HtmlElement>()
-    {
-        let _ = found.focus();
-    }
-}
-
-/// Pixels of a rem.
-fn root_font() -> f64 {
-    document()
-        .document_element()
-        .and_then(|root| window().get_computed_style(&root).ok().flatten())
-        .and_then(|style| style.get_property_value("font-size").ok())
-        .and_then(|size| size.trim_end_matches("px").parse().ok())
-        .unwrap_or(16.0)
-}
-
-/// Runs when an element is there, and whenever its size changes, until its screen goes.
-fn on_resize<E>(node: NodeRef<E>, f: impl Fn(&web_sys::Element) + Copy + 'static)
-where
-    E: leptos::html::ElementType + 'static,
-    E::Output: JsCast + Clone + 'static + AsRef<web_sys::Element>,
-{
-    let watching = StoredValue::new_local(None::<(web_sys::ResizeObserver, Closure<dyn FnMut()>)>);
-    Effect::new(move |_| {
-        let Some(element) = node.get() else { return };
-        let element = AsRef::<web_sys::Element>::as_ref(&element).clone();
-        f(&element);
-        let of = element.clone();
-        let changed = Closure::<dyn FnMut()>::new(move || f(&of));
-        if let Ok(observer) = web_sys::ResizeObserver::new(changed.as_ref().unchecked_ref()) {
-            observer.observe(&element);
-            watching.set_value(Some((observer, changed)));
-        }
+    let foot = el("nav", "foot")
+        .attr("aria-label", words::APP)
+        .add(button("quiet", "own-devices-open", words::MY_DEVICES, mine))
+        .add(opens("browsers-open", words::BROWSERS, Panel::Browsers))
+        .add(opens("about-open", words::ABOUT, Panel::About))
+        .add(opens("signout", words::SIGN_OUT, Panel::SignOut));
+    let list = el("aside", "list")
+        .attr("aria-label", words::CHATS)
+        .add(el("header", "head").add(p("me").live_text(me)).add(status::link(model)))
+        .add_all(chat_list::chat_list(model))
+        .add(foot);
+    let pane = el("main", "pane").when(move || {
+        Some(match model.open.get() {
+            Some(jid) => chat::chat(model, jid),
+            None => p("empty").text(words::NO_CHAT_OPEN),
+        })
     });
-    on_cleanup(move || {
-        let _ = watching.try_update_value(|watching| {
-            if let Some((observer, _)) = watching.take() {
-                observer.disconnect();
-            }
-        });
-    });
+    let panes = el("div", "").live("class", move || if open.get() { "panes chatting" } else { "panes" }).add(list).add(pane);
+    let name = el("header", "unseen").add(el("h1", "").text(words::APP));
+    el("div", "whole").add(name).add(banners::banners(model)).add(panes)
 }

@@ -1,16 +1,28 @@
 //! Dialogs that ask or tell one thing each: browsers, contacts, clear text, leaving, what this protects from.
 use super::bridge;
+use super::devices::devices;
+use super::dom::{El, button, el, p, submit};
 use super::model::{Model, Panel, local, now};
-use super::parts::{Field, dialog, failure, submitted};
+use super::parts::{Field, cancel, choices, dialog, failure, form, tag};
 use crate::words;
 use leptos::prelude::*;
 use subrosa_web_api::http::Browser;
 use subrosa_web_api::page::{Answer, Call};
 use subrosa_web_api::{Failure, Jid, MessageId};
 
-fn shut(model: Model) -> impl Fn() + Copy + Send + Sync + 'static {
-    move || model.panel.set(None)
+/// Whatever lies over everything else now.
+pub fn panel(model: Model) -> Option<El> {
+    Some(match model.panel.get()? {
+        Panel::Devices(jid) => devices(model, jid),
+        Panel::Browsers => browsers(model),
+        Panel::SignOut => sign_out(model),
+        Panel::About => dialog(model, "about", words::ABOUT, [p("").text(words::ABOUT_TEXT)]),
+        Panel::AddContact => add_contact(model),
+        Panel::RemoveContact(jid) => remove_contact(model, jid),
+        Panel::Clear(id) => clear(model, id),
+    })
 }
+
 /// Asks; closes the dialog when it worked, says why when not.
 fn then_close(model: Model, call: Call, failed: RwSignal<Option<String>>) {
     bridge::call(call, move |result| match result {
@@ -20,69 +32,40 @@ fn then_close(model: Model, call: Call, failed: RwSignal<Option<String>>) {
         }
     });
 }
-fn cancel(model: Model) -> AnyView {
-    view! { <button type={"button"} on:click=move |_| model.panel.set(None)>{words::CANCEL}</button> }.into_any()
-}
 
-pub fn add_contact(model: Model) -> AnyView {
+fn add_contact(model: Model) -> El {
     let (jid, name, failed) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(None));
-    let field = |id, label: &'static str, placeholder, required| Field {
-        id,
-        label: label.into(),
-        kind: "text",
-        autocomplete: "off",
-        placeholder,
-        hint: "",
-        required,
-    };
     let go = move || {
         let call = Call::AddContact { jid: jid.get_untracked().trim().to_owned(), name: name.get_untracked().trim().to_owned() };
         then_close(model, call, failed);
     };
-    let body = view! {
-        <form on:submit=submitted(go)>
-            {field("contact-jid", words::ADDRESS, words::ADDRESS_HINT, true).view(jid)}
-            {field("contact-name", words::NAME_OPTIONAL, "", false).view(name)}
-            {failure("contact-error", failed.into())}
-            <p class={"choices"}><button type={"submit"} class={"main"} data-testid={"contact-submit"}>{words::ADD}</button>{cancel(model)}</p>
-        </form>
-    };
-    dialog("add-contact-dialog", words::ADD_CONTACT.into(), shut(model), body.into_any())
+    let address = Field { placeholder: words::ADDRESS_HINT, required: true, ..Field::text("contact-jid", words::ADDRESS) };
+    let form = form("", go)
+        .add(address.view(jid))
+        .add(Field::text("contact-name", words::NAME_OPTIONAL).view(name))
+        .add(failure("contact-error", failed))
+        .add(choices([submit("contact-submit").text(words::ADD), cancel(model)]));
+    dialog(model, "add-contact-dialog", words::ADD_CONTACT, [form])
 }
 
-pub fn remove_contact(model: Model, jid: Jid) -> AnyView {
+fn remove_contact(model: Model, jid: Jid) -> El {
     let failed = RwSignal::new(None);
     let text = words::remove_contact(&untrack(|| model.name(&jid)));
-    let go = move |_| then_close(model, Call::RemoveContact { jid: jid.clone() }, failed);
-    let body = view! {
-        <p>{text}</p>
-        {failure("remove-error", failed.into())}
-        <p class={"choices"}><button type={"button"} class={"main"} data-testid={"remove-confirm"} on:click=go>{words::REMOVE}</button>{cancel(model)}</p>
-    };
-    dialog("remove-dialog", words::REMOVE_CONTACT.into(), shut(model), body.into_any())
+    let go = move || then_close(model, Call::RemoveContact { jid: jid.clone() }, failed);
+    let buttons = [cancel(model), button("danger", "remove-confirm", words::REMOVE, go)];
+    dialog(model, "remove-dialog", words::REMOVE_CONTACT, [p("").text(&text), failure("remove-error", failed), choices(buttons)])
 }
 
 /// The only way to clear text, one chat at a time.
-pub fn clear(model: Model, id: MessageId) -> AnyView {
+fn clear(model: Model, id: MessageId) -> El {
     let failed = RwSignal::new(None);
-    let text = words::clear_warning(&model.open.get_untracked().map(|jid| untrack(|| model.name(&jid))).unwrap_or_default());
-    let go = move |_| then_close(model, Call::AllowClear { id: id.clone() }, failed);
-    let body = view! {
-        <p>{text}</p>
-        {failure("clear-error", failed.into())}
-        <p class={"choices"}>
-            {cancel(model)}
-            <button type={"button"} class={"danger"} data-testid={"allow-clear-confirm"} on:click=go>{words::CLEAR_CONFIRM}</button>
-        </p>
-    };
-    dialog("clear-dialog", words::CLEAR_TITLE.into(), shut(model), body.into_any())
+    let text = words::clear_warning(&untrack(|| model.open.get().map(|jid| model.name(&jid))).unwrap_or_default());
+    let go = move || then_close(model, Call::AllowClear { id: id.clone() }, failed);
+    let buttons = [cancel(model), button("danger", "allow-clear-confirm", words::CLEAR_CONFIRM, go)];
+    dialog(model, "clear-dialog", words::CLEAR_TITLE, [p("").text(&text), failure("clear-error", failed), choices(buttons)])
 }
 
-pub fn about(model: Model) -> AnyView {
-    dialog("about", words::ABOUT.into(), shut(model), view! { <p>{words::ABOUT_TEXT}</p> }.into_any())
-}
-
-pub fn sign_out(model: Model) -> AnyView {
+fn sign_out(model: Model) -> El {
     let (busy, failed) = (RwSignal::new(false), RwSignal::new(None::<String>));
     let go = move |even_offline| {
         if busy.get_untracked() {
@@ -99,32 +82,18 @@ pub fn sign_out(model: Model) -> AnyView {
             }
         });
     };
-    let erased = words::ERASED.map(|line| view! { <li>{line}</li> }).into_iter().collect_view();
-    let anyway = move || {
-        failed.with(Option::is_some).then(|| {
-            view! {
-                <p>{words::SIGN_OUT_OFFLINE}</p>
-                <p class={"choices"}>
-                    <button type={"button"} class={"danger"} data-testid={"signout-anyway"} on:click=move |_| go(true)>{words::ERASE_ANYWAY}</button>
-                </p>
-            }
-        })
-    };
-    let label = move || if busy.get() { words::SIGNING_OUT } else { words::SIGN_OUT_CONFIRM };
-    let body = view! {
-        <p>{words::SIGN_OUT_TEXT}</p>
-        <ul>{erased}</ul>
-        <p class={"choices"}>
-            {cancel(model)}
-            <button type={"button"} class={"danger"} data-testid={"signout-confirm"} on:click=move |_| go(false)>{label}</button>
-        </p>
-        {failure("signout-error", failed.into())}
-        {anyway}
-    };
-    dialog("signout-dialog", words::SIGN_OUT_TITLE.into(), shut(model), body.into_any())
+    let label = move || if busy.get() { words::SIGNING_OUT } else { words::SIGN_OUT_CONFIRM }.to_owned();
+    let confirm = button("danger", "signout-confirm", "", move || go(false)).live_text(label);
+    let anyway = el("div", "").when(move || {
+        let erase = || choices([button("danger", "signout-anyway", words::ERASE_ANYWAY, move || go(true))]);
+        failed.with(Option::is_some).then(|| el("div", "").add(p("").text(words::SIGN_OUT_OFFLINE)).add(erase()))
+    });
+    let erased = el("ul", "").add_all(words::ERASED.map(|line| el("li", "").text(line)));
+    let ask = choices([cancel(model), confirm]);
+    dialog(model, "signout-dialog", words::SIGN_OUT_TITLE, [p("").text(words::SIGN_OUT_TEXT), erased, ask, failure("signout-error", failed), anyway])
 }
 
-pub fn browsers(model: Model) -> AnyView {
+fn browsers(model: Model) -> El {
     let (list, failed) = (RwSignal::new(None::<Vec<Browser>>), RwSignal::new(None::<String>));
     let ask = move |call| {
         bridge::call(call, move |result| match result {
@@ -141,43 +110,23 @@ pub fn browsers(model: Model) -> AnyView {
     ask(Call::Browsers);
     let one = move |browser: Browser| {
         let Browser { id, label, this, connected, since, seen } = browser;
-        let here = this.then(|| view! { <span class={"tag"}>{words::THIS_DEVICE}</span> });
-        let connected = connected.then(|| view! { <span class={"tag"}>{words::CONNECTED}</span> });
+        let tags = [this.then_some(words::THIS_DEVICE), connected.then_some(words::CONNECTED)];
         let times = words::browser_times(&local(since).long(now()), &local(seen).long(now()));
         let revoke = (!this).then(|| {
-            let about = words::revoke(&label);
-            let go = move |_| ask(Call::Revoke { browser: id });
-            view! { <p class={"choices"}><button type={"button"} data-testid=format!("revoke-{id}") aria-label=about on:click=go>{words::REVOKE}</button></p> }
+            let go = move || ask(Call::Revoke { browser: id });
+            choices([button("", &format!("revoke-{id}"), words::REVOKE, go).attr("aria-label", &words::revoke(&label))])
         });
-        view! {
-            <li class={"card"} data-testid=format!("browser-{id}") data-this=this.to_string()>
-                <h3>{label}{" "}{here}{connected}</h3>
-                <p class={"hint"}>{times}</p>
-                {revoke}
-            </li>
-        }
+        el("li", "card")
+            .test(&format!("browser-{id}"))
+            .attr("data-this", if this { "true" } else { "false" })
+            .add(el("h3", "").text(&label).text(" ").add_all(tags.into_iter().flatten().map(tag)))
+            .add(p("hint").text(&times))
+            .add_all(revoke)
     };
-    let shown = move || match list.get() {
-        None if failed.with(Option::is_some) => ().into_any(),
-        None => view! { <p class={"hint"} role={"status"}>{words::LOADING_LIST}</p> }.into_any(),
-        Some(list) => view! { <ul class={"cards"} role={"list"}>{list.into_iter().map(one).collect_view()}</ul> }.into_any(),
-    };
-    let body = view! { <p class={"hint"}>{words::BROWSERS_INTRO}</p>{failure("browsers-error", failed.into())}{shown} };
-    dialog("browsers", words::BROWSERS.into(), shut(model), body.into_any())
-}
-
-/// Whatever lies over everything else now.
-pub fn panel(model: Model) -> AnyView {
-    let shown = move || {
-        model.panel.get().map(|panel| match panel {
-            Panel::Devices(jid) => super::devices::devices(model, jid),
-            Panel::Browsers => browsers(model),
-            Panel::SignOut => sign_out(model),
-            Panel::About => about(model),
-            Panel::AddContact => add_contact(model),
-            Panel::RemoveContact(jid) => remove_contact(model, jid),
-            Panel::Clear(id) => clear(model, id),
-        })
-    };
-    (move || shown()).into_any()
+    let shown = el("div", "").when(move || match list.get() {
+        None if failed.with(Option::is_some) => None,
+        None => Some(p("hint").attr("role", "status").text(words::LOADING_LIST)),
+        Some(list) => Some(el("ul", "cards").attr("role", "list").add_all(list.into_iter().map(one))),
+    });
+    dialog(model, "browsers", words::BROWSERS, [p("hint").text(words::BROWSERS_INTRO), failure("browsers-error", failed), shown])
 }

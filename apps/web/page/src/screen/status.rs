@@ -1,6 +1,9 @@
 //! What is wrong, and how far the way out is open: always in sight, told to whoever can't see it.
 use super::bridge;
-use super::model::Model;
+use super::dom::{El, button, el, p};
+use super::enter::log_in_again;
+use super::model::{Model, Panel};
+use super::parts::choices;
 use crate::words;
 use leptos::prelude::*;
 use subrosa_web_api::Failure;
@@ -18,91 +21,72 @@ fn name(link: &Link) -> &'static str {
 }
 
 /// The way out, in the list's head.
-pub fn link(model: Model) -> AnyView {
+pub fn link(model: Model) -> El {
     let state = move || if model.up.get() { model.link.with(name) } else { "connecting" };
-    let text = move || if model.up.get() { model.link.with(words::link) } else { words::ENGINE_AWAY };
+    let text = move || if model.up.get() { model.link.with(words::link) } else { words::ENGINE_AWAY }.to_owned();
     let why = move || {
         model.link.with(|link| match link {
             Link::NoGateway(Failure { sentence, .. }) | Link::NoServer(Failure { sentence, .. }) => Some(sentence.clone()),
             _ => None,
         })
     };
-    let now = move || {
-        model.link.with(|link| matches!(link, Link::NoGateway(_) | Link::NoServer(_))).then(|| {
-            let go = move |_| model.call(Call::ConnectNow);
-            view! { <button type={"button"} class={"quiet"} data-testid={"connect-now"} on:click=go>{words::CONNECT_NOW}</button> }
-        })
-    };
-    view! {
-        <div class={"link"}>
-            <p role={"status"} aria-live={"polite"} data-testid={"link-state"} data-link=state title=why>{text}</p>
-            {now}
-        </div>
-    }
-    .into_any()
+    let away = Memo::new(move |_| model.link.with(|link| matches!(link, Link::NoGateway(_) | Link::NoServer(_))));
+    let now = move || away.get().then(|| button("quiet", "connect-now", words::CONNECT_NOW, move || model.call(Call::ConnectNow)));
+    let state = p("").attr("role", "status").attr("aria-live", "polite").test("link-state").live("data-link", state).live("title", why);
+    el("div", "link").add(state.live_text(text)).when(now)
 }
 
-fn reload() -> AnyView {
-    view! { <button type={"button"} class={"main"} data-testid={"reload"} on:click=move |_| bridge::reload()>{words::RELOAD}</button> }.into_any()
+fn reload() -> El {
+    button("main", "reload", words::RELOAD, bridge::reload)
+}
+fn notice(class: &str, test: &str, text: &str) -> El {
+    el("div", class).test(test).add(p("").text(text))
 }
 
 /// Over everything: what needs a person.
-pub fn notices(model: Model) -> AnyView {
-    let outdated = move || model.outdated.get() || model.link.with(|link| *link == Link::WrongVersion);
-    let old = move || {
-        outdated()
-            .then(|| view! { <div class={"notice alarm"} data-testid={"outdated"}><p>{words::OUTDATED}</p><p class={"choices"}>{reload()}</p></div> })
-    };
-    let stuck = move || {
-        model
-            .stuck
-            .get()
-            .then(|| view! { <div class={"notice alarm"} data-testid={"stuck"}><p>{words::STUCK}</p><p class={"choices"}>{reload()}</p></div> })
-    };
+pub fn notices(model: Model) -> El {
+    let old = Memo::new(move |_| model.outdated.get() || model.link.with(|link| *link == Link::WrongVersion));
+    let old = move || old.get().then(|| notice("notice alarm", "outdated", words::OUTDATED).add(choices([reload()])));
+    let stuck = move || model.stuck.get().then(|| notice("notice alarm", "stuck", words::STUCK).add(choices([reload()])));
     let trouble = move || {
-        let trouble = model.trouble.get()?;
-        Some(view! { <div class={"notice alarm"} data-testid={"trouble"} data-code=trouble.code><p>{trouble.sentence}</p></div> })
+        let Failure { code, sentence } = model.trouble.get()?;
+        Some(notice("notice alarm", "trouble", &sentence).attr("data-code", &code))
     };
-    let notice = move || {
-        let failure = model.notice.get()?;
-        let dismiss = move |_| model.notice.set(None);
-        Some(view! {
-            <div class={"notice"} data-testid={"notice"} data-code=failure.code>
-                <p>{failure.sentence}</p>
-                <p class={"choices"}><button type={"button"} data-testid={"notice-dismiss"} on:click=dismiss>{words::DISMISS}</button></p>
-            </div>
-        })
+    let failed = move || {
+        let Failure { code, sentence } = model.notice.get()?;
+        let dismiss = button("", "notice-dismiss", words::DISMISS, move || model.notice.set(None));
+        Some(notice("notice", "notice", &sentence).attr("data-code", &code).add(choices([dismiss])))
     };
-    let again = move || {
-        let Link::LoggedOut(why) = model.link.get() else { return None };
-        Some(super::enter::log_in_again(model.me()?.jid, why))
-    };
-    view! { <div class={"notices"}><div role={"alert"}>{old}{stuck}{trouble}{notice}</div>{again}</div> }.into_any()
+    // a memo: the same told once more must not take away what is being typed
+    let again = Memo::new(move |_| {
+        let why = model.link.with(|link| if let Link::LoggedOut(why) = link { Some(why.clone()) } else { None })?;
+        Some((model.me()?.jid, why))
+    });
+    let again = move || again.get().map(|(jid, why)| log_in_again(&jid, &why));
+    let told = el("div", "").attr("role", "alert").when(old).when(stuck).when(trouble).when(failed);
+    el("div", "notices").add(told).when(again)
 }
 
 /// The engine starts.
-pub fn loading(model: Model) -> AnyView {
+pub fn loading() -> El {
     let slow = RwSignal::new(false);
-    let _ = set_timeout_with_handle(
-        move || {
-            slow.try_set(true);
-        },
-        std::time::Duration::from_secs(10),
-    );
-    let late = move || slow.get().then(|| view! { <p>{words::SLOW}</p>{reload()} });
-    let _ = model;
-    view! { <main class={"enter"}><h1>{words::APP}</h1><p role={"status"} data-testid={"loading"}>{words::LOADING}</p>{late}</main> }.into_any()
+    let late = move || {
+        slow.try_set(true);
+    };
+    let _ = set_timeout_with_handle(late, std::time::Duration::from_secs(10));
+    el("main", "enter")
+        .add(el("h1", "").text(words::APP))
+        .add(p("").attr("role", "status").test("loading").text(words::LOADING))
+        .when(move || slow.get().then(|| el("div", "").add(p("").text(words::SLOW)).add(choices([reload()]))))
 }
 
 /// It can't go on.
-pub fn broken(model: Model, why: Failure) -> AnyView {
-    let leave = move |_| model.panel.set(Some(super::model::Panel::SignOut));
-    view! {
-        <main class={"enter"} data-testid={"broken"} data-code=why.code>
-            <h1>{words::BROKEN}</h1>
-            <p role={"alert"}>{why.sentence}</p>
-            <p class={"choices"}>{reload()}<button type={"button"} data-testid={"signout"} on:click=leave>{words::SIGN_OUT}</button></p>
-        </main>
-    }
-    .into_any()
+pub fn broken(model: Model, why: &Failure) -> El {
+    let leave = button("", "signout", words::SIGN_OUT, move || model.panel.set(Some(Panel::SignOut)));
+    el("main", "enter")
+        .test("broken")
+        .attr("data-code", &why.code)
+        .add(el("h1", "").text(words::BROKEN))
+        .add(p("").attr("role", "alert").text(&why.sentence))
+        .add(choices([reload(), leave]))
 }
