@@ -22,6 +22,7 @@ mod page;
 mod processes;
 mod stage;
 mod tab;
+mod tamper;
 
 pub use browser::{Browser, Options};
 pub use driver::BrowserError;
@@ -29,6 +30,7 @@ pub use messenger::Messenger;
 pub use page::{Banner, Device, Message, Page};
 pub use stage::{MARK, Stage};
 pub use tab::Tab;
+pub use tamper::Tamper;
 
 /// What is missing to run a browser here, if anything is.
 pub fn missing() -> Option<String> {
