@@ -74,7 +74,7 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
     use super::*;
     use subrosa_web_api::socket::Message;
     use subrosa_web_api::{Kind, decode};

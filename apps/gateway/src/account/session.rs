@@ -23,6 +23,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 const HANDFUL: usize = 64;
 /// The pause after the database failed.
 const DB_PAUSE: Duration = Duration::from_secs(1);
+/// How long one handful may take; then the database is taken as away.
+const DB_LIMIT: Duration = Duration::from_secs(30);
 /// The pause after a connection ended that does not come back by itself, and yet may.
 const LINK_PAUSE: Duration = Duration::from_secs(60);
 /// How long the farewell to the server may take.
@@ -335,7 +337,8 @@ impl Task {
     async fn store(&mut self, mut handful: Vec<Work>) -> Option<End> {
         let mut singly = Vec::new();
         loop {
-            let why = match self.attempt(&handful).await {
+            let attempt = tokio::time::timeout(DB_LIMIT, self.attempt(&handful)).await;
+            let why = match attempt.unwrap_or(Err(HandfulError::Sql(sqlx::Error::PoolTimedOut))) {
                 Ok(effects) => {
                     if let Some(end) = self.release(effects).await {
                         return Some(end);

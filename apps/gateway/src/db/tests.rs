@@ -84,7 +84,7 @@ fn accounts_and_browsers() {
         assert!(!browser::delete(&mut tx, 8, 3).await.unwrap() && browser::delete(&mut tx, 7, 3).await.unwrap());
         tx.commit().await.unwrap();
         let again = Db::open(url).await.unwrap(); // the tables are there already
-        let row = account::by_id(&mut *again.read().await.unwrap(), 7).await.unwrap().unwrap();
+        let row = account::by_id(&mut again.read().await.unwrap(), 7).await.unwrap().unwrap();
         assert_eq!((row.pin.as_deref(), row.head), (Some("pin"), 5));
         again.close().await;
     });
@@ -224,7 +224,7 @@ fn many_writers_do_not_fail_each_other() {
         for writer in writers.collect::<Vec<_>>() {
             writer.await.unwrap();
         }
-        assert_eq!(account::by_id(&mut *db.read().await.unwrap(), 7).await.unwrap().unwrap().head, 160);
+        assert_eq!(account::by_id(&mut db.read().await.unwrap(), 7).await.unwrap().unwrap().head, 160);
     });
 }
 

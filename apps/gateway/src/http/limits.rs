@@ -63,7 +63,7 @@ impl Logins {
         }
     }
     /// One more from this address.
-    pub fn from_address(&self, address: IpAddr) -> bool {
+    pub fn at_address(&self, address: IpAddr) -> bool {
         lock(&self.by_address).take(network(address), self.per_minute, self.per_minute / 60.0, Instant::now())
     }
     /// One more for this account.

@@ -49,7 +49,7 @@ pub async fn login(app: &Arc<App>, peer: IpAddr, headers: &HeaderMap, body: Byte
 }
 async fn enter(app: &Arc<App>, peer: IpAddr, headers: &HeaderMap, body: Bytes) -> Result<(LoggedIn, Token), Refusal> {
     let too_often = || no(StatusCode::TOO_MANY_REQUESTS, "login.rate-limited", "Too many logins. Wait a minute and try again.");
-    if !app.logins.from_address(limits::client(&app.config, peer, headers)) {
+    if !app.logins.at_address(limits::client(&app.config, peer, headers)) {
         return Err(too_often());
     }
     let Some(login) = decode::<Login>(&body) else {
