@@ -26,6 +26,7 @@ authentication = "internal_plain"
 storage = "internal"
 archive_expires_after = "never"
 default_archive_policy = true
+storage_archive_item_limit = 1000000  -- at its limit every further message rewrites the whole archive
 c2s_require_encryption = false  -- clear text on the loopback, for the peers that have no other way
 allow_unencrypted_plain_auth = true
 smacks_hibernation_time = 60

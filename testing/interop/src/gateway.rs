@@ -144,6 +144,11 @@ impl Gateway {
         line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
     }
 
+    /// The time that it has computed since it was started.
+    pub fn cpu(&self) -> Option<Duration> {
+        self.process.as_ref()?.cpu()
+    }
+
     fn log_file(&self) -> PathBuf {
         self.dir.join("log/gateway.log")
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::process::Guarded;
 
@@ -96,6 +97,11 @@ impl Server {
     /// The certificate authority that signed the server's certificate for `localhost`, in PEM.
     pub fn ca_file(&self) -> PathBuf {
         self.dir.join("certs/ca.crt")
+    }
+
+    /// The time that it has computed since it was started.
+    pub fn cpu(&self) -> Option<Duration> {
+        self.process.as_ref()?.cpu()
     }
 
     /// The address of an account here.
