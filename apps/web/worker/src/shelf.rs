@@ -1,9 +1,9 @@
 //! What the host needs of its store beyond the machine's rows: the application's own, stored in the same transaction.
-use std::collections::BTreeMap;
-use subrosa_engine::{AsyncStore, Coded};
+use std::collections::HashMap;
+use subrosa_engine::{AsyncStore, Coded, sorted};
 
 /// The place of a row in its list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum At {
     /// Ordered; below 2^53.
     Number(u64),
@@ -30,12 +30,12 @@ pub trait Shelf: AsyncStore<Error: Coded> {
 pub struct Rows<S> {
     /// The store below.
     pub store: S,
-    changes: BTreeMap<(String, At), Option<Vec<u8>>>,
+    changes: HashMap<(String, At), Option<Vec<u8>>>,
 }
 impl<S: Shelf> Rows<S> {
     /// Over this store.
     pub fn new(store: S) -> Self {
-        Rows { store, changes: BTreeMap::new() }
+        Rows { store, changes: HashMap::new() }
     }
     /// Something waits for a commit.
     pub fn is_changed(&self) -> bool {
@@ -62,12 +62,11 @@ impl<S: Shelf> Rows<S> {
             })
             .collect();
         let more = u32::try_from(waiting.len()).unwrap_or(u32::MAX); // those may be deleted
-        let mut rows: BTreeMap<u64, Vec<u8>> = self.store.newest(list, before, count.saturating_add(more)).await?.into_iter().collect();
-        for (n, value) in waiting {
-            match value {
-                Some(value) => drop(rows.insert(n, value)),
-                None => drop(rows.remove(&n)),
-            }
+        let mut rows = self.store.newest(list, before, count.saturating_add(more)).await?;
+        if !waiting.is_empty() {
+            rows.retain(|(n, _)| waiting.iter().all(|(changed, _)| changed != n));
+            rows.extend(waiting.into_iter().filter_map(|(n, value)| Some((n, value?))));
+            rows = sorted(rows);
         }
         let surplus = rows.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
         Ok(rows.into_iter().skip(surplus).collect())
@@ -90,6 +89,7 @@ pub mod tests {
     #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
     use super::*;
     use std::cell::RefCell;
+    use std::collections::BTreeMap;
     use std::rc::Rc;
     use subrosa_engine::{Batch, Fault, Key, MemoryStore, Store};
 

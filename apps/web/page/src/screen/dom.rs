@@ -1,5 +1,5 @@
 //! Elements by DOM calls, kept true by Leptos' signals: what changes is an effect of its own that ends with the part of the page that made it.
-//! Leptos' `view!` makes a type of every piece of markup: here it took three times the bytes, and put `innerHTML` into the glue, which Trusted
+//! Leptos' `view!` makes a type of every piece of markup: here it took twice the bytes, and could put `innerHTML` into the glue, which Trusted
 //! Types refuse. Text is made as text nodes; nothing here parses markup.
 use leptos::prelude::*;
 use std::borrow::Cow;

@@ -1,7 +1,6 @@
 //! The pages' ports.
 use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use subrosa_web_api::encode;
 use subrosa_web_api::page::FromWorker;
@@ -9,6 +8,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
 
 struct Port {
+    id: u32,
     port: MessagePort,
     /// A page that did not say hello is told nothing.
     greeted: bool,
@@ -16,7 +16,7 @@ struct Port {
 }
 /// All of them. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Ports(Rc<RefCell<(u32, BTreeMap<u32, Port>)>>);
+pub struct Ports(Rc<RefCell<(u32, Vec<Port>)>>);
 
 impl Ports {
     /// A new one; what it says goes to `listener`.
@@ -32,33 +32,37 @@ impl Ports {
             }
         });
         port.set_onmessage(Some(closure.as_ref().unchecked_ref()));
-        self.0.borrow_mut().1.insert(id, Port { port: port.clone(), greeted: false, _listener: closure });
+        self.0.borrow_mut().1.push(Port { id, port: port.clone(), greeted: false, _listener: closure });
         port.start();
         id
     }
     /// It is gone.
     pub fn remove(&self, id: u32) {
-        if let Some(port) = self.0.borrow_mut().1.remove(&id) {
-            port.port.set_onmessage(None);
-            port.port.close();
-        }
+        self.0.borrow_mut().1.retain(|port| {
+            let gone = port.id == id;
+            if gone {
+                port.port.set_onmessage(None);
+                port.port.close();
+            }
+            !gone
+        });
     }
     /// It said hello.
     pub fn greet(&self, id: u32) {
-        if let Some(port) = self.0.borrow_mut().1.get_mut(&id) {
+        if let Some(port) = self.0.borrow_mut().1.iter_mut().find(|port| port.id == id) {
             port.greeted = true;
         }
     }
     /// To one.
     pub fn post(&self, id: u32, frame: &FromWorker) {
-        if let Some(port) = self.0.borrow().1.get(&id) {
+        if let Some(port) = self.0.borrow().1.iter().find(|port| port.id == id) {
             transfer(&port.port, &encode(frame));
         }
     }
     /// To all that said hello.
     pub fn post_all(&self, frame: &FromWorker) {
         let bytes = encode(frame);
-        self.0.borrow().1.values().filter(|port| port.greeted).for_each(|port| transfer(&port.port, &bytes));
+        self.0.borrow().1.iter().filter(|port| port.greeted).for_each(|port| transfer(&port.port, &bytes));
     }
 }
 fn transfer(port: &MessagePort, bytes: &[u8]) {

@@ -94,7 +94,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             self.facts.push(Fact::Input(Input::CatchUp { running: true }));
         }
         self.set_way(Way::Gateway(None));
-        for leaving in self.leaving.values() {
+        for (_, leaving) in &self.leaving {
             self.out.push(Out::Gateway(leaving.frame.clone()));
         }
         let unread = self.chats.values().filter(|row| row.read_told < row.read);
@@ -132,9 +132,8 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
     }
     /// A stanza of ours is the gateway's.
     fn left(&mut self, id: &str, part: u16) {
-        let output = self.leaving.iter().find(|(_, leaving)| leaving.id == id && leaving.part == part).map(|(output, _)| *output);
-        if let Some(output) = output {
-            self.leaving.remove(&output);
+        if let Some(at) = self.leaving.iter().position(|(_, leaving)| leaving.id == id && leaving.part == part) {
+            let (output, _) = self.leaving.remove(at);
             self.facts.push(Fact::Input(Input::Done(output)));
         }
     }

@@ -28,10 +28,9 @@ pub fn report(report: &[DeviceReport]) -> (String, Vec<LeftOut>) {
         let why = exclusion(line.result.err()?);
         Some(LeftOut { jid: line.device.owner.to_string(), device: number(&line.device.id), why })
     });
-    let mut spoken: Vec<&str> = report.iter().filter(|line| line.result.is_ok()).map(|line| &*line.protocol).collect();
-    spoken.sort_unstable();
-    spoken.dedup();
-    let protocol = if let [one] = spoken.as_slice() { (*one).to_owned() } else { String::new() };
+    let mut spoken = report.iter().filter(|line| line.result.is_ok()).map(|line| &*line.protocol);
+    let first = spoken.next().unwrap_or_default();
+    let protocol = if spoken.all(|one| one == first) { first.to_owned() } else { String::new() };
     (protocol, left_out.collect())
 }
 pub fn trust(trust: engine::Trust) -> Trust {

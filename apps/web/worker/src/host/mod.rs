@@ -21,7 +21,7 @@ mod tests;
 use crate::rows::{self, Account, BANNERS, CHATS, ChatRow, Cursor, Row as _};
 use crate::shelf::{At, Rows, Shelf};
 use rand_core::CryptoRng;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use subrosa_engine::{Address, ClearTextQuestion, CommitError, Context, Engine, Halt, Input, Installed, Machine, OutputId, Outputs, Reply, Time};
 use subrosa_omemo::Omemo;
 use subrosa_web_api::page::{Answer, Banner, Link, Me, Told};
@@ -103,11 +103,13 @@ pub struct Host<S: Shelf, R> {
     out: Vec<Out>,
     /// The last event that was taken; `None`: this device is new.
     cursor: Option<Seq>,
-    chats: BTreeMap<Jid, ChatRow>,
-    banners: BTreeMap<u64, Banner>,
-    leaving: BTreeMap<OutputId, Leaving>,
+    chats: HashMap<Jid, ChatRow>,
+    /// In the order of their numbers.
+    banners: Vec<Banner>,
+    /// In the order of release.
+    leaving: Vec<(OutputId, Leaving)>,
     /// Questions to the server that are open.
-    asked: BTreeMap<u64, Request>,
+    asked: HashMap<u64, Request>,
     settling: Vec<Settling>,
     /// Of messages that a person may send in clear; their event is owed until he has decided.
     questions: HashMap<MessageId, (OutputId, ClearTextQuestion)>,
@@ -150,7 +152,8 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         let chats = rows.store.all(CHATS).await.map_err(read)?;
         let chats = chats.iter().filter_map(|row| ChatRow::from_row(row)).map(|row| (row.chat.jid.clone(), row)).collect();
         let banners = rows.store.all(BANNERS).await.map_err(read)?;
-        let banners = banners.iter().filter_map(|row| Banner::from_row(row)).map(|banner| (banner.id, banner)).collect();
+        let banners = banners.iter().filter_map(|row| Banner::from_row(row)).collect();
+        let banners = subrosa_engine::sorted_by_key(banners, |banner: &Banner| banner.id);
         let address = Address::from(account.jid.as_str());
         let mut machine = Machine::new(address.clone());
         let omemo = machine.install(Omemo::default());
@@ -170,8 +173,8 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             cursor,
             chats,
             banners,
-            leaving: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            leaving: Vec::new(),
+            asked: HashMap::new(),
             settling: Vec::new(),
             questions: HashMap::new(),
             allowed: Vec::new(),
@@ -199,7 +202,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         vec![
             Told::Link(self.link()),
             Told::Chats(self.chats.values().map(|row| row.chat.clone()).collect()),
-            Told::Banners(self.banners.values().cloned().collect()),
+            Told::Banners(self.banners.clone()),
             Told::Trouble(self.trouble.clone()),
         ]
     }

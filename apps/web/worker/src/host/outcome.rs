@@ -23,7 +23,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             match output {
                 Output::Event(event) => self.happened(id, event).await?,
                 Output::Transmit { id: message, part, chat, to, kind, wire } => {
-                    if self.leaving.contains_key(&id) {
+                    if self.leaving.iter().any(|(output, _)| *output == id) {
                         continue;
                     }
                     let to = match &to {
@@ -39,7 +39,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
                         body: body(wire),
                     };
                     self.out.push(Out::Gateway(frame.clone()));
-                    self.leaving.insert(id, Leaving { id: message.to_string(), part, frame });
+                    self.leaving.push((id, Leaving { id: message.to_string(), part, frame }));
                 }
                 Output::Request(id, request) => {
                     if let Some(what) = convert::request(request) {
@@ -173,14 +173,16 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         let banner =
             Banner { id: output.0, jid: device.owner.to_string(), device: convert::number(&device.id), fingerprint: convert::hex(&key.0), kind };
         self.rows.set(BANNERS, At::Number(banner.id), Some(banner.to_row()));
-        self.banners.insert(banner.id, banner);
+        let at = self.banners.partition_point(|other| other.id < banner.id);
+        self.banners.retain(|other| other.id != banner.id); // the same again
+        self.banners.insert(at, banner);
         self.tell_banners();
     }
     /// Takes banners away.
     pub(super) fn dismiss(&mut self, which: impl Fn(&Banner) -> bool) {
-        let gone: Vec<u64> = self.banners.values().filter(|banner| which(banner)).map(|banner| banner.id).collect();
+        let gone: Vec<u64> = self.banners.iter().filter(|banner| which(banner)).map(|banner| banner.id).collect();
+        self.banners.retain(|banner| !gone.contains(&banner.id));
         for id in &gone {
-            self.banners.remove(id);
             self.rows.set(BANNERS, At::Number(*id), None);
         }
         if !gone.is_empty() {
@@ -188,7 +190,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         }
     }
     fn tell_banners(&mut self) {
-        self.after.push(Out::Tell(Told::Banners(self.banners.values().cloned().collect())));
+        self.after.push(Out::Tell(Told::Banners(self.banners.clone())));
     }
 }
 
