@@ -123,6 +123,21 @@ impl Page {
         self.tab.wait_until("the list of chats", look)?
     }
 
+    /// Waits until the way out is open, also where the gateway asks for the password again. Chromium writes cookies to its disk every 30
+    /// seconds: one that is killed before has forgotten its login, not its keys.
+    ///
+    /// # Errors
+    /// [`BrowserError`]
+    pub fn back_online(&self, password: &str) -> Result<(), BrowserError> {
+        let state = "return document.querySelector('[data-testid=link-state]')?.dataset.link ?? null";
+        let settled = || Ok(self.tab.script(state)?.as_str().filter(|state| ["online", "logged-out"].contains(state)).map(str::to_owned));
+        if self.tab.wait_until("the way out to be open, or the login to be asked for", settled)? == "logged-out" {
+            self.tab.type_into("login-again-password", password)?;
+            self.tab.click("login-again-submit")?;
+        }
+        self.online()
+    }
+
     /// Waits until the way out is open: gateway, XMPP server, keys published.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ fn a_renderer_that_is_killed_while_it_writes_loses_and_doubles_nothing() {
             _ => {}
         }
     }
-    talk.alice.online().unwrap();
+    talk.alice.back_online("pw-alice").unwrap();
     talk.alice.open_chat("bob@localhost").unwrap();
     talk.all_once(&alices, &bobs);
 }
