@@ -1,5 +1,5 @@
 //! The gateway in bad weather: a database that is away, a browser that does not read, a session without browsers.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod common;
 use common::{Browser, LIMIT, http, text};
 use subrosa_engine::{ChatId, ContentType, Input, Output, OutputId, Part, Recipients, Wire};
@@ -184,4 +184,44 @@ async fn a_session_without_browsers_stays_and_then_goes() {
     bob.until(|h| matches!(h, Happening::Acknowledged(OutputId(2))).then_some(())).await;
     alice.connect().await; // by the cookie; what the server kept comes
     alice.message("later").await;
+}
+
+/// `cargo test -p subrosa-gateway --test rough -- --ignored --nocapture figures`
+#[tokio::test]
+#[ignore = "says figures, proves nothing"]
+async fn figures() {
+    use std::time::Instant;
+    const IDLE: usize = 1000;
+    let names: Vec<String> = (0..IDLE).map(|n| format!("u{n}")).chain(["alice".into(), "bob".into()]).collect();
+    let accounts: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "pw")).collect();
+    let server = Prosody::start(&accounts, Friends::None).unwrap();
+    let extra = "[limits]\nlogins_per_minute = 1000000\nframes_burst = 1000000\n".into();
+    let gateway =
+        Gateway::start_with(&server, GatewayOptions { clear_port: std::env::var_os("CLEAR").map(|_| server.port), extra, ..Default::default() })
+            .unwrap();
+    let mut one = Browser::online(&gateway, ALICE, "pw").await;
+    let mut two = Browser::online(&gateway, ALICE, "pw").await;
+    let mut took = Vec::new();
+    for n in 0..500 {
+        let start = Instant::now();
+        one.send(&Browser::encrypted(&format!("m{n}"), BOB, "words")).await;
+        two.message(&format!("m{n}")).await;
+        took.push(start.elapsed());
+        two.log.clear();
+    }
+    took.sort();
+    println!("browser to browser: median {:?}, 95 % {:?}", took[250], took[475]);
+    let start = Instant::now();
+    for n in 0..2000 {
+        one.send(&Browser::encrypted(&format!("t{n}"), BOB, "words")).await;
+    }
+    two.message("t1999").await;
+    println!("2000 messages of one account through: {:?}", start.elapsed());
+    let before = gateway.memory().unwrap();
+    let mut idle = Vec::new();
+    for name in &names[..IDLE] {
+        idle.push(Browser::online(&gateway, &server.address(name), "pw").await);
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    println!("an idle account with a browser: {} bytes", (gateway.memory().unwrap() - before) / IDLE as u64);
 }

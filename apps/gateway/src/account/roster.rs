@@ -53,7 +53,6 @@ impl Handful<'_> {
         let account = self.account;
         let contact = of_server(contact);
         let known = lists::contact(self.tx().await?, account, &contact.jid).await?;
-        // who asks, and is put on the list with nothing else by the server, still asks
         if known.as_ref() == Some(&contact) || (known.is_none() && contact.standing == Standing::Gone) {
             return Ok(());
         }

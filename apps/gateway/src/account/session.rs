@@ -16,7 +16,7 @@ use subrosa_engine::{Address, Input, Item, Output, OutputId, RequestError, Reque
 use subrosa_web_api::socket::{self, Event, FromGateway, Request, Session};
 use subrosa_web_api::{Failure, MAX_FRAME, encode};
 use subrosa_xmpp::{Config, ConnectError, Connection, Handle, Happening, Mapping, Mark, State};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// What is stored together at most.
@@ -88,6 +88,11 @@ pub struct Task {
     start_at: Option<Instant>,
     /// Since when nobody is there.
     alone: Option<Instant>,
+    /// A request came while there was no stream: browsers are to ask again on the next one, though it may be the same.
+    dropped: bool,
+    connected: watch::Receiver<usize>,
+    leave: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 }
 /// How much waits for the XMPP server.
 #[derive(Clone, Copy, Default)]
@@ -220,6 +225,7 @@ impl Handful<'_> {
 impl Task {
     pub fn new(app: Arc<App>, account: Arc<Account>, commands: mpsc::Receiver<Command>) -> Self {
         let mapping = Mapping::new(Address::from(account.jid.as_str()), [], "");
+        let (connected, leave, stop) = (account.connected.subscribe(), account.leave.subscribe(), app.stop.subscribe());
         Task {
             app,
             account,
@@ -235,6 +241,10 @@ impl Task {
             stored: 0,
             start_at: Some(Instant::now()),
             alone: Some(Instant::now()),
+            dropped: false,
+            connected,
+            leave,
+            stop,
         }
     }
     pub async fn run(mut self) {
@@ -249,7 +259,7 @@ impl Task {
         if end != End::Stopped {
             self.app.retire(&self.account, true);
         }
-        self.farewell().await;
+        self.farewell(end).await;
         self.app.metrics.accounts.sub(1);
     }
     async fn live(&mut self) -> End {
@@ -276,8 +286,7 @@ impl Task {
                     self.start_at.get_or_insert_with(|| Instant::now().checked_add(LINK_PAUSE).unwrap_or_else(Instant::now));
                 }
                 Next::Stop => return End::Stopped,
-                Next::Look => {}
-                Next::Timer => {}
+                Next::Look | Next::Timer => {}
             }
             if *self.account.leave.borrow() {
                 return End::Left;
@@ -285,7 +294,10 @@ impl Task {
             if self.account.sockets() > 0 {
                 self.alone = None;
             } else {
-                let alone = *self.alone.get_or_insert_with(Instant::now);
+                let alone = *self.alone.get_or_insert_with(|| {
+                    lock(&self.account.ring).restart(self.head); // nobody reads it
+                    Instant::now()
+                });
                 if alone.elapsed() >= self.app.config.keep_session.0 && self.app.retire(&self.account, false) {
                     return End::Left;
                 }
@@ -293,12 +305,6 @@ impl Task {
         }
     }
     async fn next(&mut self) -> Next {
-        let mut connected = self.account.connected.subscribe();
-        let mut leave = self.account.leave.subscribe();
-        let mut stop = self.app.stop.subscribe();
-        if *stop.borrow_and_update() {
-            return Next::Stop;
-        }
         let timer = match (self.start_at, self.alone.and_then(|at| at.checked_add(self.app.config.keep_session.0))) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -313,9 +319,9 @@ impl Task {
         tokio::select! {
             happening = happening => happening.map_or(Next::LinkEnded, |h| Next::Work(Work::Happened(h))),
             command = self.commands.recv() => command.map_or(Next::Stop, |c| Next::Work(Work::Asked(c))),
-            _ = connected.changed() => Next::Look,
-            _ = leave.changed() => Next::Look,
-            _ = stop.changed() => Next::Stop,
+            _ = self.connected.changed() => Next::Look,
+            _ = self.leave.changed() => Next::Look,
+            _ = self.stop.wait_for(|stop| *stop) => Next::Stop,
             () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => Next::Timer,
         }
     }
@@ -434,12 +440,14 @@ impl Task {
         }
         let online = matches!(self.account.status.borrow().session, Session::Online { .. });
         for (to, id, what) in requests {
-            if let Some(link) = self.link.as_ref().filter(|_| online) {
-                self.next_request = self.next_request.saturating_add(1);
-                self.requests.insert(RequestId(self.next_request), (to, id));
-                let id = RequestId(self.next_request);
-                link.handle.put(OutputId(id.0), Output::Request(id, engine_request(what)));
-            }
+            let Some(link) = self.link.as_ref().filter(|_| online) else {
+                self.dropped = true;
+                continue;
+            };
+            self.next_request = self.next_request.saturating_add(1);
+            let request = RequestId(self.next_request);
+            self.requests.insert(request, (to, id));
+            link.handle.put(OutputId(request.0), Output::Request(request, engine_request(what)));
         }
         for (asker, change) in changes {
             if let Some(link) = &self.link {
@@ -491,7 +499,7 @@ impl Task {
                 if !resumed {
                     self.requests.clear();
                 }
-                let new = u64::from(!resumed);
+                let new = u64::from(!resumed || std::mem::take(&mut self.dropped));
                 self.account.status.send_modify(|status| {
                     *status = Status { session: Session::Online { resumed }, stream: status.stream.saturating_add(new) };
                 });
@@ -633,17 +641,24 @@ impl Task {
         }
         None
     }
-    /// Takes leave of the server; what it still acknowledges is stored.
-    async fn farewell(&mut self) {
+    /// Takes leave of the server; what it still acknowledges is stored. What comes when there is nobody to read it is left to the server.
+    async fn farewell(&mut self, end: End) {
         let Some(link) = &self.link else { return };
         link.handle.close();
+        let forsaken = end == End::Left && *self.account.leave.borrow();
         let rest = async {
             while let Some(link) = &mut self.link {
                 let Some(happening) = link.happenings.recv().await else { return };
-                let handful = [Work::Happened(happening)];
-                if let Ok((Effects { mark: Some(mark), .. }, head)) = self.attempt(&handful).await {
+                if forsaken {
+                    continue;
+                }
+                if let Ok((Effects { mark, .. }, head)) = self.attempt(&[Work::Happened(happening)]).await {
                     self.head = head;
-                    self.link.iter().for_each(|link| link.handle.handled(mark));
+                    if let (Some(mark), Some(link)) = (mark, &self.link) {
+                        link.handle.handled(mark);
+                    }
+                } else {
+                    return; // what is not stored now is when it comes again
                 }
             }
         };
