@@ -26,9 +26,12 @@ pub fn test() -> Result<(), Failure> {
     // Other people's clients are part of the tests of the workspace: here python-omemo has to be there.
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     tests.env(REQUIRED, "prosody postgres browser python-omemo-2 python-omemo-legacy omemo-dr");
-    tests.env("SUBROSA_WEB_DIST", dist).env("SUBROSA_WEB_TESTS", module);
+    tests.env("SUBROSA_WEB_DIST", &dist).env("SUBROSA_WEB_TESTS", module);
     tests.env("SUBROSA_PYTHON", subrosa_interop::venv().join("bin/python")); // and in process, for the crates' own tests
     loud("tests", &mut tests)?;
+    let mut again = cargo(&["test", "--locked", "--no-fail-fast", "-p", "subrosa-browser-tests"]);
+    again.env(REQUIRED, "browser").env("SUBROSA_WEB_DIST", dist).env("SUBROSA_BROWSER_NO_SHARED_WORKER", "1");
+    loud("tests in browsers that have no SharedWorker", &mut again)?;
     println!("\nAll checks passed in {} s.", start.elapsed().as_secs());
     Ok(())
 }
