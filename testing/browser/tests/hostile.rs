@@ -181,7 +181,9 @@ fn a_message_without_its_encryption_is_not_shown_as_encrypted() {
 fn script_in_every_field_is_text() {
     const SCRIPT: &str = "<img src=x onerror='window.ran=1'><script>window.ran=1</script>\"'`javascript:window.ran=1";
     let script = || SCRIPT.to_owned();
-    let Some(play) = play(|frame, _| vec![frame]) else { return };
+    let Some(mut play) = play(|frame, _| vec![frame]) else { return };
+    play.bob.send("alice@localhost", SCRIPT).unwrap();
+    play.alice.read(SCRIPT).unwrap();
     let event = |seq, event| FromGateway::Event { seq: Seq(seq), event };
     let contact = Contact { jid: "mallory@localhost".into(), name: script(), standing: Standing::Asks };
     let message = |id: String, from: &str, body: Vec<u8>| {
@@ -210,6 +212,8 @@ fn script_in_every_field_is_text() {
     play.alice.link("no-server").unwrap();
     play.alice.tab.see("chat-mallory@localhost").unwrap();
     play.alice.open_chat("bob@localhost").unwrap();
+    play.alice.message("what is not encrypted", |message| message.unreadable.is_some() && message.protection == "clear").unwrap();
+    // words that did come from bob
     play.alice.message("the words", |message| message.text.as_deref() == Some(SCRIPT)).unwrap();
     play.tamper.say(&FromGateway::Session(Session::Refused(Failure::new(script(), script())))).unwrap();
     play.alice.link("logged-out").unwrap();
@@ -235,6 +239,9 @@ fn frames_that_are_none_do_no_harm() {
     }
     play.tamper.say(&FromGateway::Accepted { id: "never sent".into(), part: 9, seq: Seq(3), at: 0 }).unwrap();
     play.tamper.say(&FromGateway::Answer { id: u64::MAX, answer: Ok(vec![Item { id: None, payload: vec![b'<'; 70_000] }]) }).unwrap();
+    // what it says about places is believed until it says hello again
+    play.alice.tab.reload().unwrap();
+    play.alice.online().unwrap();
     play.alice.send("bob@localhost", &format!("{MARK}: all the same")).unwrap();
     play.bob.read(&format!("{MARK}: all the same")).unwrap();
     play.nothing_came_out();
