@@ -4,8 +4,10 @@
 //! vectorised, conversion included; results are equal for every point of the curve. Points of the twist, and
 //! processors without AVX2, take the Montgomery ladder. Both are constant-time in the secret.
 use crate::secret::Secret;
-use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsBasepointTable, EdwardsPoint};
 use curve25519_dalek::montgomery::MontgomeryPoint;
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::BasepointTable as _;
 use zeroize::Zeroize;
 
 /// A public key, ready to be multiplied.
@@ -55,6 +57,24 @@ pub(crate) fn dh<const N: usize>(pairs: [(&Secret, &Point); N]) -> [Secret; N] {
         }
     }
     sharing
+}
+/// Multiples of the base point. A browser makes them when it first needs them: what no compression makes smaller, 30 kB, is not loaded.
+#[cfg(target_family = "wasm")]
+fn base() -> &'static EdwardsBasepointTable {
+    static TABLE: std::sync::OnceLock<Box<EdwardsBasepointTable>> = std::sync::OnceLock::new();
+    TABLE.get_or_init(|| Box::new(EdwardsBasepointTable::create(&curve25519_dalek::constants::ED25519_BASEPOINT_POINT)))
+}
+#[cfg(not(target_family = "wasm"))]
+fn base() -> &'static EdwardsBasepointTable {
+    curve25519_dalek::constants::ED25519_BASEPOINT_TABLE
+}
+/// The base point times a scalar.
+pub(crate) fn mul_base(scalar: &Scalar) -> EdwardsPoint {
+    base().mul_base(scalar)
+}
+/// The base point times a secret, as X25519 clamps it.
+pub(crate) fn mul_base_clamped(secret: [u8; 32]) -> EdwardsPoint {
+    base().mul_base_clamped(secret)
 }
 /// One inversion for all.
 pub(crate) fn montgomery(points: &[EdwardsPoint]) -> Vec<MontgomeryPoint> {

@@ -119,7 +119,7 @@ impl IdentityKeyPair {
     /// Of a Curve25519 private key made elsewhere.
     pub fn from_private(private: &[u8; 32]) -> Self {
         let secret = Secret(clamp_integer(*private));
-        let mut point = EdwardsPoint::mul_base_clamped(secret.0);
+        let mut point = curve::mul_base_clamped(secret.0);
         let (u, mut ed) = (point.to_montgomery().0, point.compress().0);
         point.zeroize();
         let [.., top] = &mut ed;
@@ -147,7 +147,7 @@ impl IdentityKeyPair {
         domain[0] = 0xfe;
         let hash = Sha512::new().chain_update(domain).chain_update(scalar.0).chain_update(message).chain_update(*random);
         let mut nonce = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
-        let commitment = EdwardsPoint::mul_base(&nonce).compress().0;
+        let commitment = curve::mul_base(&nonce).compress().0;
         let hash = Sha512::new().chain_update(commitment).chain_update(self.public.ed).chain_update(message);
         let challenge = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
         let response = add_mul(&nonce, &challenge, &private);

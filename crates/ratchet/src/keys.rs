@@ -2,7 +2,6 @@
 use crate::curve::{self, Point};
 use crate::secret::Secret;
 use crate::{KeyError, Profile, StoredError};
-use curve25519_dalek::edwards::EdwardsPoint;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -83,7 +82,7 @@ impl KeyPair {
     pub fn generate(rng: &mut dyn CryptoRng) -> Self {
         let mut secret = Secret([0; 32]);
         rng.fill_bytes(&mut secret.0);
-        let public = PublicKey(EdwardsPoint::mul_base_clamped(secret.0).to_montgomery().0);
+        let public = PublicKey(curve::mul_base_clamped(secret.0).to_montgomery().0);
         KeyPair { secret, public }
     }
     /// Many new pairs, a fifth cheaper each than one by one.
@@ -93,7 +92,7 @@ impl KeyPair {
         for _ in 0..count {
             let mut secret = Secret([0; 32]);
             rng.fill_bytes(&mut secret.0);
-            points.push(EdwardsPoint::mul_base_clamped(secret.0));
+            points.push(curve::mul_base_clamped(secret.0));
             pairs.push(KeyPair { secret, public: PublicKey([0; 32]) });
         }
         for (pair, public) in pairs.iter_mut().zip(curve::montgomery(&points)) {
@@ -105,7 +104,7 @@ impl KeyPair {
     }
     /// Of a private key made elsewhere.
     pub fn from_private(secret: [u8; 32]) -> Self {
-        let public = PublicKey(EdwardsPoint::mul_base_clamped(secret).to_montgomery().0);
+        let public = PublicKey(curve::mul_base_clamped(secret).to_montgomery().0);
         KeyPair { secret: Secret(secret), public }
     }
     /// The public half.
