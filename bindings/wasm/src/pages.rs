@@ -2,23 +2,24 @@
 //!
 //! Bytes: for each record the length of its slot's name in four big-endian bytes, the name, the length of the value, the value.
 use crate::names::Name;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 /// How much is kept in memory: some thousand sessions.
 const KEPT: usize = 4 << 20;
 
-/// Records by their slots.
+/// Records, by their slots and in the order of these.
 #[derive(Clone, Default)]
-pub struct Page(BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>);
+pub struct Page(Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>);
 impl Page {
     pub fn get(&self, slot: &[u8]) -> Option<&[u8]> {
-        self.0.get(slot).map(|value| value.as_slice())
+        self.0.iter().find(|(name, _)| name == slot).map(|(_, value)| value.as_slice())
     }
     pub fn set(&mut self, slot: Vec<u8>, value: Option<&[u8]>) {
-        match value {
-            Some(value) => drop(self.0.insert(slot, Zeroizing::new(value.to_vec()))),
-            None => drop(self.0.remove(&slot)),
+        self.0.retain(|(name, _)| *name != slot);
+        if let Some(value) = value {
+            let at = self.0.partition_point(|(name, _)| *name < slot);
+            self.0.insert(at, (slot, Zeroizing::new(value.to_vec())));
         }
     }
     /// Nothing: the page has no records, and none on the disk.
@@ -34,12 +35,12 @@ impl Page {
     }
     /// Nothing: that was never a page.
     pub fn decode(mut bytes: &[u8]) -> Option<Page> {
-        let mut page = BTreeMap::new();
+        let mut page = Page::default();
         while !bytes.is_empty() {
             let slot = part(&mut bytes)?.to_vec();
-            page.insert(slot, Zeroizing::new(part(&mut bytes)?.to_vec()));
+            page.set(slot, Some(part(&mut bytes)?));
         }
-        Some(Page(page))
+        Some(page)
     }
     fn size(&self) -> usize {
         self.0.iter().fold(0, |sum, (slot, value)| sum.saturating_add(slot.len()).saturating_add(value.len()).saturating_add(8))
@@ -56,7 +57,7 @@ fn part<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 /// here that may not be on the disk.
 #[derive(Default)]
 pub struct Cache {
-    pages: BTreeMap<Name, Page>,
+    pages: HashMap<Name, Page>,
     size: usize,
 }
 impl Cache {

@@ -6,7 +6,7 @@ use crate::names::{Name, Names, Place, slot};
 use crate::pages::{Cache, Page};
 use crate::vault;
 use js_sys::Uint8Array;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use subrosa_engine::{AsyncStore, Batch, Key};
 use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
@@ -120,12 +120,12 @@ pub struct IndexedDbStore {
     names: Names,
     epoch: f64,
     cache: Cache,
-    staged: BTreeMap<Vec<u8>, Option<Zeroizing<Vec<u8>>>>,
+    staged: HashMap<Vec<u8>, Option<Zeroizing<Vec<u8>>>>,
 }
 impl IndexedDbStore {
     fn new(database: Database, cipher: Cipher, name_key: &[u8], epoch: f64) -> Result<Self, StoreError> {
         let name_key = name_key.try_into().map_err(|_| StoreError::damaged("the key of the names"))?;
-        Ok(IndexedDbStore { database, cipher, names: Names::new(name_key), epoch, cache: Cache::default(), staged: BTreeMap::new() })
+        Ok(IndexedDbStore { database, cipher, names: Names::new(name_key), epoch, cache: Cache::default(), staged: HashMap::new() })
     }
     /// Puts (`Some`) or deletes a row of a list, with the next commit or [`flush`](Self::flush). Until one succeeds it stays staged; what
     /// is staged for the same row later replaces it. A commit that was abandoned may have stored it already, and it is stored again.
@@ -186,7 +186,7 @@ impl IndexedDbStore {
     /// Brings pages into memory that are not there.
     async fn fetch(&mut self, pages: impl Iterator<Item = Name>) -> Result<(), StoreError> {
         let mut missing: Vec<Name> = pages.filter(|name| self.cache.get(name).is_none()).collect();
-        missing.sort_unstable();
+        missing = subrosa_engine::sorted(missing);
         missing.dedup();
         let found = self.rows(&missing).await?;
         for (name, page) in missing.into_iter().zip(found) {
@@ -210,7 +210,7 @@ impl IndexedDbStore {
         }
         let places: Vec<Place> = changes.iter().map(|(key, _)| self.names.place(key)).collect();
         self.fetch(places.iter().filter_map(|place| if let Place::Page(name) = place { Some(*name) } else { None })).await?;
-        let (mut pages, mut records) = (BTreeMap::new(), BTreeMap::new());
+        let (mut pages, mut records) = (HashMap::new(), HashMap::new());
         for ((key, value), place) in changes.iter().zip(places) {
             match (place, key.device()) {
                 (Place::Page(name), Some(device)) => {

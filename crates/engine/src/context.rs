@@ -64,8 +64,7 @@ impl Network<'_> {
     }
     /// Waits for all that this call asked (`None`: nothing); then the hook runs again on the same message.
     pub fn until_answered(&mut self) -> Option<Pending> {
-        let mut asked = std::mem::take(&mut self.asked);
-        asked.sort_unstable();
+        let mut asked = crate::sorted(std::mem::take(&mut self.asked));
         asked.dedup();
         (!asked.is_empty()).then_some(Pending(Wait::Answers(asked)))
     }

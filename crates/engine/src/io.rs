@@ -1,7 +1,7 @@
 //! What goes in and what comes out: all that a host or a transport needs to know.
 use crate::*;
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -341,7 +341,7 @@ pub enum Event {
 #[must_use]
 pub struct Outputs {
     pub(crate) list: Vec<(OutputId, Output)>,
-    pub(crate) again: BTreeSet<OutputId>,
+    pub(crate) again: HashSet<OutputId, foldhash::fast::RandomState>,
     pub(crate) replies: Vec<Option<Box<dyn Any + Send>>>,
 }
 /// What a [`Step::call`] returned; read after the commit, like everything else.

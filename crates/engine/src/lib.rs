@@ -76,6 +76,7 @@ mod house;
 mod io;
 mod machine;
 mod message;
+mod order;
 mod reason;
 mod records;
 mod rules;
@@ -99,6 +100,7 @@ pub use machine::{EngineId, Installed, Machine};
 pub use message::{
     ContentType, Decrypted, DeviceReport, EmptyBody, Encrypted, Incoming, Kind, Outgoing, Part, Plaintext, Received, Recipients, Sender, Wire,
 };
+pub use order::{sorted, sorted_by_key};
 pub use reason::{Exclusion, Reason, Refusal};
 pub use records::{Record, Records};
 pub use settings::{Settings, TrustPolicy};

@@ -8,7 +8,6 @@ use crate::hooks::Wait;
 use crate::house::{EngineName, Message, Parked};
 use crate::step::Job;
 use crate::*;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How often one message may ask for something more. A round trip each: device lists, bundles, and room for repairs.
@@ -118,11 +117,11 @@ impl Step<'_> {
     }
     /// Messages that waited go on: by their hook, or as somebody completed them. Then those behind them in their chats.
     fn resume<'c>(&mut self, ids: impl IntoIterator<Item = u64>, completed: impl Fn(u64) -> Option<&'c Completion>) -> Result<(), Halt> {
-        let mut chats = BTreeSet::new();
+        let mut chats = Vec::new();
         for id in ids {
             let Some(parked) = self.machine.house.parked(id) else { continue };
             if let Message::Out { chat, .. } = &*parked.message {
-                chats.insert(chat.clone());
+                chats.push(chat.clone());
             }
             let passing = Passing::waited(id, &parked);
             match completed(id) {
@@ -130,6 +129,8 @@ impl Step<'_> {
                 None => self.pass(passing)?,
             }
         }
+        let mut chats = sorted(chats);
+        chats.dedup();
         for chat in chats {
             while let Some(id) = self.machine.house.first_of(&chat) {
                 match self.machine.house.parked(id) {

@@ -62,7 +62,7 @@ impl Omemo {
         let entries = cx.records.get(records::people(owner))?.map(|p| p.devices.clone()).unwrap_or_default();
         let mut ids: Vec<u32> = entries.iter().map(|e| e.id).chain(identities.iter().filter_map(|i| records::number(&i.device))).collect();
         ids.extend(us.map(|(id, _)| id));
-        ids.sort_unstable();
+        let mut ids = sorted(ids);
         ids.dedup();
         cx.records.warm(ids.iter().map(|id| records::session(&Device::of(owner, *id))))?;
         let mut all = Vec::with_capacity(ids.len());
@@ -91,8 +91,8 @@ impl Omemo {
                 device,
             });
         }
-        all.sort_by_key(|d| !d.listed);
-        Ok(all)
+        let (listed, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|d: &DeviceInfo| d.listed);
+        Ok(listed.into_iter().chain(gone).collect())
     }
     /// Asks for the lists of a person anew; what they say is in [`Omemo::devices`] once the answers are in.
     pub fn refresh_devices(&self, cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt> {

@@ -181,7 +181,7 @@ pub(crate) fn own_list(cx: &mut Context<'_>, new: Vec<u32>) -> Result<(), Halt> 
     if let Some(account) = cx.records.edit(records::account())? {
         let new: Vec<u32> = new.into_iter().filter(|id| *id != account.device && !account.adopt.contains(id)).collect();
         account.show.extend_from_slice(&new);
-        account.show.sort_unstable();
+        account.show = sorted(std::mem::take(&mut account.show));
         account.show.dedup();
         ask_bundles(cx, &new)?;
     }
@@ -221,8 +221,8 @@ pub(crate) fn own_bundle(cx: &mut Context<'_>, version: Version, answer: Result<
         Err(_) => return Ok(()),
     };
     let same = ours(cx, version)?.zip(there).is_some_and(|(mut ours, mut there)| {
-        ours.prekeys.sort_unstable();
-        there.prekeys.sort_unstable();
+        ours.prekeys = sorted(ours.prekeys);
+        there.prekeys = sorted(there.prekeys);
         ours == there
     });
     if same { Ok(()) } else { bundle_changed(cx, version) }

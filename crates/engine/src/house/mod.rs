@@ -14,7 +14,7 @@ use crate::wire;
 use crate::*;
 use rows::{asked_row, index, item, parked_row, state};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 mod rows;
@@ -23,10 +23,10 @@ pub(crate) const SPACE: &str = "house";
 const VERSION: u8 = 1;
 /// Numbers that share a bitmap: 2^8.
 const CHUNK: u32 = 8;
-/// The last number of the first bitmap.
-const LAST: u64 = 0xff;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+/// Numbers in the order of something else. One type for all that is ordered: every other is a tree of code more.
+type Order = BTreeSet<(u64, u64)>;
 /// An engine by name: what is stored outlives the order of installation. Empty: none.
 pub(crate) type EngineName = Cow<'static, str>;
 
@@ -74,7 +74,7 @@ impl Slot {
 }
 enum Change {
     Slot(u64, Option<Slot>),
-    Alarms(BTreeMap<EngineName, Time>),
+    Alarms(Vec<(EngineName, Time)>),
 }
 /// How far the rows are loaded.
 enum Loaded {
@@ -89,15 +89,18 @@ pub(crate) struct House {
     /// Makes the ids of engines' own messages unique to this installation. 0: not drawn yet.
     pub seed: u64,
     next: u64,
-    alarms: BTreeMap<EngineName, Time>,
-    live: BTreeMap<u64, Slot>,
+    /// By engine, each once.
+    alarms: Vec<(EngineName, Time)>,
+    live: Map<u64, Slot>,
     journal: Vec<Change>,
     /// Outputs found on disk, not yet released by this process.
     again: Vec<(OutputId, Output)>,
     // derived from `live`
+    /// By the bitmap that has them.
+    used: Order,
     asked: Map<Arc<Asked>, u64>,
     /// Requests to be released: first what is no fetch.
-    queue: BTreeSet<(bool, u64)>,
+    queue: Order,
     /// Fetches that are out.
     flying: usize,
     /// Who waits for a request, open or not.
@@ -105,8 +108,9 @@ pub(crate) struct House {
     /// Open requests that a waiting message waits for.
     left: Map<u64, usize>,
     tokens: Map<Token, u64>,
-    chats: Map<ChatId, BTreeSet<u64>>,
-    deadlines: BTreeSet<(Time, u64)>,
+    /// What waits in a chat, in order.
+    chats: Map<ChatId, Vec<u64>>,
+    deadlines: Order,
 }
 impl Default for House {
     fn default() -> Self {
@@ -114,18 +118,19 @@ impl Default for House {
             loaded: Loaded::Nothing,
             seed: 0,
             next: 1,
-            alarms: BTreeMap::new(),
-            live: BTreeMap::new(),
+            alarms: Vec::new(),
+            live: Map::default(),
             journal: Vec::new(),
             again: Vec::new(),
+            used: Order::new(),
             asked: Map::default(),
-            queue: BTreeSet::new(),
+            queue: Order::new(),
             flying: 0,
             waiters: Map::default(),
             left: Map::default(),
             tokens: Map::default(),
             chats: Map::default(),
-            deadlines: BTreeSet::new(),
+            deadlines: Order::new(),
         }
     }
 }
@@ -145,9 +150,11 @@ impl House {
     fn place(&mut self, id: u64, slot: Option<Slot>) -> Option<Slot> {
         let before = self.live.remove(&id);
         if let Some(before) = &before {
+            self.used.remove(&(id >> CHUNK, id));
             self.unlink(id, before);
         }
         if let Some(slot) = slot {
+            self.used.insert((id >> CHUNK, id));
             self.link(id, &slot);
             self.live.insert(id, slot);
         }
@@ -161,7 +168,7 @@ impl House {
                 if slot.flying {
                     self.flying = self.flying.saturating_add(fetch.into());
                 } else {
-                    self.queue.insert((fetch, id));
+                    self.queue.insert((fetch.into(), id));
                 }
                 self.asked.insert(asked.clone(), id);
                 self.count(id, |left| left.saturating_add(1));
@@ -177,9 +184,10 @@ impl House {
                     Wait::Turn => {}
                 }
                 if let Message::Out { chat, .. } = &*parked.message {
-                    self.chats.entry(chat.clone()).or_default().insert(id);
+                    let waiting = self.chats.entry(chat.clone()).or_default();
+                    waiting.insert(waiting.partition_point(|w| *w < id), id);
                 }
-                self.deadlines.insert((parked.deadline, id));
+                self.deadlines.insert((parked.deadline.0, id));
             }
         }
     }
@@ -191,7 +199,7 @@ impl House {
                 if slot.flying {
                     self.flying = self.flying.saturating_sub(fetch.into());
                 } else {
-                    self.queue.remove(&(fetch, id));
+                    self.queue.remove(&(fetch.into(), id));
                 }
                 self.asked.remove(asked);
                 self.count(id, |left| left.saturating_sub(1));
@@ -215,12 +223,12 @@ impl House {
                 if let Message::Out { chat, .. } = &*parked.message
                     && let Some(waiting) = self.chats.get_mut(chat)
                 {
-                    waiting.remove(&id);
+                    waiting.retain(|w| *w != id);
                     if waiting.is_empty() {
                         self.chats.remove(chat);
                     }
                 }
-                self.deadlines.remove(&(parked.deadline, id));
+                self.deadlines.remove(&(parked.deadline.0, id));
             }
         }
     }
@@ -269,7 +277,8 @@ impl House {
     }
     /// A new connection: nobody will answer what was asked on the old one.
     pub fn disconnected(&mut self) {
-        let out: Vec<u64> = self.live.iter().filter(|(_, slot)| slot.flying).map(|(id, _)| *id).collect();
+        let is_out = |id: &u64| self.live.get(id).is_some_and(|slot| slot.flying);
+        let out: Vec<u64> = self.used.iter().map(|(_, id)| *id).filter(is_out).collect();
         for id in out {
             if let Some(slot) = self.live.get(&id).cloned() {
                 self.set(id, Some(Slot { flying: false, again: true, ..slot }));
@@ -293,7 +302,7 @@ impl House {
         self.chats.get(chat)?.first().copied()
     }
     pub fn expired(&self, now: Time) -> Vec<u64> {
-        self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, id)| *id).collect()
+        self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now.0).map(|(_, id)| *id).collect()
     }
     /// The host needs it no more.
     pub fn done(&mut self, id: OutputId) {
@@ -302,22 +311,24 @@ impl House {
         }
     }
     pub fn alarm(&mut self, engine: &'static str, time: Time) {
-        if self.alarms.get(engine).is_none_or(|set| time < *set) {
+        let set = self.alarms.iter().position(|(name, _)| name == engine);
+        if set.and_then(|at| self.alarms.get(at)).is_none_or(|(_, set)| time < *set) {
             self.journal.push(Change::Alarms(self.alarms.clone()));
-            self.alarms.insert(engine.into(), time);
+            self.alarms.retain(|(name, _)| name != engine);
+            self.alarms.push((engine.into(), time));
         }
     }
     /// The engines whose time has come; their alarms are off.
     pub fn ring(&mut self, now: Time) -> Vec<EngineName> {
-        let due: Vec<EngineName> = self.alarms.iter().filter(|(_, time)| **time <= now).map(|(engine, _)| engine.clone()).collect();
+        let due: Vec<EngineName> = self.alarms.iter().filter(|(_, time)| *time <= now).map(|(engine, _)| engine.clone()).collect();
         if !due.is_empty() {
             self.journal.push(Change::Alarms(self.alarms.clone()));
-            self.alarms.retain(|_, time| *time > now);
+            self.alarms.retain(|(_, time)| *time > now);
         }
         due
     }
     pub fn wake_at(&self) -> Option<Time> {
-        self.deadlines.first().map(|(time, _)| *time).into_iter().chain(self.alarms.values().copied()).min()
+        self.deadlines.first().map(|(time, _)| Time(*time)).into_iter().chain(self.alarms.iter().map(|(_, time)| *time)).min()
     }
 }
 
@@ -340,19 +351,18 @@ impl House {
     pub fn seal(&mut self, outputs: Vec<Output>, in_flight: usize, writes: &mut Vec<Write>) -> Vec<(OutputId, Output, bool)> {
         let numbered = !outputs.is_empty();
         let mut released = Vec::with_capacity(outputs.len());
-        let mut owed = BTreeMap::new();
         for output in outputs {
             let id = self.fresh();
             if output.is_owed() {
                 let mut out = Writer::with_capacity(256);
                 out.u8(VERSION).u8(0);
                 wire::write_output(&mut out, &output);
-                owed.insert(id, out.into_bytes());
+                writes.push((item(id), Some(out.into_bytes())));
                 self.set(id, Some(Slot::new(Item::Owed)));
             }
             released.push((OutputId(id), output, false));
         }
-        while let Some((_, id)) = self.queue.first().copied().filter(|(fetch, _)| !fetch || self.flying < in_flight.max(1)) {
+        while let Some((_, id)) = self.queue.first().copied().filter(|(fetch, _)| *fetch == 0 || self.flying < in_flight.max(1)) {
             let Some(slot) = self.live.get(&id).cloned() else { break };
             if let Item::Asked(asked) = &slot.item {
                 released.push((OutputId(id), Output::Request(RequestId(id), asked.request.clone()), slot.again));
@@ -362,20 +372,18 @@ impl House {
         if self.journal.is_empty() && !numbered {
             return released; // requests that go out again change nothing
         }
-        let mut changed: BTreeMap<u64, bool> = BTreeMap::new();
+        let (mut seen, mut chunks) = (HashSet::<u64, foldhash::fast::RandomState>::default(), Vec::new());
         for change in self.journal.drain(..) {
-            if let Change::Slot(id, before) = change {
-                changed.entry(id).or_insert(before.is_some()); // the first: as the disk has it
+            let Change::Slot(id, before) = change else { continue };
+            if !seen.insert(id) {
+                continue; // the first tells what the disk has
             }
-        }
-        let mut chunks = BTreeSet::new();
-        for (id, stored) in changed {
-            let live = self.live.get(&id);
-            if live.is_some() != stored {
-                chunks.insert(id >> CHUNK);
+            let (live, stored) = (self.live.get(&id), before.is_some());
+            if live.is_some() != stored && !chunks.contains(&(id >> CHUNK)) {
+                chunks.push(id >> CHUNK);
             }
             let bytes = live.and_then(|slot| match &slot.item {
-                Item::Owed => owed.remove(&id),
+                Item::Owed => None, // written above
                 Item::Asked(asked) => Some(asked_row(asked)),
                 Item::Parked(parked) => Some(parked_row(parked)),
             });
@@ -399,8 +407,7 @@ impl House {
         released
     }
     fn chunk(&self, chunk: u64) -> impl Iterator<Item = u64> {
-        let first = chunk << CHUNK;
-        self.live.range(first..=(first | LAST)).map(|(id, _)| *id)
+        self.used.range((chunk, 0)..=(chunk, u64::MAX)).map(|(_, id)| *id)
     }
     /// What comes again and is still owed. Once: after the commit.
     pub fn take_again(&mut self) -> Vec<(OutputId, Output)> {
@@ -411,6 +418,8 @@ impl House {
 }
 
 #[cfg(test)]
+use std::collections::BTreeMap;
+#[cfg(test)]
 impl House {
     /// The indexes are what a fresh look at everything gives.
     pub fn check(&self) {
@@ -420,6 +429,7 @@ impl House {
                 fresh.place(*id, Some(slot.clone()));
             }
         }
+        assert_eq!(self.used, fresh.used);
         let waiters = |h: &House| h.waiters.iter().map(|(k, v)| (*k, v.iter().copied().collect::<BTreeSet<_>>())).collect::<BTreeMap<_, _>>();
         assert_eq!(waiters(self), waiters(&fresh));
         assert_eq!(self.left, fresh.left);

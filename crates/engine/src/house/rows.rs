@@ -72,9 +72,9 @@ impl House {
             time.write(&mut out);
         }
         let (mut chunks, mut from) = (Vec::new(), 0u64);
-        while let Some((id, _)) = self.live.range(from..).next() {
-            chunks.push(id >> CHUNK);
-            from = (id >> CHUNK).saturating_add(1) << CHUNK;
+        while let Some((chunk, _)) = self.used.range((from, 0)..).next() {
+            chunks.push(*chunk);
+            from = chunk.saturating_add(1);
         }
         out.len(chunks.len());
         let mut last = 0;
@@ -89,7 +89,7 @@ impl House {
         (self.seed, self.next) = (input.u64()?, input.varint()?);
         for _ in 0..input.len()? {
             let engine = Stored::read(&mut input)?;
-            self.alarms.insert(engine, Stored::read(&mut input)?);
+            self.alarms.push((engine, Stored::read(&mut input)?));
         }
         let mut last = 0u64;
         let chunks = (0..input.len()?)

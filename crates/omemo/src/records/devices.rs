@@ -4,7 +4,7 @@ use crate::wire::Version;
 use crate::wire::device_list::ListedDevice;
 use std::time::Duration;
 use subrosa_engine::codec::{Reader, Writer};
-use subrosa_engine::{Exclusion, Fingerprint, Record, Time};
+use subrosa_engine::{Exclusion, Fingerprint, Record, Time, sorted_by_key};
 
 /// Devices kept after they left their owner's lists, to be shown.
 const MAX_GONE: usize = 64;
@@ -102,7 +102,7 @@ impl People {
                 new.push(id);
             }
         }
-        self.devices.sort_unstable_by_key(|e| e.id);
+        self.devices = sorted_by_key(std::mem::take(&mut self.devices), |e| e.id);
         self.devices.dedup_by_key(|e| e.id);
         let mut surplus = self.devices.iter().filter(|e| !e.is_listed()).count().saturating_sub(MAX_GONE);
         self.devices.retain(|e| {

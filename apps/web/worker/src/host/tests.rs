@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 use super::*;
 use crate::shelf::tests::MemoryShelf;
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use subrosa_engine::{Address, Item as EngineItem, Keep, Node as EngineNode, Request as EngineRequest};
 use subrosa_testkit::{FakeServer, Push, Seeded, block_on};
