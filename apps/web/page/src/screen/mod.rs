@@ -97,18 +97,19 @@ fn chats(model: Model) -> El {
         .add(opens("browsers-open", words::BROWSERS, Panel::Browsers))
         .add(opens("about-open", words::ABOUT, Panel::About))
         .add(opens("signout", words::SIGN_OUT, Panel::SignOut));
-    let list = el("aside", "list")
+    let list = el("section", "list")
         .attr("aria-label", words::CHATS)
         .add(el("header", "head").add(p("me").live_text(me)).add(status::link(model)))
         .add_all(chat_list::chat_list(model))
         .add(foot);
-    let pane = el("main", "pane").when(move || {
+    let pane = el("section", "pane").when(move || {
         Some(match model.open.get() {
             Some(jid) => chat::chat(model, jid),
             None => p("empty").text(words::NO_CHAT_OPEN),
         })
     });
-    let panes = el("div", "").live("class", move || if open.get() { "panes chatting" } else { "panes" }).add(list).add(pane);
+    // one landmark for both: a narrow window shows one of them
+    let panes = el("main", "").live("class", move || if open.get() { "panes chatting" } else { "panes" }).add(list).add(pane);
     let name = el("header", "unseen").add(el("h1", "").text(words::APP));
     el("div", "whole").add(name).add(banners::banners(model)).add(panes)
 }
