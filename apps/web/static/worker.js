@@ -12,6 +12,9 @@ else self.onmessage = (e) => { if (e.data?.port) take(e.data.port); };
 self.addEventListener('error', (e) => dead(e.message));
 self.addEventListener('unhandledrejection', (e) => { if (e.reason instanceof WebAssembly.RuntimeError) dead(e.reason.message); });
 
+// A page found that it and this worker are of different versions: all begin anew.
+new BroadcastChannel('tabs').onmessage = (e) => { if (e.data.reload) self.close(); };
+
 function dead(why) {
   for (const port of ports.keys()) port.postMessage({ dead: String(why) });
   self.close();

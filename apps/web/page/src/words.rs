@@ -173,7 +173,6 @@ pub const LOADING_LIST: &str = "Loading …";
 pub const THIS_DEVICE: &str = "this browser";
 pub const UNLISTED: &str = "no longer listed: gets no messages";
 pub const KEY_UNSEEN: &str = "Its key was not seen yet.";
-pub const FINGERPRINT: &str = "Fingerprint";
 pub const MAY_READ: &str = "May read messages";
 pub const COMPARED: &str = "I compared it";
 pub const VERIFIED: &str = "verified";

@@ -15,7 +15,7 @@ pub fn chat(model: Model, jid: Jid) -> El {
     let name = Memo::new(move |_| model.name(&of));
     let (devices, address) = (jid.clone(), jid.clone());
     let leave = move |e: web_sys::Event| {
-        if e.dyn_ref::<KeyboardEvent>().is_some_and(|e| e.key() == "Escape") && model.panel.with_untracked(Option::is_none) {
+        if e.dyn_ref::<KeyboardEvent>().is_some_and(|e| e.key() == "Escape" && !e.is_composing()) && model.panel.with_untracked(Option::is_none) {
             model.leave_chat();
         }
     };

@@ -147,7 +147,7 @@ impl List {
         };
         let badge = move || {
             let n = unread.get();
-            (n > 0).then(|| el("span", "unread").test("unread").attr("title", &words::unread(n)).text(&n.to_string()))
+            (n > 0).then(|| el("span", "unread").test("unread").attr("role", "img").attr("aria-label", &words::unread(n)).text(&n.to_string()))
         };
         let last = with(|chat| match chat.standing {
             Standing::Asks => words::ASKS.to_owned(),

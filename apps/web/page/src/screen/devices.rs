@@ -29,7 +29,6 @@ impl Devices {
             Ok(_) => {}
             Err(Failure { sentence, .. }) => {
                 self.failed.try_set(Some(sentence));
-                self.list.try_update(|list| list.get_or_insert_default().retain(|_| true)); // what is shown as decided is what is decided
             }
         });
     }

@@ -83,8 +83,7 @@ pub fn form(class: &str, go: impl Fn() + 'static) -> El {
 /// In groups of eight digits.
 pub fn fingerprint(hex: &str) -> El {
     let digits: Vec<char> = hex.chars().collect();
-    let code = el("code", "fingerprint").attr("role", "img").attr("aria-label", &format!("{}: {hex}", words::FINGERPRINT));
-    digits.chunks(8).fold(code, |code, group| code.add(el("span", "").text(&group.iter().collect::<String>())).text(" "))
+    digits.chunks(8).fold(el("code", "fingerprint"), |code, group| code.add(el("span", "").text(&group.iter().collect::<String>())).text(" "))
 }
 /// A small remark beside a name.
 pub fn tag(text: &str) -> El {
