@@ -214,6 +214,9 @@ async fn figures() {
     let start = Instant::now();
     for n in 0..2000 {
         one.send(&Browser::encrypted(&format!("t{n}"), BOB, "words")).await;
+        if n % 50 == 49 {
+            one.accepted(&format!("t{n}")).await;
+        }
     }
     two.message("t1999").await;
     println!("2000 messages of one account through: {:?}", start.elapsed());

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use sha2::Digest as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -145,8 +145,20 @@ pub(super) async fn connect(target: &Target, domain: &str) -> Result<TcpStream, 
     Err(unreachable(cause))
 }
 
-/// Reads the roots; slow, once.
-pub(super) fn tls_config(roots: &Roots) -> Result<ClientConfig, String> {
+/// One for all connections of the process with the same roots, while one of them is there: a store of roots takes 100 kB, and a gateway
+/// has a thousand connections. Reads the roots; slow, once.
+pub(super) fn shared_tls_config(roots: &Roots) -> Result<Arc<ClientConfig>, String> {
+    static SHARED: Mutex<Vec<(Roots, Weak<ClientConfig>)>> = Mutex::new(Vec::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.retain(|(_, config)| config.strong_count() > 0);
+    if let Some(config) = shared.iter().find(|(of, _)| of == roots).and_then(|(_, config)| config.upgrade()) {
+        return Ok(config);
+    }
+    let config = Arc::new(tls_config(roots)?);
+    shared.push((roots.clone(), Arc::downgrade(&config)));
+    Ok(config)
+}
+fn tls_config(roots: &Roots) -> Result<ClientConfig, String> {
     let mut store = RootCertStore::empty();
     match roots {
         Roots::System => {

@@ -554,8 +554,8 @@ pub(super) async fn attempt(
             Some(tls) => tls,
             None => {
                 let roots = config.roots.clone();
-                let read = tokio::task::spawn_blocking(move || net::tls_config(&roots)).await.map_err(ConnectError::lost)?;
-                Arc::new(read.map_err(|cause| ConnectError::Roots { cause })?)
+                let read = tokio::task::spawn_blocking(move || net::shared_tls_config(&roots)).await.map_err(ConnectError::lost)?;
+                read.map_err(|cause| ConnectError::Roots { cause })?
             }
         };
         let mut why = ConnectError::Unreachable { domain: domain.clone(), cause: "it says that it has no XMPP server".into() };
