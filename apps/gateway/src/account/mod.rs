@@ -3,6 +3,7 @@
 //! [`session::Task`] is the only one that writes what has a number, so that their order is that of the counter; sockets read from
 //! [`events::Ring`] and SQL at their own pace, and ask by [`Command`]. Nothing here opens an envelope.
 pub mod events;
+mod handful;
 mod outbox;
 mod receive;
 mod roster;

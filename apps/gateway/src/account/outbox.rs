@@ -1,5 +1,5 @@
 //! What is sent: from a browser to the archive and the account's other browsers, to the server, and how far it got.
-use super::session::{Handful, LOOSE, RECEIPT};
+use super::handful::{Handful, LOOSE, RECEIPT};
 use super::{ReplyTo, Send};
 use crate::db::archive::{self, Stanza, Waiting, progress, state};
 use crate::db::since::{kind, kind_number};

@@ -1,5 +1,5 @@
 //! What comes: stanzas to the archive, publications, read positions.
-use super::session::Handful;
+use super::handful::Handful;
 use crate::db::archive::{self, Stanza};
 use crate::db::lists;
 use crate::db::since::kind_number;

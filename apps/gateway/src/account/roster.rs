@@ -1,6 +1,6 @@
 //! The contact list as the server has it, with those who ask to be on it.
 use super::ReplyTo;
-use super::session::Handful;
+use super::handful::Handful;
 use crate::db::lists;
 use std::collections::HashMap;
 use subrosa_engine::Address;

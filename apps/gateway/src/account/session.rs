@@ -3,19 +3,18 @@
 //!
 //! Invariants: nothing leaves a handful that was not committed; while the database is away nothing is taken from the server or from
 //! sockets, so that what waits is bounded; a handful that is tried again changes nothing that it had changed.
-use super::events::Entry;
+use super::handful::{Counts, Effects, Handful, HandfulError, LOOSE, Waiting, Work};
 use super::{Account, Command, Credentials, ReplyTo, Status, failure};
-use crate::app::{App, now};
-use crate::db::{self, Db, Write};
+use crate::app::App;
+use crate::db;
 use crate::lock;
-use sqlx::AnyConnection;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use subrosa_engine::{Address, Input, Item, Output, OutputId, RequestError, RequestId};
-use subrosa_web_api::socket::{self, Event, FromGateway, Request, Session};
-use subrosa_web_api::{Failure, MAX_FRAME, encode};
-use subrosa_xmpp::{Config, ConnectError, Connection, Handle, Happening, Mapping, Mark, State};
+use subrosa_engine::{Address, Item, Output, OutputId, RequestError, RequestId};
+use subrosa_web_api::socket::{self, FromGateway, Request, Session};
+use subrosa_web_api::{MAX_FRAME, encode};
+use subrosa_xmpp::{Config, ConnectError, Connection, Handle, Happening, Mapping, State};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -33,16 +32,7 @@ const FAREWELL: Duration = Duration::from_secs(4);
 const PRUNE_EVERY: u64 = 500;
 /// Refused changes of the contact list whose askers are remembered.
 const ASKERS: usize = 64;
-/// Marks the output of a receipt; the rest is the place of the stanza that it is for.
-pub(super) const RECEIPT: u64 = 1 << 62;
-/// Marks the output of what is not stored.
-pub(super) const LOOSE: u64 = 1 << 63;
 
-/// One thing to do.
-enum Work {
-    Happened(Happening),
-    Asked(Command),
-}
 /// What the task wakes up for.
 enum Next {
     Work(Work),
@@ -94,134 +84,6 @@ pub struct Task {
     leave: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 }
-/// How much waits for the XMPP server.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Waiting {
-    pub stanzas: usize,
-    pub bytes: u64,
-}
-
-/// What a handful leads to, once it is stored.
-#[derive(Default)]
-pub(super) struct Effects {
-    pub put: Vec<(OutputId, Output)>,
-    pub loose: Vec<Output>,
-    pub entries: Vec<Entry>,
-    pub replies: Vec<(ReplyTo, FromGateway)>,
-    requests: Vec<(ReplyTo, u64, Request)>,
-    answers: Vec<(RequestId, Result<Vec<Item>, RequestError>)>,
-    pub changes: Vec<(Option<ReplyTo>, subrosa_xmpp::ContactChange)>,
-    refused_changes: Vec<(Address, Failure)>,
-    states: Vec<State>,
-    mark: Option<Mark>,
-    connect_now: bool,
-}
-/// A handful in the making.
-pub(super) struct Handful<'a> {
-    db: &'a Db,
-    tx: Option<Write>,
-    pub app: &'a App,
-    pub account: i64,
-    pub me: &'a str,
-    pub mapping: &'a Mapping,
-    pub now: u64,
-    base: u64,
-    head: u64,
-    pub waiting: Waiting,
-    pub stored: u64,
-    pub effects: Effects,
-}
-/// Why it could not be stored.
-enum HandfulError {
-    Sql(sqlx::Error),
-    /// The counter is not where it was.
-    Moved,
-}
-impl From<sqlx::Error> for HandfulError {
-    fn from(e: sqlx::Error) -> Self {
-        HandfulError::Sql(e)
-    }
-}
-
-impl Handful<'_> {
-    /// The transaction; begins it.
-    pub async fn tx(&mut self) -> sqlx::Result<&mut AnyConnection> {
-        let tx = match self.tx.take() {
-            Some(tx) => tx,
-            None => self.db.begin().await?,
-        };
-        Ok(self.tx.insert(tx))
-    }
-    /// The next number; taken with [`Handful::event`].
-    pub fn next(&self) -> u64 {
-        self.head.saturating_add(1)
-    }
-    /// Something happened at [`Handful::next`].
-    pub fn event(&mut self, event: Event, own: Option<(u64, Event)>) {
-        self.head = self.next();
-        self.effects.entries.push(Entry::new(self.head, event, own));
-    }
-    /// The newest number.
-    pub fn head(&self) -> u64 {
-        self.head
-    }
-    async fn step(&mut self, work: &Work) -> sqlx::Result<()> {
-        match work {
-            Work::Happened(happening) => self.happened(happening).await,
-            Work::Asked(command) => match command {
-                Command::Send { to, browser, send } => self.send(to, *browser, send).await,
-                Command::Request { to, id, what } => {
-                    self.effects.requests.push((to.clone(), *id, what.clone()));
-                    Ok(())
-                }
-                Command::Read { chat, up_to } => self.read(chat, *up_to).await,
-                Command::Received { from, id } => self.owe_receipt(from, id).await,
-                Command::Contact { to, change } => self.change(to, change).await,
-                Command::ConnectNow => {
-                    self.effects.connect_now = true;
-                    Ok(())
-                }
-                Command::Raise(to) => {
-                    if *to > self.head {
-                        self.tx().await?;
-                        self.head = *to;
-                    }
-                    Ok(())
-                }
-            },
-        }
-    }
-    async fn happened(&mut self, happening: &Happening) -> sqlx::Result<()> {
-        match happening {
-            Happening::Received { inputs, mark } => {
-                for input in inputs {
-                    self.received(input).await?;
-                }
-                self.effects.mark = Some(self.effects.mark.map_or(*mark, |before| before.max(*mark)));
-            }
-            Happening::Input(Input::Answer(id, answer)) => self.effects.answers.push((*id, answer.clone())),
-            Happening::Acknowledged(OutputId(id)) => self.acknowledged(*id).await?,
-            Happening::Unsendable(OutputId(id), why) => self.unsendable(*id, why).await?,
-            Happening::Bounced(bounce) => self.bounced(bounce).await?,
-            Happening::Contacts(list) => self.contacts(list).await?,
-            Happening::Contact(contact) => self.contact(contact).await?,
-            Happening::ContactRefused { address, condition } => {
-                let sentence = format!("{address} could not be changed on the contact list ({condition}). Check the address and try again.");
-                self.effects.refused_changes.push((address.clone(), Failure::new("contact.refused", sentence)));
-            }
-            Happening::Subscription(who) => self.asked_by(who).await?,
-            Happening::Pinned(pin) => {
-                let (account, pin) = (self.account, pin.to_string());
-                db::account::set_pin(self.tx().await?, account, &pin).await?;
-            }
-            Happening::State(state) => self.effects.states.push(state.clone()),
-            Happening::LeftOut { .. } => self.app.metrics.left_out.add(1),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
 impl Task {
     pub fn new(app: Arc<App>, account: Arc<Account>, commands: mpsc::Receiver<Command>) -> Self {
         let mapping = Mapping::new(Address::from(account.jid.as_str()), [], "");
@@ -381,31 +243,12 @@ impl Task {
         }
     }
     async fn attempt(&mut self, works: &[Work]) -> Result<(Effects, u64), HandfulError> {
-        let account = self.account.clone();
-        let mut handful = Handful {
-            db: &self.app.db,
-            tx: None,
-            app: &self.app,
-            account: account.id,
-            me: &account.jid,
-            mapping: &self.mapping,
-            now: now(),
-            base: self.head,
-            head: self.head,
-            waiting: self.waiting,
-            stored: self.stored,
-            effects: Effects::default(),
-        };
+        let counts = Counts { head: self.head, waiting: self.waiting, stored: self.stored };
+        let mut handful = Handful::new(&self.app, &self.account, &self.mapping, counts);
         for work in works {
             handful.step(work).await?;
         }
-        let Handful { tx, base, head, waiting, stored, effects, .. } = handful;
-        if let Some(mut tx) = tx {
-            if head != base && !db::account::advance(&mut tx, account.id, base, head).await? {
-                return Err(HandfulError::Moved);
-            }
-            tx.commit().await?;
-        }
+        let (effects, Counts { head, waiting, stored }) = handful.store().await?;
         (self.waiting, self.stored) = (waiting, stored);
         Ok((effects, head))
     }
