@@ -3,7 +3,7 @@
 use crate::heights::Heights;
 use std::collections::HashMap;
 use subrosa_web_api::page::{Message, Position};
-use subrosa_web_api::{Jid, MessageId};
+use subrosa_web_api::{Jid, MessageId, Millis};
 
 /// The height of a row that was not drawn yet.
 const ESTIMATE: f64 = 64.0;
@@ -18,6 +18,8 @@ pub struct Log {
     more: bool,
     /// Rows, one a message.
     pub heights: Heights,
+    /// How far all that was there was moved down by older rows, since somebody set this to 0.
+    pub shift: f64,
     /// Some are asked for.
     pub loading: bool,
     /// Told since the newest were asked for.
@@ -60,6 +62,7 @@ impl Log {
         self.messages = kept;
         self.index();
         self.heights = Heights::new(self.messages.len(), ESTIMATE);
+        self.shift = 0.0;
         for (i, message) in self.messages.iter().enumerate() {
             if let Some(height) = known.get(&message.id) {
                 self.heights.set(i, *height);
@@ -74,6 +77,7 @@ impl Log {
         (self.more, self.loading) = (more, false);
         messages.retain(|m| m.chat == self.chat && !self.places.contains_key(&m.id));
         self.heights.insert(0, messages.len(), ESTIMATE);
+        self.shift += ESTIMATE * messages.len() as f64;
         self.messages.splice(0..0, messages);
         self.index();
     }
@@ -146,6 +150,11 @@ impl Log {
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
+    /// The row before is of another day. Of the first one that is known only when there are no older ones.
+    pub fn begins_day(&self, row: usize, day: impl Fn(Millis) -> i64) -> bool {
+        let Some(message) = self.at(row) else { return false };
+        row.checked_sub(1).and_then(|before| self.at(before)).map_or(!self.more, |before| day(before.at) != day(message.at))
+    }
     /// Before which to ask for older ones; `None`: there are none, or they are on their way.
     pub fn ask_before(&self) -> Option<Position> {
         (self.more && !self.loading).then(|| self.messages.first().map(|m| m.position)).flatten()
@@ -184,6 +193,7 @@ mod tests {
         assert_eq!(log.ask_before(), None);
         log.older(vec![message("c", 1), message("d", 5), message("e", 10)], true);
         assert_eq!(ids(&log), "cdefg");
+        assert_eq!(log.shift, 2.0 * ESTIMATE);
         log.older(vec![message("b", 0)], false);
         assert_eq!((ids(&log).as_str(), log.ask_before()), ("bcdefg", None));
         assert!(!log.put(Message { chat: "eve@x".into(), ..message("z", 99) }));
@@ -227,6 +237,16 @@ mod tests {
         log.asking();
         log.newest(Vec::new(), false);
         assert_eq!((ids(&log).as_str(), log.ask_before()), ("", None));
+    }
+    #[test]
+    fn days_begin_where_they_are_known_to() {
+        let at = |id, position, at| Message { at, ..message(id, position) };
+        let mut log = Log::of("bob@x".into());
+        log.newest(vec![at("b", 2, 20), at("c", 3, 29), at("d", 4, 30)], true);
+        let days = |log: &Log| (0..5).map(|row| log.begins_day(row, |at| at as i64 / 10)).collect::<Vec<_>>();
+        assert_eq!(days(&log), [false, false, true, false, false]);
+        log.older(vec![at("a", 1, 25)], false);
+        assert_eq!(days(&log), [true, false, false, true, false]);
     }
     #[test]
     fn what_lies_before_the_loaded_part_waits() {

@@ -23,10 +23,9 @@ pub fn message(model: Model, id: &str) -> El {
         model.log.with_value(|log| {
             let row = log.place(&of)?;
             let message = log.at(row)?;
-            let day = local(message.at).day();
-            let same = row.checked_sub(1).and_then(|before| log.at(before)).is_some_and(|before| local(before.at).day() == day);
+            let first = log.begins_day(row, |at| local(at).day());
             let (state, protection) = (message.state.clone(), message.protection.clone());
-            Some(Face { state, protection, at: message.at, day: (!same).then(|| local(message.at).date(now())) })
+            Some(Face { state, protection, at: message.at, day: first.then(|| local(message.at).date(now())) })
         })
     });
     let Some((own, chat, content)) = model.log.with_value(|log| log.get(id).map(|m| (m.own, m.chat.clone(), m.content.clone()))) else {

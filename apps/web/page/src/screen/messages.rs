@@ -13,6 +13,9 @@ const OVER: usize = 6;
 /// So near the end counts as the end, in pixels.
 const NEAR: f64 = 40.0;
 
+/// So often a frame is looked at anew what was drawn.
+const PASSES: u32 = 4;
+
 /// Where the list stands.
 #[derive(Clone, Default)]
 struct Hold {
@@ -60,6 +63,7 @@ pub fn messages(model: Model) -> [El; 3] {
         list.changes();
         let (top, seen) = (list.top.get(), list.seen.get());
         model.log.with_value(|log| {
+            let top = top + log.shift;
             let first = log.heights.at(top.min(log.heights.total() - seen).max(0.0)).saturating_sub(OVER);
             let last = log.heights.at(top + seen).saturating_add(OVER + 1).min(log.len());
             (first.min(last), last)
@@ -74,6 +78,9 @@ pub fn messages(model: Model) -> [El; 3] {
     Effect::new(move |_| {
         range.track();
         model.rows.track();
+        if model.log.with_value(|log| log.shift) != 0.0 {
+            queue_microtask(move || list.settle(1)); // nobody may see it before
+        }
         list.queue();
     });
     on_resize(&nodes.scroller, move || list.queue());
@@ -125,7 +132,7 @@ impl List {
             return;
         }
         self.known.set_value(top);
-        self.note(top, seen);
+        self.note(top + self.model.log.with_value(|log| log.shift), seen); // older rows may have come since it was scrolled
         self.top.set(top);
     }
     /// What a person looks at now.
@@ -148,11 +155,12 @@ impl List {
     fn queue(self) {
         if self.queued.try_get_value() == Some(false) {
             self.queued.set_value(true);
-            request_animation_frame(move || self.settle());
+            request_animation_frame(move || self.settle(1));
         }
     }
-    /// Measures what is drawn, then puts back what one looks at.
-    fn settle(self) {
+    /// Measures what is drawn, then puts back what one looks at. That may draw other rows, which are measured in the same frame: nobody sees them
+    /// jump.
+    fn settle(self, pass: u32) {
         if self.queued.try_update_value(|queued| *queued = false).is_none() {
             return; // the chat was left
         }
@@ -185,12 +193,14 @@ impl List {
         {
             scroller.set_scroll_top(wanted.round() as i32);
         }
+        self.model.log.update_value(|log| log.shift = 0.0);
         let top = f64::from(scroller.scroll_top());
         self.known.set_value(top);
+        let moved = self.top.get_untracked() != top;
         if grown {
             self.grown.update(|n| *n = n.wrapping_add(1));
         }
-        if self.top.get_untracked() != top {
+        if moved {
             self.top.set(top);
         }
         if self.seen.get_untracked() != seen {
@@ -202,6 +212,9 @@ impl List {
                 self.hold.update_value(|h| h.at_end = true);
                 self.at_end.set(true);
             }
+        }
+        if (moved || grown) && pass < PASSES {
+            queue_microtask(move || self.settle(pass.saturating_add(1))); // after the effects of the above
         }
         self.older();
     }
