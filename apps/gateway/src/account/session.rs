@@ -22,6 +22,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 const HANDFUL: usize = 64;
 /// The pause after the database failed.
 const DB_PAUSE: Duration = Duration::from_secs(1);
+/// How often something is tried that the database refuses: somebody else may have been in the way.
+const TRIES: u32 = 3;
 /// How long one handful may take; then the database is taken as away.
 const DB_LIMIT: Duration = Duration::from_secs(30);
 /// The pause after a connection ended that does not come back by itself, and yet may.
@@ -203,7 +205,7 @@ impl Task {
 
     /// Stores a handful, for as long as it takes, and lets its effects out.
     async fn store(&mut self, mut handful: Vec<Work>) -> Option<End> {
-        let mut singly = Vec::new();
+        let (mut singly, mut tries) = (Vec::new(), 0u32);
         loop {
             let attempt = tokio::time::timeout(DB_LIMIT, self.attempt(&handful)).await;
             let why = match attempt.unwrap_or(Err(HandfulError::Sql(sqlx::Error::PoolTimedOut))) {
@@ -212,7 +214,7 @@ impl Task {
                         return Some(end);
                     }
                     match singly.pop() {
-                        Some(work) => handful = vec![work],
+                        Some(work) => (handful, tries) = (vec![work], 0),
                         None => return self.prune().await,
                     }
                     continue;
@@ -221,20 +223,22 @@ impl Task {
                 Err(HandfulError::Sql(why)) => Some(why),
             };
             self.app.metrics.database_errors.add(1);
-            let poison = why.as_ref().and_then(sqlx::Error::as_database_error).is_some_and(|e| e.is_unique_violation() || e.is_check_violation());
+            let poison = why.as_ref().is_some_and(is_refused);
             tracing::warn!(account = self.account.name(), why = why.map(|e| e.to_string()), "not stored; tried again");
-            if !poison {
-                sleep(DB_PAUSE).await;
-            } else if handful.len() > 1 {
+            tries = tries.saturating_add(1);
+            if poison && handful.len() > 1 {
                 handful.reverse();
                 singly = std::mem::take(&mut handful);
                 handful.extend(singly.pop());
-            } else {
+                tries = 0;
+            } else if poison && tries > TRIES {
                 tracing::error!(account = self.account.name(), "something can't be stored at all and is left out");
                 match singly.pop() {
-                    Some(work) => handful = vec![work],
+                    Some(work) => (handful, tries) = (vec![work], 0),
                     None => return None,
                 }
+            } else {
+                sleep(DB_PAUSE).await;
             }
             if !self.reload().await {
                 return Some(End::Stopped);
@@ -507,6 +511,15 @@ impl Task {
         };
         let _ = tokio::time::timeout(FAREWELL, rest).await;
     }
+}
+
+/// The database does not want the row as such (SQLSTATE 22 and 23); not that it can't take one now.
+fn is_refused(why: &sqlx::Error) -> bool {
+    why.as_database_error().is_some_and(|e| {
+        e.is_unique_violation()
+            || e.is_check_violation()
+            || e.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+    })
 }
 
 fn engine_request(request: Request) -> subrosa_engine::Request {

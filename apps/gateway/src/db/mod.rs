@@ -7,13 +7,15 @@ pub mod archive;
 pub mod browser;
 pub mod lists;
 pub mod since;
+mod sync;
 #[cfg(test)]
 mod tests;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::MigrateError;
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Row as _, Transaction};
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -38,13 +40,15 @@ pub enum OpenError {
 pub struct Db {
     pool: AnyPool,
     writers: Arc<Semaphore>,
-    sqlite: bool,
+    /// Of SQLite.
+    log: Option<Arc<sync::Log>>,
 }
 /// A transaction that writes; undone when dropped.
 pub struct Write {
     // before the permit: undone before the next one begins
     tx: Transaction<'static, Any>,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
+    log: Option<Arc<sync::Log>>,
 }
 impl Deref for Write {
     type Target = AnyConnection;
@@ -58,8 +62,15 @@ impl DerefMut for Write {
     }
 }
 impl Write {
+    /// Returns when it is on disk: what was acknowledged to a server or a browser outlives a power cut.
     pub async fn commit(self) -> sqlx::Result<()> {
-        self.tx.commit().await
+        let Write { tx, permit, log } = self;
+        tx.commit().await?;
+        drop(permit);
+        match log {
+            Some(log) => log.sync().await.map_err(sqlx::Error::Io),
+            None => Ok(()),
+        }
     }
 }
 
@@ -77,8 +88,8 @@ impl Db {
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if sqlite {
-                        // FULL: what was acknowledged to a server or a browser outlives a power cut
-                        for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 10000"] {
+                        // NORMAL: the disk is waited for by `sync::Log`
+                        for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", "PRAGMA busy_timeout = 10000"] {
                             sqlx::query(pragma).execute(&mut *connection).await?;
                         }
                     }
@@ -92,14 +103,15 @@ impl Db {
             MigrateError::VersionMissing(version) => OpenError::Newer(version),
             e => OpenError::Migrate(e),
         })?;
+        let log = if sqlite { Some(Arc::new(sync::Log::new(log_of(&pool).await.map_err(OpenError::Connect)?))) } else { None };
         let writers = if sqlite { 1 } else { 12 };
-        Ok(Db { pool, writers: Arc::new(Semaphore::new(writers)), sqlite })
+        Ok(Db { pool, writers: Arc::new(Semaphore::new(writers)), log })
     }
     /// Begins a transaction that may read first and write then.
     pub async fn begin(&self) -> sqlx::Result<Write> {
         let permit = self.writers.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-        let tx = if self.sqlite { self.pool.begin_with("BEGIN IMMEDIATE").await? } else { self.pool.begin().await? };
-        Ok(Write { tx, _permit: permit })
+        let tx = if self.log.is_some() { self.pool.begin_with("BEGIN IMMEDIATE").await? } else { self.pool.begin().await? };
+        Ok(Write { tx, permit, log: self.log.clone() })
     }
     /// A connection to read by.
     pub async fn read(&self) -> sqlx::Result<sqlx::pool::PoolConnection<Any>> {
@@ -112,6 +124,12 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The write-ahead log of a database of SQLite.
+async fn log_of(pool: &AnyPool) -> sqlx::Result<PathBuf> {
+    let row = sqlx::query("PRAGMA database_list").fetch_one(pool).await?;
+    Ok(PathBuf::from(format!("{}-wal", row.try_get::<String, _>(2)?)))
 }
 
 /// Numbers are `u64` here and `BIGINT` there; what does not fit is beyond anything that occurs.

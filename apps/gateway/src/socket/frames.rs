@@ -58,8 +58,8 @@ pub fn read(bytes: &[u8], to: &ReplyTo, browser: BrowserId) -> Result<Asked, &'s
         },
         ToGateway::Read { chat, up_to } => Command::Read { chat: address(&chat).ok_or("a chat that is no address")?, up_to: up_to.0 },
         ToGateway::Received { from, id } => {
-            if id.len() > MAX_ID {
-                return Err("an id that is too long");
+            if id.len() > MAX_ID || id.chars().any(char::is_control) {
+                return Err("an id that can't be one");
             }
             Command::Received { from: address(&from).ok_or("a sender that is no address")?, id }
         }
@@ -156,6 +156,8 @@ mod tests {
         assert!(ask(&send("", "b@x", Body::Clear("x".into()))).is_err());
         assert!(ask(&send(&"x".repeat(MAX_ID + 1), "b@x", Body::Clear("x".into()))).is_err());
         assert!(ask(&ToGateway::Hello { since: None }).is_err());
+        assert!(ask(&ToGateway::Received { from: "b@x".into(), id: "\0".into() }).is_err());
+        assert!(ask(&ToGateway::Read { chat: "b\0@x".into(), up_to: subrosa_web_api::Seq(1) }).is_err());
         for bytes in [&b""[..], b"\xff", b"\x00\x00\x00"] {
             assert!(read(bytes, &unbounded_channel().0, 1).is_err());
         }
