@@ -1,6 +1,6 @@
 //! The devices of somebody, or of oneself: fingerprints to compare, and what a person decides about them.
 use super::bridge;
-use super::dom::{El, button, el, focus_soon, icon, p};
+use super::dom::{El, button, el, icon, p};
 use super::model::{Model, Panel, local, now};
 use super::parts::{CHECK, choices, dialog, failure, fingerprint, tag};
 use crate::words;
@@ -18,13 +18,8 @@ impl Devices {
     fn ask(self, call: Call) {
         bridge::call(call, move |result| match result {
             Ok(Answer::Devices(devices)) => {
-                let at = document().active_element().and_then(|element| element.get_attribute("data-testid"));
                 self.failed.try_set(None);
                 self.list.try_set(Some(devices));
-                // the list is drawn anew: whoever works by keyboard stays where he was
-                if let Some(at) = at {
-                    focus_soon(format!("dialog [data-testid=\"{}\"]", at.replace("verify-", "trust-")));
-                }
             }
             Ok(_) => {}
             Err(Failure { sentence, .. }) => {
@@ -32,9 +27,14 @@ impl Devices {
             }
         });
     }
-    fn decide(self, device: &Device, trust: Trust) {
-        let Device { jid, id, fingerprint, .. } = device.clone();
-        self.ask(Call::SetTrust { jid, device: id, fingerprint, trust });
+    /// About the key that is shown.
+    fn decide(self, device: Option<Device>, trust: impl FnOnce(Trust) -> Trust) {
+        if let Some(Device { jid, id, fingerprint, trust: now, .. }) = device {
+            self.ask(Call::SetTrust { jid, device: id, fingerprint, trust: trust(now) });
+        }
+    }
+    fn get(self, id: u32) -> Option<Device> {
+        self.list.with(|list| list.as_ref()?.iter().find(|device| device.id == id).cloned())
     }
 }
 
@@ -53,46 +53,69 @@ pub fn devices(model: Model, jid: Jid) -> El {
         model.banners.track();
         devices.ask(Call::Devices { jid: jid.clone() });
     });
-    let list = el("div", "").when(move || match devices.list.get() {
+    let how = Memo::new(move |_| devices.list.with(|list| list.as_ref().map(Vec::len)));
+    let none = el("div", "").when(move || match how.get() {
         None if devices.failed.with(Option::is_some) => None,
         None => Some(p("hint").attr("role", "status").text(words::LOADING_LIST)),
-        Some(list) if list.is_empty() => Some(p("hint").text(words::NO_DEVICES)),
-        Some(list) => Some(el("ul", "cards").attr("role", "list").add_all(list.into_iter().map(|one| device(devices, one)))),
+        Some(0) => Some(p("hint").text(words::NO_DEVICES)),
+        Some(_) => None,
     });
-    let body = [p("hint").text(words::DEVICES_INTRO), failure("devices-error", devices.failed), list];
+    // a card stays while its device does: neither focus nor place is lost when something is decided
+    let keys = move || devices.list.with(|list| list.iter().flatten().map(|device| device.id.to_string()).collect());
+    let cards = el("ul", "cards").attr("role", "list").each(keys, move |id| device(devices, id.parse().unwrap_or_default()));
+    let body = [p("hint").text(words::DEVICES_INTRO), failure("devices-error", devices.failed), none, cards];
     dialog(model, "devices", &title, body.into_iter().chain(remove))
 }
 
-fn device(devices: Devices, device: Device) -> El {
-    let id = device.id;
-    let known = !device.fingerprint.is_empty();
-    let trusted = matches!(device.trust, Trust::Trusted | Trust::Verified);
-    let verified = device.trust == Trust::Verified;
-    let code = match device.trust {
+fn device(devices: Devices, id: u32) -> El {
+    let device = Memo::new(move |_| devices.get(id));
+    // parts that are made anew only with what they show
+    let part = move |f: fn(&Device) -> String| Memo::new(move |_| device.with(|device| device.as_ref().map(f).unwrap_or_default()));
+    let print = part(|device| device.fingerprint.clone());
+    let trust = Memo::new(move |_| device.with(|device| device.as_ref().map_or(Trust::Undecided, |device| device.trust)));
+    let this = Memo::new(move |_| device.with(|device| device.as_ref().is_some_and(|device| device.this_device)));
+    let listed = Memo::new(move |_| device.with(|device| device.as_ref().is_some_and(|device| device.listed)));
+    let name =
+        part(|device| if device.label.is_empty() { words::device(device.id) } else { format!("{} ({})", device.label, words::device(device.id)) });
+    let about = part(|device| {
+        let heard = if device.last_heard == 0 { words::NEVER.to_owned() } else { local(device.last_heard).long(now()) };
+        let versions = if device.versions.is_empty() { String::new() } else { format!(" · {}", device.versions.join(", ")) };
+        format!(" · {} {heard}{versions}", words::LAST_HEARD)
+    });
+    let trusted = move || matches!(trust.get(), Trust::Trusted | Trust::Verified);
+    let flip = |now| if matches!(now, Trust::Trusted | Trust::Verified) { Trust::Untrusted } else { Trust::Trusted };
+    let toggle = move || devices.decide(device.get_untracked(), flip);
+    let compare = move || devices.decide(device.get_untracked(), |_| Trust::Verified);
+    let decidable = Memo::new(move |_| !this.get() && !print.with(String::is_empty));
+    let choices = move || {
+        let toggle = button("switch", &format!("trust-{id}"), words::MAY_READ, toggle).attr("role", "switch").live("aria-checked", trusted);
+        let compare = move || (trust.get() != Trust::Verified).then(|| button("", &format!("verify-{id}"), words::COMPARED, compare));
+        decidable.get().then(|| choices([toggle]).when(compare))
+    };
+    let worth = el("span", "worth")
+        .live("data-worth", move || code(trust.get()))
+        .when(move || (trust.get() == Trust::Verified).then(|| icon(CHECK)))
+        .live_text(move || words::trust(trust.get()).to_owned());
+    let title = el("h3", "")
+        .live_text(move || name.get())
+        .text(" ")
+        .when(move || this.get().then(|| tag(words::THIS_DEVICE)))
+        .when(move || (!listed.get()).then(|| tag(words::UNLISTED)));
+    el("li", "card")
+        .test(&format!("device-{id}"))
+        .live("data-trust", move || code(trust.get()))
+        .live("data-this", move || this.get())
+        .add(title)
+        .when(move || Some(print.with(|print| if print.is_empty() { p("hint").text(words::KEY_UNSEEN) } else { fingerprint(print) })))
+        .add(p("hint").add(worth).live_text(move || about.get()))
+        .when(choices)
+}
+
+fn code(trust: Trust) -> &'static str {
+    match trust {
         Trust::Untrusted => "untrusted",
         Trust::Undecided => "undecided",
         Trust::Trusted => "trusted",
         Trust::Verified => "verified",
-    };
-    let name = if device.label.is_empty() { words::device(id) } else { format!("{} ({})", device.label, words::device(id)) };
-    let heard = if device.last_heard == 0 { words::NEVER.to_owned() } else { local(device.last_heard).long(now()) };
-    let tags = [device.this_device.then_some(words::THIS_DEVICE), (!device.listed).then_some(words::UNLISTED)];
-    let worth = el("span", "worth").attr("data-worth", code).add_all(verified.then(|| icon(CHECK))).text(words::trust(device.trust));
-    let versions = if device.versions.is_empty() { String::new() } else { format!(" · {}", device.versions.join(", ")) };
-    let card = el("li", "card")
-        .test(&format!("device-{id}"))
-        .attr("data-trust", code)
-        .attr("data-this", if device.this_device { "true" } else { "false" })
-        .add(el("h3", "").text(&name).text(" ").add_all(tags.into_iter().flatten().map(tag)))
-        .add(if known { fingerprint(&device.fingerprint) } else { p("hint").text(words::KEY_UNSEEN) })
-        .add(p("hint").add(worth).text(" · ").text(words::LAST_HEARD).text(" ").text(&heard).text(&versions));
-    if device.this_device || !known {
-        return card;
     }
-    let compared = device.clone();
-    let toggle = move || devices.decide(&device, if trusted { Trust::Untrusted } else { Trust::Trusted });
-    let toggle = button("switch", &format!("trust-{id}"), words::MAY_READ, toggle).attr("role", "switch");
-    let toggle = toggle.attr("aria-checked", if trusted { "true" } else { "false" });
-    let compare = (!verified).then(|| button("", &format!("verify-{id}"), words::COMPARED, move || devices.decide(&compared, Trust::Verified)));
-    card.add(choices([toggle].into_iter().chain(compare)))
 }
