@@ -74,6 +74,8 @@ pub struct Status {
 pub enum Close {
     Revoked,
     Replaced,
+    /// The account's task ended: come back, to another one.
+    Ended,
 }
 struct Slot {
     serial: u64,
@@ -165,6 +167,12 @@ impl Account {
     pub fn revoke_all(&self) {
         for slot in lock(&self.slots).by_browser.values() {
             slot.close.send_replace(Some(Close::Revoked));
+        }
+    }
+    /// The task ended: whoever is still here has to come back.
+    fn ended(&self) {
+        for slot in lock(&self.slots).by_browser.values() {
+            slot.close.send_if_modified(|close| close.is_none() && close.replace(Close::Ended).is_none());
         }
     }
     /// Closes the sockets of all browsers but these.

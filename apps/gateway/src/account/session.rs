@@ -122,6 +122,7 @@ impl Task {
         }
         if end != End::Stopped {
             self.app.retire(&self.account, true);
+            self.account.ended();
         }
         self.farewell(end).await;
         self.app.metrics.accounts.sub(1);

@@ -25,6 +25,10 @@ use subrosa_web_api::{Failure, encode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// After so long without a byte a connection is given up: whoever opens many and says nothing keeps nobody out.
+const SILENCE: Duration = Duration::from_secs(100);
 
 #[derive(Clone)]
 struct Served {
@@ -184,6 +188,8 @@ struct Limited {
 }
 struct Held {
     stream: TcpStream,
+    /// Goes off when nothing was heard for [`SILENCE`]: sockets are pinged more often than that.
+    silence: Pin<Box<Sleep>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 impl Listener for Limited {
@@ -195,7 +201,7 @@ impl Listener for Limited {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     let _ = stream.set_nodelay(true); // frames are small, and waited for
-                    return (Held { stream, _permit: permit }, address);
+                    return (Held { stream, silence: Box::pin(sleep(SILENCE)), _permit: permit }, address);
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await, // too many open files, or a peer that left
             }
@@ -207,7 +213,13 @@ impl Listener for Limited {
 }
 impl AsyncRead for Held {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        match (&read, Instant::now().checked_add(SILENCE)) {
+            (Poll::Ready(_), Some(later)) => self.silence.as_mut().reset(later),
+            (Poll::Pending, _) if self.silence.as_mut().poll(cx).is_ready() => return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into())),
+            _ => {}
+        }
+        read
     }
 }
 impl AsyncWrite for Held {

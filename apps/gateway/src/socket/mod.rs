@@ -1,7 +1,8 @@
 //! One browser's socket: what it sends becomes commands, what happens to its account becomes frames, at its own pace.
 //!
 //! Invariants: a number goes out at most once, in order; what a browser may ask before it is answered is bounded, and with it all
-//! that waits here; whoever takes nothing, or sends what is no frame or too much, is closed and holds up nobody.
+//! that waits here; whoever takes nothing, or sends what is no frame or too much, is closed and holds up nobody. While a browser takes
+//! nothing, nothing is read from it.
 mod frames;
 
 use crate::account::{Account, Close, Command, Credentials, Place, ReplyTo};
@@ -86,19 +87,21 @@ async fn close(ws: &mut WebSocket, code: u16, reason: &'static str) {
     };
     let _ = timeout(Duration::from_secs(2), farewell).await;
 }
-async fn seen(app: &App, browser: u64) {
-    let note = async {
+/// Notes it for the list; nobody waits for that.
+fn seen(app: &Arc<App>, browser: u64) {
+    let app = app.clone();
+    let note = async move {
         let mut tx = app.db.begin().await?;
         db::browser::seen(&mut tx, db::to_sql(browser), now()).await?;
         tx.commit().await
     };
-    let _ = note.await; // only for the list
+    tokio::spawn(note);
 }
 
 async fn serve(app: Arc<App>, place: Place, ws: WebSocket, _running: Running) {
     app.metrics.sockets.add(1);
     let browser = place.browser;
-    seen(&app, browser).await;
+    seen(&app, browser);
     let (to, replies) = mpsc::unbounded_channel();
     let per_second = f64::from(app.config.limits.frames_per_second);
     let burst = f64::from(app.config.limits.frames_burst);
@@ -130,7 +133,7 @@ async fn serve(app: Arc<App>, place: Place, ws: WebSocket, _running: Running) {
         End::Gone => (0, ""),
         End::Revoked => (CLOSE_REVOKED, "this browser was signed out"),
         End::Replaced => (CLOSE_REPLACED, "this browser opened another socket"),
-        End::Stops => (CLOSE_RESTART, "the gateway stops"),
+        End::Stops => (CLOSE_RESTART, "come back"),
         End::Abuse(reason) => {
             app.metrics.abuse.add(1);
             tracing::info!(account = socket.account.name(), reason, "a socket is closed");
@@ -141,8 +144,9 @@ async fn serve(app: Arc<App>, place: Place, ws: WebSocket, _running: Running) {
         close(&mut socket.ws, code, reason).await;
     }
     app.metrics.sockets.sub(1);
-    drop(socket);
-    seen(&app, browser).await;
+    if end != End::Stops {
+        seen(&app, browser);
+    }
 }
 
 /// Why a socket ends.
@@ -460,7 +464,8 @@ async fn ended(close: &mut watch::Receiver<Option<Close>>, stop: &mut watch::Rec
     tokio::select! {
         close = close.wait_for(Option::is_some) => match close.ok().and_then(|close| *close) {
             Some(Close::Revoked) => End::Revoked,
-            _ => End::Replaced,
+            Some(Close::Replaced) => End::Replaced,
+            Some(Close::Ended) | None => End::Stops,
         },
         _ = stop.wait_for(|stop| *stop) => End::Stops,
     }
