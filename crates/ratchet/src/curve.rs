@@ -38,6 +38,10 @@ fn vectorised() -> bool {
 /// X25519 of each pair. All-zero results are for the caller to refuse.
 pub(crate) fn dh<const N: usize>(pairs: [(&Secret, &Point); N]) -> [Secret; N] {
     let mut sharing = [(); N].map(|()| Secret([0; 32]));
+    share(&pairs, &mut sharing);
+    sharing
+}
+fn share(pairs: &[(&Secret, &Point)], sharing: &mut [Secret]) {
     if pairs.iter().all(|(_, point)| point.edwards.is_some()) {
         let mut products: Vec<EdwardsPoint> = pairs.iter().filter_map(|(secret, point)| Some(point.edwards?.mul_clamped(secret.0))).collect();
         let mut affine = montgomery(&products);
@@ -56,7 +60,6 @@ pub(crate) fn dh<const N: usize>(pairs: [(&Secret, &Point); N]) -> [Secret; N] {
             product.zeroize();
         }
     }
-    sharing
 }
 /// Multiples of the base point. A browser makes them when it first needs them: what no compression makes smaller, 30 kB, is not loaded.
 #[cfg(target_family = "wasm")]
