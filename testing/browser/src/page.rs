@@ -169,8 +169,10 @@ impl Page {
             self.tab.click("back")?; // a narrow window shows one of both
         }
         let button = format!("chat-{jid}");
-        let long = self.tab.script("return document.querySelectorAll('[data-testid^=chat-]').length > 15")? == true;
-        if long && !self.tab.has(&button)? {
+        // not all of the list is drawn, or what was searched for last still is
+        let more = "const drawn = document.querySelectorAll('[aria-setsize]');
+            return Number(drawn[0]?.ariaSetSize ?? 0) > drawn.length || !!document.querySelector('[data-testid=search]')?.value";
+        if !self.tab.has(&button)? && self.tab.script(more)? == true {
             self.tab.type_into("search", jid)?;
         }
         self.tab.click(&button)?;

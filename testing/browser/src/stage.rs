@@ -35,8 +35,16 @@ impl Stage {
     /// # Panics
     /// As [`Stage::set`].
     pub fn set_with(options: GatewayOptions) -> Option<Self> {
+        Self::set_among(Friends::All, options)
+    }
+
+    /// The same, with these contact lists.
+    ///
+    /// # Panics
+    /// As [`Stage::set`].
+    pub fn set_among(friends: Friends, options: GatewayOptions) -> Option<Self> {
         crate::goes_on().then(|| {
-            let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap_or_else(|error| panic!("{error}"));
+            let server = Prosody::start(&ACCOUNTS, friends).unwrap_or_else(|error| panic!("{error}"));
             let gateway = Gateway::start_with(&server, options).unwrap_or_else(|error| panic!("{error}"));
             let wire = Wire::before(&gateway).expect("a port");
             Stage { wire, gateway, server }
