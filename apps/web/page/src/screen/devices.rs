@@ -80,7 +80,7 @@ fn device(devices: Devices, id: u32) -> El {
     let about = part(|device| {
         let heard = if device.last_heard == 0 { words::NEVER.to_owned() } else { local(device.last_heard).long(now()) };
         let versions = if device.versions.is_empty() { String::new() } else { format!(" · {}", device.versions.join(", ")) };
-        format!(" · {} {heard}{versions}", words::LAST_HEARD)
+        if device.this_device { versions } else { format!(" · {} {heard}{versions}", words::LAST_HEARD) }
     });
     let trusted = move || matches!(trust.get(), Trust::Trusted | Trust::Verified);
     let flip = |now| if matches!(now, Trust::Trusted | Trust::Verified) { Trust::Untrusted } else { Trust::Trusted };

@@ -9,7 +9,7 @@ use subrosa_web_api::MessageId;
 use web_sys::HtmlElement;
 
 /// Rows drawn beyond what is seen, each way.
-const OVER: usize = 6;
+const OVER: usize = 12;
 /// So near the end counts as the end, in pixels.
 const NEAR: f64 = 40.0;
 
