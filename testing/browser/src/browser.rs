@@ -138,6 +138,12 @@ impl Browser {
         processes::browser(self.profile.path()).into_iter().flat_map(processes::renderers).map(processes::memory).sum()
     }
 
+    /// Whether `text` stands anywhere on its disk, in the encodings that browsers store text in. Close it before, so that everything is there.
+    pub fn has_kept(&self, text: &str) -> bool {
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        !text.is_empty() && (holds(self.profile.path(), text.as_bytes()) || holds(self.profile.path(), &wide))
+    }
+
     pub(crate) fn profile(&self) -> &Path {
         self.profile.path()
     }
@@ -259,6 +265,17 @@ impl Session {
             let _ = wait(tokio_timeout(driver.quit()));
         }
     }
+}
+
+fn holds(dir: &Path, bytes: &[u8]) -> bool {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => holds(&path, bytes),
+            Ok(kind) if kind.is_file() => std::fs::read(&path).is_ok_and(|file| file.windows(bytes.len()).any(|part| part == bytes)),
+            _ => false,
+        }
+    })
 }
 
 /// A browser that was killed is not waited for.

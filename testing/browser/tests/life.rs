@@ -157,6 +157,12 @@ fn who_signs_out_leaves_nothing_and_is_on_no_list() {
     talk.alice.open_chat("bob@localhost").unwrap();
     talk.alice.message("the history", |message| message.text.as_deref() == Some("under the rose: to the new one")).unwrap();
     talk.stage.nobody_knows();
+    // what lies on the disk is sealed
+    talk.alice.browser.close();
+    for secret in [MARK, "pw-alice", "a long passphrase"] {
+        assert!(!talk.alice.browser.has_kept(secret), "{secret:?} stands on the browser's disk");
+    }
+    assert!(talk.alice.browser.has_kept("alice@localhost") || talk.alice.browser.has_kept("127.0.0.1"), "nothing was looked at");
 }
 
 impl Talk {

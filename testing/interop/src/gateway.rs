@@ -39,6 +39,8 @@ pub struct GatewayOptions {
     pub web: Option<PathBuf>,
     /// Clear-text XMPP over this port of the loopback, as that of a [`crate::Proxy`]; `None`: TLS to the server's own.
     pub clear_port: Option<u16>,
+    /// A port of the loopback; `None`: any that is free.
+    pub port: Option<u16>,
     /// More of the configuration, in TOML; tables last.
     pub extra: String,
 }
@@ -78,7 +80,8 @@ impl Gateway {
             Some(port) => format!("host = \"127.0.0.1:{port}\"\nsecurity = \"clear-loopback\"\n"),
             None => format!("host = \"{}:{}\"\nca = {:?}\n", server.host, server.port, server.ca_file()),
         };
-        let mut gateway = Self { url: String::new(), dir: path, options, xmpp, listen: "127.0.0.1:0".into(), process: None, home };
+        let listen = format!("127.0.0.1:{}", options.port.unwrap_or_default());
+        let mut gateway = Self { url: String::new(), dir: path, options, xmpp, listen, process: None, home };
         gateway.run()?;
         Ok(gateway)
     }
