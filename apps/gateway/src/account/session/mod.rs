@@ -3,18 +3,21 @@
 //!
 //! Invariants: nothing leaves a handful that was not committed; while the database is away nothing is taken from the server or from
 //! sockets, so that what waits is bounded; a handful that is tried again changes nothing that it had changed.
+mod link;
+
 use super::handful::{Counts, Effects, Handful, HandfulError, LOOSE, Waiting, Work};
-use super::{Account, Command, Credentials, ReplyTo, Status, failure};
+use super::{Account, Command, ReplyTo};
 use crate::app::App;
 use crate::db;
 use crate::lock;
+use link::Link;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use subrosa_engine::{Address, Item, Output, OutputId, RequestError, RequestId};
 use subrosa_web_api::socket::{self, FromGateway, Request, Session};
 use subrosa_web_api::{MAX_FRAME, encode};
-use subrosa_xmpp::{Config, ConnectError, Connection, Handle, Happening, Mapping, State};
+use subrosa_xmpp::Mapping;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -28,8 +31,6 @@ const TRIES: u32 = 3;
 const DB_LIMIT: Duration = Duration::from_secs(30);
 /// The pause after a connection ended that does not come back by itself, and yet may.
 const LINK_PAUSE: Duration = Duration::from_secs(60);
-/// How long the farewell to the server may take.
-const FAREWELL: Duration = Duration::from_secs(4);
 /// Stanzas between two looks at how large the archive is.
 const PRUNE_EVERY: u64 = 500;
 /// Refused changes of the contact list whose askers are remembered.
@@ -53,13 +54,6 @@ enum End {
     /// The password is refused.
     Refused,
 }
-struct Link {
-    handle: Handle,
-    happenings: mpsc::Receiver<Happening>,
-    /// What it logged in with.
-    since: u64,
-}
-
 /// See the module.
 pub struct Task {
     app: Arc<App>,
@@ -339,55 +333,6 @@ impl Task {
         }
         let _ = to.send(frame);
     }
-    /// The connection changed.
-    async fn state(&mut self, state: State) -> Option<End> {
-        let session = match state {
-            State::Connecting => Session::Connecting,
-            State::Online { resumed } => {
-                if !resumed {
-                    self.requests.clear();
-                }
-                let new = u64::from(!resumed || std::mem::take(&mut self.dropped));
-                self.account.status.send_modify(|status| {
-                    *status = Status { session: Session::Online { resumed }, stream: status.stream.saturating_add(new) };
-                });
-                return None;
-            }
-            State::Offline { why, .. } => Session::Offline(failure(&why)),
-            State::Failed(why @ (ConnectError::Password { .. } | ConnectError::Account { .. })) => return self.refused(&why).await,
-            State::Failed(why) => {
-                self.start_at = Instant::now().checked_add(LINK_PAUSE);
-                Session::Offline(failure(&why))
-            }
-            _ => return None,
-        };
-        self.account.status.send_modify(|status| status.session = session);
-        None
-    }
-    /// The server refuses the password: who has it from then or before has to log in again.
-    async fn refused(&mut self, why: &ConnectError) -> Option<End> {
-        let used = self.link.as_ref().map_or(0, |link| link.since);
-        let newer = lock(&self.account.credentials).since > used;
-        let voided = async {
-            let mut tx = self.app.db.begin().await?;
-            db::browser::delete_until(&mut tx, self.account.id, used).await?;
-            let left = db::browser::of_account(&mut tx, self.account.id).await?;
-            tx.commit().await?;
-            Ok::<_, sqlx::Error>(left)
-        };
-        // a cookie that could not be made void now is when it is used next
-        let left = voided.await.unwrap_or_default();
-        if newer {
-            self.start_at = Some(Instant::now());
-            self.account.revoke_others(left.iter().map(|browser| db::from_sql(browser.id)));
-            self.account.browsers_changed();
-            return None;
-        }
-        self.account.status.send_modify(|status| status.session = Session::Refused(failure(why)));
-        self.account.revoke_all();
-        Some(End::Refused)
-    }
-
     /// Where the counter is, for as long as it takes to find out. `false`: the program ends.
     async fn reload(&mut self) -> bool {
         let mut stop = self.app.stop.subscribe();
@@ -412,68 +357,6 @@ impl Task {
             }
         }
     }
-    /// Starts the connection and gives it what is owed. `false`: the program ends.
-    async fn start(&mut self) -> bool {
-        let Credentials { password, since } = lock(&self.account.credentials).clone();
-        let row = loop {
-            let read = async {
-                let mut c = self.app.db.read().await?;
-                db::account::by_id(&mut c, self.account.id).await
-            };
-            match read.await {
-                Ok(Some(row)) => break row,
-                _ if *self.app.stop.borrow() => return false,
-                _ => sleep(DB_PAUSE).await,
-            }
-        };
-        let config: Config = match self.app.xmpp_config(&row.jid, &password, row.pin.as_deref(), Some(row.resource)) {
-            Ok(config) => config,
-            Err(failure) => {
-                self.account.status.send_modify(|status| status.session = Session::Offline(failure));
-                self.start_at = Instant::now().checked_add(LINK_PAUSE);
-                return true;
-            }
-        };
-        let (handle, happenings) = Connection::start(config);
-        self.link = Some(Link { handle, happenings, since });
-        self.put_owed().await;
-        true
-    }
-    /// Everything that the server did not acknowledge. What the connection has already it ignores.
-    async fn put_owed(&mut self) {
-        let Some(link) = &self.link else { return };
-        let mut waiting = Waiting::default();
-        loop {
-            let owed = async {
-                let mut c = self.app.db.read().await?;
-                let mut after = 0;
-                waiting = Waiting::default();
-                loop {
-                    let page = db::archive::waiting(&mut c, self.account.id, after, 32).await?;
-                    let Some(last) = page.last() else { break };
-                    after = last.seq;
-                    for stanza in page {
-                        waiting.stanzas = waiting.stanzas.saturating_add(1);
-                        waiting.bytes = waiting.bytes.saturating_add(u64::try_from(stanza.body.len()).unwrap_or(u64::MAX));
-                        let (id, output) = super::outbox::output(stanza);
-                        link.handle.put(id, output);
-                    }
-                }
-                for (seq, from, wire) in db::archive::owed_receipts(&mut c, self.account.id).await? {
-                    if let Some((id, output)) = super::outbox::receipt(seq, &from, &wire) {
-                        link.handle.put(id, output);
-                    }
-                }
-                Ok::<_, sqlx::Error>(())
-            };
-            match owed.await {
-                Ok(()) => break,
-                Err(_) if *self.app.stop.borrow() => break,
-                Err(_) => sleep(DB_PAUSE).await,
-            }
-        }
-        self.waiting = waiting;
-    }
     /// Now and then: the archive is as large as it may be.
     async fn prune(&mut self) -> Option<End> {
         if self.stored >= PRUNE_EVERY {
@@ -488,29 +371,6 @@ impl Task {
             let _ = done.await; // tried again after the next so many
         }
         None
-    }
-    /// Takes leave of the server; what it still acknowledges is stored. What comes when there is nobody to read it is left to the server.
-    async fn farewell(&mut self, end: End) {
-        let Some(link) = &self.link else { return };
-        link.handle.close();
-        let forsaken = end == End::Left && *self.account.leave.borrow();
-        let rest = async {
-            while let Some(link) = &mut self.link {
-                let Some(happening) = link.happenings.recv().await else { return };
-                if forsaken {
-                    continue;
-                }
-                if let Ok((Effects { mark, .. }, head)) = self.attempt(&[Work::Happened(happening)]).await {
-                    self.head = head;
-                    if let (Some(mark), Some(link)) = (mark, &self.link) {
-                        link.handle.handled(mark);
-                    }
-                } else {
-                    return; // what is not stored now is when it comes again
-                }
-            }
-        };
-        let _ = tokio::time::timeout(FAREWELL, rest).await;
     }
 }
 
