@@ -27,6 +27,8 @@ const MAX_LEFT_OUT: usize = 16 * 1024 * 1024;
 const MAX_HEAD: usize = 16 * 1024;
 /// Bytes read at once.
 const READ: usize = 16 * 1024;
+/// Bytes of the buffer of what is written that stay reserved.
+const KEPT: usize = 512;
 /// The start of an element that is kept to know its name, should its tag never end.
 const NAME: usize = 16;
 
@@ -180,7 +182,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Framed<Io> {
             self.output.zeroize();
         }
         self.output.clear();
-        self.output.shrink_to(READ);
+        self.output.shrink_to(KEPT);
         self.written = 0;
         Poll::Ready(Ok(()))
     }
@@ -195,6 +197,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Framed<Io> {
             let count = buffer.filled().len();
             self.input.truncate(count);
             self.taken = 0;
+            if read.is_pending() {
+                self.input = Vec::new(); // most connections of a server wait most of the time
+            }
             ready!(read)?;
             if count == 0 {
                 return Poll::Ready(Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())));
