@@ -38,9 +38,9 @@ impl Talk {
         for text in alices {
             self.bob.read(text).unwrap();
         }
-        for text in bobs {
-            self.alice.read(text).unwrap();
-        }
+        // not by what is in sight: the first ones may be above it by now
+        let all_there = || Ok(bobs.iter().all(|text| self.texts()[1].contains(text)).then_some(()));
+        self.alice.tab.wait_until("all that bob wrote", all_there).unwrap();
         if let Some(last) = alices.last() {
             self.alice.own(last, &["sent", "delivered"]).unwrap();
         }
