@@ -175,25 +175,27 @@ fn rustup(name: &str, args: &[&str]) -> Result<(), Failure> {
     quiet(name, Command::new("rustup").current_dir(root()).args(args)).map(drop)
 }
 
-/// The version whose output the sizes in our papers were measured with.
-const BINARYEN: &str = "binaryen@132.0.0";
+/// The optimiser, of the version that the sizes in our papers were measured with, and the rules that the tests hold the page to. Installed
+/// together: npm takes away what it is not asked for.
+const NPM_PACKAGES: [&str; 2] = ["binaryen@132.0.0", "axe-core@4.14.1"];
 
 /// The optimiser of wasm modules, installed below `target/` where it is missing. `None`: it can't be had, which was said; what is
 /// built is then larger and works the same.
 pub fn wasm_opt() -> Option<PathBuf> {
     let home = target().join("npm");
-    let (program, stamp) = (home.join("node_modules/binaryen/bin/wasm-opt"), home.join(".binaryen"));
-    if program.exists() && fs::read_to_string(&stamp).is_ok_and(|version| version == BINARYEN) {
+    let (program, stamp) = (home.join("node_modules/binaryen/bin/wasm-opt"), home.join(".packages"));
+    let wanted = NPM_PACKAGES.join(" ");
+    if program.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
         return Some(program);
     }
     let install = || -> Result<(), Failure> {
         ensure(&[Need::Npm])?;
-        eprintln!("Missing: wasm-opt. Installing {BINARYEN} with npm below {}.", home.display());
+        eprintln!("Missing: wasm-opt. Installing {wanted} with npm below {}.", home.display());
         fs::create_dir_all(&home)?;
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&home).arg(BINARYEN);
+        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&home).args(NPM_PACKAGES);
         quiet("installing wasm-opt", &mut npm)?;
-        Ok(fs::write(&stamp, BINARYEN)?)
+        Ok(fs::write(&stamp, &wanted)?)
     };
     match install() {
         Ok(()) => Some(program),
