@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use crate::install::{Need, ensure};
 use crate::run::{Failure, cargo, loud, quiet};
+use crate::web::{Flavour, web};
 
 /// Names the peers, separated by spaces, that must be there: their tests fail instead of being skipped.
 pub const REQUIRED: &str = "SUBROSA_INTEROP_REQUIRED";
@@ -45,7 +46,7 @@ impl Suite {
 
     fn needs(self) -> &'static [Need] {
         match self {
-            Self::Gajim => &[Need::Gajim],
+            Self::Gajim => &[Need::Gajim, Need::Browser],
             Self::Profanity => &[Need::Profanity],
             Self::Ejabberd => &[Need::Ejabberd],
             Self::PythonOmemo2 | Self::PythonOmemoLegacy | Self::OmemoDr | Self::Kill => &[],
@@ -69,7 +70,11 @@ pub fn interop(chosen: &[Suite]) -> Result<(), Failure> {
         let mut command = cargo(&["test", "--locked", "--no-fail-fast", "-p", "subrosa-interop"]);
         // One conversation at a time: screens and shared cores make several of them slow.
         command.args(files).args(["--", "--include-ignored", "--test-threads", "1", names]).env(REQUIRED, suite.name());
-        if loud(&suite.name(), &mut command).is_err() {
+        let mut passed = loud(&suite.name(), &mut command).is_ok();
+        if *suite == Suite::Gajim {
+            passed &= gajim_and_a_browser().is_ok();
+        }
+        if !passed {
             failed.push(suite.name());
         }
     }
@@ -79,4 +84,12 @@ pub fn interop(chosen: &[Suite]) -> Result<(), Failure> {
     } else {
         Err(format!("these failed: {}", failed.join(", ")).into())
     }
+}
+
+/// The other clients meet a browser in the ordinary tests.
+fn gajim_and_a_browser() -> Result<(), Failure> {
+    let page = web(Flavour::Release)?;
+    quiet("building subrosa-gateway", &mut cargo(&["build", "--locked", "-p", "subrosa-gateway"]))?;
+    let mut command = cargo(&["test", "--locked", "-p", "subrosa-browser-tests", "--test", "talk", "gajim"]);
+    loud("gajim and a browser", command.env(REQUIRED, "gajim browser").env("SUBROSA_WEB_DIST", page))
 }
