@@ -27,8 +27,10 @@
 //!
 //! # Order
 //! Read, run, seal, *then* open the transaction: a transaction ends by itself when something foreign is awaited while it is open, and
-//! what was put before that would be half a step. So [`idb`]'s `write` takes bytes that are sealed and is not async. It reads the
+//! what was put before that would be half a step. So what writes takes bytes that are sealed and is not async. It reads the
 //! epoch in the same transaction: who was frozen while another took over changes nothing when it wakes up.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "what only the browser uses"))]
 #[cfg(target_arch = "wasm32")]
 mod cipher;
 #[cfg(target_arch = "wasm32")]

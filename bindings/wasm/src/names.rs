@@ -94,6 +94,7 @@ pub fn slot(device: &DeviceId) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
     use super::*;
 
     fn key(kind: &'static str, device: u32) -> Key {
@@ -121,6 +122,8 @@ mod tests {
         let all = |device| names.place(&key("session", device));
         assert_eq!(all(5), all(5 + PAGES));
         assert_ne!(all(5), all(6));
+        assert_ne!(slot(&DeviceId::Number(5)), slot(&DeviceId::Number(5 + PAGES)));
+        assert_ne!(slot(&DeviceId::Number(0x3432_3432)), slot(&DeviceId::Name("4242".into())));
         assert_ne!(all(5), names.place(&key("trust", 5)));
         assert_ne!(all(5), Names::new(&[8; 32]).place(&key("session", 5)));
     }
