@@ -146,7 +146,7 @@ pub enum Level {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Accounts in the database.
+    /// Accounts that are logged in.
     pub accounts: u64,
     /// Browsers of one account.
     pub browsers: u64,
@@ -156,6 +156,8 @@ pub struct Limits {
     pub connections: usize,
     /// Stanzas in one account's archive.
     pub archive_rows: u64,
+    /// Bytes of them.
+    pub archive_bytes: u64,
     /// Contacts of one account, those included that are gone.
     pub contacts: u64,
     /// Logins a minute from one address, and for one account.
@@ -177,6 +179,7 @@ impl Default for Limits {
             sockets: 16,
             connections: 20_000,
             archive_rows: 50_000,
+            archive_bytes: 1 << 30,
             contacts: 20_000,
             logins_per_minute: 20,
             frames_per_second: 200,

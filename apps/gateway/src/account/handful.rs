@@ -34,6 +34,8 @@ pub(super) struct Waiting {
 pub(super) struct Effects {
     pub put: Vec<(OutputId, Output)>,
     pub loose: Vec<Output>,
+    /// So many of what is not stored are over.
+    pub loose_over: usize,
     pub entries: Vec<Entry>,
     pub replies: Vec<(ReplyTo, FromGateway)>,
     pub requests: Vec<(ReplyTo, u64, Request)>,

@@ -12,6 +12,7 @@ mod session;
 use crate::app::App;
 use crate::lock;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use subrosa_web_api::http::BrowserId;
 use subrosa_web_api::socket::{ContactChange, FromGateway, Request, Session};
@@ -99,6 +100,8 @@ pub struct Account {
     /// Counts changes of the list of browsers.
     pub browsers: watch::Sender<u64>,
     pub credentials: Mutex<Credentials>,
+    /// A password that is not the present one is being asked about.
+    pub doubting: AtomicBool,
     slots: Mutex<Slots>,
     connected: watch::Sender<usize>,
     /// The last browser left: end.
@@ -135,6 +138,7 @@ impl Account {
             status: watch::Sender::new(Status { session: Session::Connecting, stream: 0 }),
             browsers: watch::Sender::new(0),
             credentials: Mutex::new(credentials),
+            doubting: AtomicBool::new(false),
             slots: Mutex::default(),
             connected: watch::Sender::new(0),
             leave: watch::Sender::new(false),

@@ -112,7 +112,7 @@ impl Handful<'_> {
         self.effects.replies.push((to.clone(), accepted(seq, now)));
         self.waiting.stanzas = self.waiting.stanzas.saturating_add(1);
         self.waiting.bytes = self.waiting.bytes.saturating_add(size);
-        self.stored = self.stored.saturating_add(1);
+        self.stored = self.stored.saturating_add(super::receive::weight(&send.body));
         self.app.metrics.sent.add(1);
         Ok(())
     }
@@ -120,6 +120,7 @@ impl Handful<'_> {
     pub(super) async fn acknowledged(&mut self, id: u64) -> sqlx::Result<()> {
         let account = self.account;
         if id & LOOSE != 0 {
+            self.effects.loose_over = self.effects.loose_over.saturating_add(1);
             return Ok(());
         }
         if id & RECEIPT != 0 {

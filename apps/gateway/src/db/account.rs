@@ -35,8 +35,9 @@ pub async fn create(c: &mut AnyConnection, account: &Account, now: u64) -> sqlx:
         .await?;
     Ok(())
 }
+/// Those with a browser: the rows of the others are their counters alone.
 pub async fn count(c: &mut AnyConnection) -> sqlx::Result<u64> {
-    Ok(from_sql(sqlx::query("SELECT count(*) FROM account").fetch_one(c).await?.try_get(0)?))
+    Ok(from_sql(sqlx::query("SELECT count(DISTINCT account) FROM browser").fetch_one(c).await?.try_get(0)?))
 }
 pub async fn set_pin(c: &mut AnyConnection, id: i64, pin: &str) -> sqlx::Result<()> {
     sqlx::query("UPDATE account SET pin = $2 WHERE id = $1").bind(id).bind(pin.to_owned()).execute(c).await.map(drop)

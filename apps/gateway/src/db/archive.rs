@@ -249,17 +249,25 @@ pub async fn prune_age(c: &mut AnyConnection, before: u64) -> sqlx::Result<u64> 
     let two = sqlx::query(progress).bind(to_sql(before)).execute(&mut *c).await?.rows_affected();
     Ok(one.saturating_add(two))
 }
-/// Keeps the newest `rows` of an account, and what waits to be sent.
-pub async fn prune_rows(c: &mut AnyConnection, account: i64, rows: u64) -> sqlx::Result<u64> {
+/// Keeps the newest `rows` of an account that have no more than `bytes`, and what waits to be sent.
+pub async fn prune_rows(c: &mut AnyConnection, account: i64, rows: u64, bytes: u64) -> sqlx::Result<u64> {
     let mut gone = 0u64;
-    for (find, delete) in [
+    let archive = "DELETE FROM archive WHERE account = $1 AND seq <= $2 AND COALESCE(state, 1) <> 0";
+    for (find, most, delete) in [
+        ("SELECT seq FROM archive WHERE account = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2", rows, archive),
         (
-            "SELECT seq FROM archive WHERE account = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2",
-            "DELETE FROM archive WHERE account = $1 AND seq <= $2 AND COALESCE(state, 1) <> 0",
+            "SELECT seq FROM (SELECT seq, sum(length(body)) OVER (ORDER BY seq DESC) AS size FROM archive WHERE account = $1) AS sizes \
+             WHERE size > $2 ORDER BY seq DESC LIMIT 1",
+            bytes,
+            archive,
         ),
-        ("SELECT seq FROM progress WHERE account = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2", "DELETE FROM progress WHERE account = $1 AND seq <= $2"),
+        (
+            "SELECT seq FROM progress WHERE account = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2",
+            rows,
+            "DELETE FROM progress WHERE account = $1 AND seq <= $2",
+        ),
     ] {
-        let row = sqlx::query(find).bind(account).bind(to_sql(rows)).fetch_optional(&mut *c).await?;
+        let row = sqlx::query(find).bind(account).bind(to_sql(most)).fetch_optional(&mut *c).await?;
         let Some(last) = row.map(|row| row.try_get::<i64, _>(0)).transpose()? else { continue };
         gone = gone.saturating_add(sqlx::query(delete).bind(account).bind(last).execute(&mut *c).await?.rows_affected());
     }

@@ -66,7 +66,7 @@ fn accounts_and_browsers() {
     run(async |db, url| {
         let mut tx = db.begin().await.unwrap();
         let row = account::by_jid(&mut tx, "a@x").await.unwrap().unwrap();
-        assert_eq!((row.id, row.head, row.pin.clone(), account::count(&mut tx).await.unwrap()), (7, 0, None, 1));
+        assert_eq!((row.id, row.head, row.pin.clone(), account::count(&mut tx).await.unwrap()), (7, 0, None, 0));
         account::set_pin(&mut tx, 7, "pin").await.unwrap();
         assert!(account::advance(&mut tx, 7, 0, 5).await.unwrap());
         assert!(!account::advance(&mut tx, 7, 0, 6).await.unwrap());
@@ -74,6 +74,7 @@ fn accounts_and_browsers() {
         for (id, since) in [(1, 10), (2, 20), (3, 30)] {
             browser::insert(&mut tx, &of(id, since), vec![u8::try_from(id).unwrap(); 32]).await.unwrap();
         }
+        assert_eq!(account::count(&mut tx).await.unwrap(), 1);
         browser::seen(&mut tx, 3, 40).await.unwrap();
         let found = browser::by_token(&mut tx, vec![3; 32]).await.unwrap().unwrap();
         assert_eq!((found.id, found.sealed, found.seen), (3, vec![0, 255], 40));
@@ -169,7 +170,16 @@ fn pages_leave_nothing_out_and_are_in_order() {
         }
         let snapshot = since::snapshot(&mut tx, 7, 0, 900).await.unwrap();
         assert!(snapshot.events.iter().all(|(_, event)| matches!(event, Event::Contact(_) | Event::Read { .. })));
-        archive::prune_rows(&mut tx, 7, 10).await.unwrap();
+        let size = async |c: &mut sqlx::AnyConnection| {
+            let page = since::page(c, 8, 0, 100, 3).await.unwrap();
+            page.events.iter().map(|(seq, _)| *seq).collect::<Vec<_>>()
+        };
+        for seq in 1..=9 {
+            archive::insert(&mut tx, 8, seq, 9, &stanza(&format!("m{seq}"), false, &[7; 100])).await.unwrap();
+        }
+        archive::prune_rows(&mut tx, 8, 1000, 400).await.unwrap();
+        assert_eq!(size(&mut tx).await, [6, 7, 8, 9]);
+        archive::prune_rows(&mut tx, 7, 10, 1 << 30).await.unwrap();
         assert_eq!(archive::waiting(&mut tx, 7, 0, 1000).await.unwrap().len(), 150);
         account::forget(&mut tx, 7).await.unwrap();
         assert!(since::page(&mut tx, 7, 0, 900, 3).await.unwrap().events.is_empty());

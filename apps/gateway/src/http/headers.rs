@@ -26,7 +26,7 @@ impl Always {
             (HeaderName::from_static("cross-origin-resource-policy"), "same-site".to_owned()),
             (
                 HeaderName::from_static("permissions-policy"),
-                "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), bluetooth=()".to_owned(),
+                "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), serial=()".to_owned(),
             ),
             (header::CONTENT_SECURITY_POLICY, policy),
         ];

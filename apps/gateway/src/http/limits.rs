@@ -79,24 +79,16 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Where a request comes from: the peer, or what a trusted proxy says.
+/// Where a request comes from: the peer, or what a trusted proxy says in `X-Forwarded-For`. Not `Forwarded`: proxies that write the one
+/// pass the other on as a browser sent it.
 pub fn client(config: &Config, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let trusted = |address: IpAddr| config.trusted_proxies.iter().any(|net| net.contains(address));
     let peer = peer.to_canonical();
     if !trusted(peer) {
         return peer;
     }
-    let values = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-    let forwarded = values("forwarded");
-    let hops: Vec<IpAddr> = if forwarded.is_empty() {
-        values("x-forwarded-for").split(',').filter_map(hop).collect()
-    } else {
-        let of = |element: &str| {
-            let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-            pairs.filter(|(key, _)| key.eq_ignore_ascii_case("for")).find_map(|(_, value)| hop(value.trim_matches('"')))
-        };
-        forwarded.split(',').filter_map(of).collect()
-    };
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<IpAddr> = values.flat_map(|value| value.split(',')).filter_map(hop).collect();
     // the last that is no proxy of ours: what stands before it anybody can write
     hops.into_iter().rev().find(|hop| !trusted(*hop)).unwrap_or(peer)
 }
@@ -146,7 +138,8 @@ mod tests {
         };
         assert_eq!(from("192.0.2.1", "x-forwarded-for", "198.51.100.7"), "192.0.2.1");
         assert_eq!(from("127.0.0.1", "x-forwarded-for", "1.2.3.4, 198.51.100.7, 10.1.1.1"), "198.51.100.7");
-        assert_eq!(from("127.0.0.1", "forwarded", "for=1.2.3.4, for=\"[2001:db8::1]:99\";proto=https"), "2001:db8::1");
+        assert_eq!(from("127.0.0.1", "x-forwarded-for", "1.2.3.4, [2001:db8::1]:99"), "2001:db8::1");
+        assert_eq!(from("127.0.0.1", "forwarded", "for=198.51.100.7"), "127.0.0.1");
         assert_eq!(from("127.0.0.1", "x-forwarded-for", "unknown"), "127.0.0.1");
         assert_eq!(network("2001:db8::1".parse().unwrap()).to_string(), "2001:db8::");
     }

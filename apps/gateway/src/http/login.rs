@@ -1,24 +1,28 @@
 //! Entering and leaving: a password that the XMPP server takes becomes a cookie.
 use super::{answer, cookies, limits, refuse};
-use crate::account::{Credentials, failure};
+use crate::account::{Account, Credentials, failure};
 use crate::app::{App, now};
 use crate::db::{self, to_sql};
+use crate::lock;
 use crate::seal::{Token, random_id};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use subrosa_web_api::http::{LoggedIn, Login};
 use subrosa_web_api::{Failure, VERSION, decode};
 use subrosa_xmpp::{ConnectError, Connection};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 /// The longest body of a login, in bytes.
 pub const MAX_LOGIN: usize = 8 * 1024;
 /// How long the XMPP server has.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause before an old password that the server takes is asked about again.
+const DOUBTS: Duration = Duration::from_secs(60);
 /// The longest label of a browser.
 const MAX_LABEL: usize = 80;
 
@@ -86,7 +90,12 @@ async fn enter(app: &Arc<App>, peer: IpAddr, headers: &HeaderMap, body: Bytes) -
     let label: String = label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect();
     let entered = store(app, &jid, &password, label).await.map_err(|_| broken())?;
     let (row, browser, token) = entered.ok_or_else(broken)?;
-    let account = app.session(row.id, &jid, Credentials { password, since: browser.since });
+    let before = app.account(row.id).map(|account| lock(&account.credentials).clone());
+    let credentials = Credentials { password, since: browser.since };
+    let account = app.session(row.id, &jid, credentials.clone());
+    if let Some(before) = before {
+        doubt(app, &account, &credentials, before);
+    }
     account.browsers_changed();
     tracing::info!(account = app.log_name(&jid, row.id), "a browser logged in");
     Ok((LoggedIn { jid, browser: db::from_sql(browser.id) }, token))
@@ -171,6 +180,44 @@ pub async fn logout(app: &Arc<App>, headers: &HeaderMap) -> Response<Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().extend(cookies::write(&app.config, None).map(|cookie| (header::SET_COOKIE, cookie)));
     response
+}
+/// Browsers that logged in with another password than the present one: whether the server still takes it, is asked of it, and if not, those
+/// who have it have to log in again. The session would not notice: it logs in with the newest.
+pub fn doubt(app: &Arc<App>, account: &Arc<Account>, present: &Credentials, old: Credentials) {
+    if present.password == old.password || account.doubting.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let (app, account) = (app.clone(), account.clone());
+    tokio::spawn(async move {
+        match is_refused(&app, account.id, &old).await {
+            Ok(true) => {}
+            Ok(false) => sleep(DOUBTS).await, // an account may have several passwords: then it is not asked at every socket
+            Err(why) => tracing::warn!(account = account.name(), %why, "browsers with an old password could not be signed out"),
+        }
+        account.doubting.store(false, Ordering::Relaxed);
+    });
+}
+async fn is_refused(app: &App, id: i64, old: &Credentials) -> sqlx::Result<bool> {
+    let row = db::account::by_id(&mut *app.db.read().await?, id).await?;
+    let Some(config) = row.and_then(|row| app.xmpp_config(&row.jid, &old.password, row.pin.as_deref(), None).ok()) else { return Ok(false) };
+    let answer = timeout(PATIENCE, Connection::check(config)).await;
+    if !matches!(answer, Ok(Err(ConnectError::Password { .. } | ConnectError::Account { .. }))) {
+        return Ok(false);
+    }
+    let left = void_until(app, id, old.since).await?;
+    if let Some(session) = app.account(id) {
+        session.revoke_others(left.into_iter());
+        session.browsers_changed();
+    }
+    Ok(true)
+}
+/// The cookies of all that logged in up to this moment are void. Who is left.
+pub async fn void_until(app: &App, account: i64, since: u64) -> sqlx::Result<Vec<u64>> {
+    let mut tx = app.db.begin().await?;
+    db::browser::delete_until(&mut tx, account, since).await?;
+    let left = db::browser::of_account(&mut tx, account).await?;
+    tx.commit().await?;
+    Ok(left.iter().map(|browser| db::from_sql(browser.id)).collect())
 }
 /// A browser's cookie is void from now on. With the last one the account's session ends and what was kept for its browsers goes.
 pub async fn void(app: &Arc<App>, account: i64, browser: u64) -> sqlx::Result<bool> {

@@ -44,6 +44,8 @@ const LATER: u16 = 1013;
 const BELIEVED: u64 = 1 << 52;
 /// The pause after the database failed.
 const DB_PAUSE: Duration = Duration::from_secs(1);
+/// How often it is noted that a browser is still there, long before its login is too old.
+const NOTED: Duration = Duration::from_secs(6 * 3600);
 
 /// `GET` [`subrosa_web_api::http::SOCKET`]; its origin has been checked. What is wrong otherwise is said by the code that closes it: a
 /// browser does not tell the status of a socket that was refused.
@@ -66,9 +68,19 @@ pub async fn open(app: &Arc<App>, headers: &HeaderMap, query: &str, upgrade: Web
     };
     let browser = db::from_sql(known.browser.id);
     let credentials = Credentials { password, since: known.browser.since };
-    let Some(place) = app.enter(known.account.id, &known.account.jid, credentials, browser) else {
+    let Some(place) = app.enter(known.account.id, &known.account.jid, credentials.clone(), browser) else {
         return closed(upgrade, LATER, "this account has as many browsers connected as it may");
     };
+    // whoever signed it out since it was looked up found no socket to close
+    match login::who(app, headers).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return closed(upgrade, CLOSE_REVOKED, "not logged in"),
+        Err(_) => return closed(upgrade, LATER, "the database does not answer"),
+    }
+    let present = lock(&place.account.credentials).clone();
+    if present.since > credentials.since {
+        login::doubt(app, &place.account, &present, credentials);
+    }
     let socket = (app.clone(), place, running);
     let mut response = upgrade.on_upgrade(async move |ws| {
         let (app, place, running) = socket;
@@ -124,6 +136,7 @@ async fn serve(app: Arc<App>, place: Place, ws: WebSocket, _running: Running) {
         unaccepted: 0,
         waiting: None,
         heard: Instant::now(),
+        noted: Instant::now(),
     };
     let end = match socket.hello().await {
         Ok(()) => socket.live().await,
@@ -182,6 +195,8 @@ struct Socket {
     /// Waits for room in the account's inbox.
     waiting: Option<Command>,
     heard: Instant,
+    /// When it was last noted that it is there.
+    noted: Instant,
 }
 impl Socket {
     /// The first frame, and its answer.
@@ -290,6 +305,10 @@ impl Socket {
                 _ = ping.tick() => {
                     if self.heard.elapsed() > DEAD {
                         return End::Gone;
+                    }
+                    if self.noted.elapsed() > NOTED {
+                        self.noted = Instant::now();
+                        seen(&self.app, self.place.browser);
                     }
                     self.put(Message::Ping(Bytes::new())).await
                 }

@@ -2,6 +2,7 @@
 use super::{DB_PAUSE, End, LINK_PAUSE, Task};
 use crate::account::handful::{Effects, Waiting, Work};
 use crate::account::{Credentials, Status, failure};
+use crate::http::login;
 use crate::{db, lock};
 use std::time::Duration;
 use subrosa_web_api::socket::Session;
@@ -23,6 +24,7 @@ pub(super) struct Link {
 impl Task {
     /// The connection changed.
     pub(super) async fn state(&mut self, state: State) -> Option<End> {
+        self.loose = 0; // what was on its way is dropped with its stream
         let session = match state {
             State::Connecting => Session::Connecting,
             State::Online { resumed } => {
@@ -50,18 +52,11 @@ impl Task {
     async fn refused(&mut self, why: &ConnectError) -> Option<End> {
         let used = self.link.as_ref().map_or(0, |link| link.since);
         let newer = lock(&self.account.credentials).since > used;
-        let voided = async {
-            let mut tx = self.app.db.begin().await?;
-            db::browser::delete_until(&mut tx, self.account.id, used).await?;
-            let left = db::browser::of_account(&mut tx, self.account.id).await?;
-            tx.commit().await?;
-            Ok::<_, sqlx::Error>(left)
-        };
         // a cookie that could not be made void now is when it is used next
-        let left = voided.await.unwrap_or_default();
+        let left = login::void_until(&self.app, self.account.id, used).await.unwrap_or_default();
         if newer {
             self.start_at = Some(Instant::now());
-            self.account.revoke_others(left.iter().map(|browser| db::from_sql(browser.id)));
+            self.account.revoke_others(left.into_iter());
             self.account.browsers_changed();
             return None;
         }

@@ -33,6 +33,12 @@ const DB_LIMIT: Duration = Duration::from_secs(30);
 const LINK_PAUSE: Duration = Duration::from_secs(60);
 /// Stanzas between two looks at how large the archive is.
 const PRUNE_EVERY: u64 = 500;
+/// What is not stored, as that somebody is writing, and on its way; more of it is dropped.
+const MOST_LOOSE: usize = 16;
+/// So many sockets' fill of open requests an account may have: those of sockets that are gone count too.
+const SOCKETS_REQUESTS: usize = 4;
+/// Who asks sooner than this to try again now waits like everybody else.
+const HURRY: Duration = Duration::from_secs(2);
 /// Refused changes of the contact list whose askers are remembered.
 const ASKERS: usize = 64;
 
@@ -66,6 +72,10 @@ pub struct Task {
     requests: HashMap<RequestId, (ReplyTo, u64)>,
     next_request: u64,
     next_loose: u64,
+    /// Loose ones on their way, about.
+    loose: usize,
+    /// When somebody last asked to try now.
+    hurried: Option<Instant>,
     /// Who asked for a change of the contact list last.
     askers: HashMap<Address, ReplyTo>,
     waiting: Waiting,
@@ -94,6 +104,8 @@ impl Task {
             requests: HashMap::new(),
             next_request: 0,
             next_loose: 0,
+            loose: 0,
+            hurried: None,
             askers: HashMap::new(),
             waiting: Waiting::default(),
             stored: 0,
@@ -252,7 +264,9 @@ impl Task {
         Ok((effects, head))
     }
     async fn release(&mut self, (effects, head): (Effects, u64)) -> Option<End> {
-        let Effects { put, loose, entries, replies, requests, answers, changes, refused_changes, states, mark, connect_now } = effects;
+        let Effects { put, loose, loose_over, entries, replies, requests, answers, changes, refused_changes, states, mark, connect_now } = effects;
+        let online = matches!(self.account.status.borrow().session, Session::Online { .. });
+        self.loose = self.loose.saturating_sub(loose_over);
         if head != self.head {
             self.head = head;
             let mut ring = lock(&self.account.ring);
@@ -270,6 +284,10 @@ impl Task {
             }
             put.into_iter().for_each(|(id, output)| link.handle.put(id, output));
             for output in loose {
+                if !online || self.loose >= MOST_LOOSE {
+                    break;
+                }
+                self.loose = self.loose.saturating_add(1);
                 self.next_loose = self.next_loose.wrapping_add(1) & (LOOSE - 1);
                 link.handle.put(OutputId(LOOSE | self.next_loose), output);
             }
@@ -280,12 +298,16 @@ impl Task {
         for (id, answer) in answers {
             self.answer(id, answer);
         }
-        let online = matches!(self.account.status.borrow().session, Session::Online { .. });
+        let most = self.app.config.limits.requests.saturating_mul(SOCKETS_REQUESTS);
         for (to, id, what) in requests {
             let Some(link) = self.link.as_ref().filter(|_| online) else {
                 self.dropped = true;
                 continue;
             };
+            if self.requests.len() >= most {
+                let _ = to.send(FromGateway::Answer { id, answer: Err(socket::RequestError::Refused) });
+                continue;
+            }
             self.next_request = self.next_request.saturating_add(1);
             let request = RequestId(self.next_request);
             self.requests.insert(request, (to, id));
@@ -304,7 +326,8 @@ impl Task {
                 let _ = to.send(FromGateway::Failed(failure));
             }
         }
-        if connect_now {
+        if connect_now && self.hurried.is_none_or(|at| at.elapsed() >= HURRY) {
+            self.hurried = Some(Instant::now());
             match &self.link {
                 Some(link) => link.handle.connect_now(),
                 None => self.start_at = Some(Instant::now()),
@@ -363,7 +386,7 @@ impl Task {
             self.stored = 0;
             let done = async {
                 let mut tx = self.app.db.begin().await?;
-                db::archive::prune_rows(&mut tx, self.account.id, self.app.config.limits.archive_rows).await?;
+                db::archive::prune_rows(&mut tx, self.account.id, self.app.config.limits.archive_rows, self.app.config.limits.archive_bytes).await?;
                 db::lists::prune_reads(&mut tx, self.account.id, self.app.config.limits.contacts).await?;
                 db::lists::prune_publications(&mut tx, self.account.id, self.app.config.limits.contacts).await?;
                 tx.commit().await
@@ -374,12 +397,12 @@ impl Task {
     }
 }
 
-/// The database does not want the row as such (SQLSTATE 22 and 23); not that it can't take one now.
+/// The database does not want the row as such (SQLSTATE 22, 23 and 54); not that it can't take one now.
 fn is_refused(why: &sqlx::Error) -> bool {
     why.as_database_error().is_some_and(|e| {
         e.is_unique_violation()
             || e.is_check_violation()
-            || e.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+            || e.code().is_some_and(|code| code.len() == 5 && ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
     })
 }
 
