@@ -43,7 +43,8 @@ pub const UNLOCK: &str = "Unlock";
 pub const UNLOCKING: &str = "Unlocking …";
 pub const PASSPHRASE: &str = "Passphrase";
 pub fn locked(jid: &str) -> String {
-    format!("The keys of {jid} in this browser are locked.")
+    // before unlocking not even the address can be read
+    if jid.is_empty() { "The keys in this browser are locked.".into() } else { format!("The keys of {jid} in this browser are locked.") }
 }
 pub const LOADING: &str = "Starting the encryption engine …";
 pub const SLOW: &str = "This takes longer than usual. Reload the page if nothing happens.";
@@ -122,7 +123,7 @@ pub fn lock(lock: Lock) -> &'static str {
     }
 }
 pub const REQUIRE_ENCRYPTION: &str = "Encrypt again";
-pub const TOO_LONG: &str = "Too long";
+pub const TOO_LONG: &str = "Too long:";
 pub fn too_long(bytes: usize) -> String {
     format!("{} KiB of {} KiB", bytes.div_ceil(1024), MAX_TEXT / 1024)
 }
@@ -196,7 +197,7 @@ pub fn new_device(jid: &str, trust: Trust) -> String {
         Trust::Undecided | Trust::Untrusted => format!("{jid} has a new device. It gets nothing until you trust it."),
     }
 }
-pub const NEW_OWN_DEVICE: &str = "A new device joined YOUR account. It gets nothing until you approve it. Approve it only if you have just set it up and it shows this fingerprint.";
+pub const NEW_OWN_DEVICE: &str = "YOUR account has a device that this browser has not met before. It gets nothing from here until you approve it. Approve it only if it is yours and shows this fingerprint.";
 pub fn key_changed(jid: &str) -> String {
     format!("A known device of {jid} shows ANOTHER KEY. It may have been set up anew, or somebody is in between. It is refused until you decide.")
 }
@@ -241,8 +242,8 @@ pub const ERASE_ANYWAY: &str = "Erase anyway";
 
 // about
 pub const ABOUT: &str = "About security";
-pub const ABOUT_TEXT: &str = "Your messages are encrypted and decrypted in this browser; the server stores and passes on only ciphertext. What whoever runs this \
-     server could still do: he delivers the program itself, so he could serve changed code that gives away keys or messages, to everybody or to you alone; he \
-     sees who writes to whom and when, how much, and who your contacts are; he can withhold messages, and he can add devices to lists, which is why new devices \
-     are shown to you and new ones of your own wait for your approval. Planned against changed code: signed releases in a public log, which an extension \
-     or the browser itself checks before anything runs. Until then, trust in this page is trust in who serves it.";
+pub const ABOUT_TEXT: &str = "Your messages are encrypted and decrypted in this browser; the server stores and passes on only ciphertext, except what you chose \
+     to send in clear. What whoever runs this server could still do: they deliver the program itself, so they could serve changed code that gives away keys or \
+     messages, to everybody or to you alone; they see who writes to whom and when, how much, and who your contacts are; they can withhold messages, and they \
+     can add devices to lists, which is why new devices are shown to you and new ones of your own wait for your approval. Planned against changed code: signed \
+     releases in a public log, which an extension or the browser itself checks before anything runs. Until then, trust in this page is trust in who serves it.";

@@ -5,13 +5,13 @@
 use super::ports::Ports;
 use super::socket::{Said, Socket};
 use super::{Job, Jobs, http, sys};
-use crate::host::{Caller, Host, Out};
+use crate::host::{Caller, Host, Out, failure};
 use crate::rows::Account;
 use futures_channel::mpsc;
 use futures_util::StreamExt as _;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
-use subrosa_engine::{Coded, Time};
+use subrosa_engine::Time;
 use subrosa_wasm::{Database, IndexedDbStore, State, StoreError};
 use subrosa_web_api::http::{CLOSE_RESTART, CLOSE_REVOKED, CLOSE_VERSION};
 use subrosa_web_api::page::{Answer, Call, FromWorker, Phase, ToWorker, Told};
@@ -130,7 +130,7 @@ impl Front {
     }
     fn broken(&mut self, error: &StoreError) {
         self.socket = None;
-        self.enter(Stage::Broken(Failure::new(error.code(), format!("{error}."))));
+        self.enter(Stage::Broken(failure(error)));
     }
     fn enter(&mut self, stage: Stage) {
         self.stage = stage;
@@ -313,7 +313,11 @@ impl Front {
                 Ok(Answer::Done)
             }
             // whoever can't go on, or forgot the passphrase, can only begin anew
-            (Stage::Locked | Stage::Broken(_), Call::SignOut { even_offline: true }) => return self.erase(caller).await,
+            (Stage::Locked | Stage::Broken(_), Call::SignOut { even_offline: true }) => return self.erase(&[caller]).await,
+            (Stage::Locked, Call::SignOut { .. }) => Err(Failure::new(
+                "signout.locked",
+                "While the keys are locked this device can't be taken off the account; nothing was erased. Unlock it first, or erase anyway.",
+            )),
             (Stage::Ready(host), call) => match host.call(caller, call).await {
                 Ok(()) => return,
                 Err(e) => return self.broken(&e),
@@ -384,7 +388,7 @@ impl Front {
                         http::logout(api).await;
                     }
                     self.enter(Stage::SignedOut);
-                    self.reply(caller, Err(Failure::new(e.code(), format!("{e}."))));
+                    self.reply(caller, Err(failure(&e)));
                 }
             }
             return;
@@ -403,11 +407,11 @@ impl Front {
                 self.begin(store, None).await;
                 Ok(Answer::Done)
             }
-            Err(e) => Err(Failure::new(e.code(), format!("{e}."))),
+            Err(e) => Err(failure(&e)),
         }
     }
     /// Logs out, and erases everything.
-    async fn erase(&mut self, caller: Caller) {
+    async fn erase(&mut self, callers: &[Caller]) {
         self.socket = None;
         self.again = None;
         self.stage = Stage::Loading; // the store is closed with its host
@@ -416,11 +420,11 @@ impl Front {
         }
         match Database::erase(DATABASE).await {
             Ok(()) => {
-                self.reply(caller, Ok(Answer::Done));
+                callers.iter().for_each(|caller| self.reply(*caller, Ok(Answer::Done)));
                 self.enter(Stage::SignedOut);
             }
             Err(e) => {
-                self.reply(caller, Err(Failure::new(e.code(), format!("{e}."))));
+                callers.iter().for_each(|caller| self.reply(*caller, Err(failure(&e))));
                 self.broken(&e);
             }
         }
@@ -428,7 +432,7 @@ impl Front {
 
     /// Stores what there is, and lets out what follows.
     async fn step(&mut self) {
-        let mut erase = None;
+        let mut leavers = Vec::new(); // of several tabs, perhaps
         if let Stage::Ready(host) = &mut self.stage {
             let stepped = host.step(sys::now()).await;
             for out in host.take_out() {
@@ -440,15 +444,15 @@ impl Front {
                             socket.send(&frame);
                         }
                     }
-                    Out::Erase(caller) => erase = Some(caller),
+                    Out::Erase(caller) => leavers.push(caller),
                 }
             }
             if let Err(e) = stepped {
                 self.broken(&e);
             }
         }
-        if let Some(caller) = erase {
-            self.erase(caller).await;
+        if !leavers.is_empty() {
+            self.erase(&leavers).await;
         }
     }
     fn set_timer(&mut self) {

@@ -3,7 +3,7 @@
 //! Invariant: an event's place is stored in the step that holds what came of it; one that is stored is not taken again. The gateway is
 //! not trusted with more than it can do anyway: hold back, and say who and when.
 use super::{Fact, Host, Out, Way, messages};
-use crate::rows::{APP, CURSOR, Cursor, Row as _};
+use crate::rows::{APP, CURSOR, Cursor, PENDING, Row as _};
 use crate::shelf::{At, Shelf};
 use rand_core::CryptoRng;
 use subrosa_engine::{ChatId, ContentType, Input, MessageId, RequestId, Time};
@@ -13,6 +13,8 @@ use subrosa_web_api::{Failure, Seq};
 
 /// A clock that is wrong by more is told.
 const CLOCKS: u64 = 60 * 60 * 1000;
+/// No clock is later: places are made of the time, and places that ran out would be given twice.
+const LATEST: u64 = 1 << 46;
 
 impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
     /// The first frame on a new socket.
@@ -47,7 +49,9 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
     /// The store's.
     pub async fn frame(&mut self, frame: FromGateway, clock: Time) -> Result<(), S::Error> {
         match frame {
-            FromGateway::Welcome { head, now, .. } => self.welcome(head, now, clock),
+            // there stands what the archive does not have
+            FromGateway::Event { seq, .. } | FromGateway::Accepted { seq, .. } if seq.0 >= PENDING => {}
+            FromGateway::Welcome { head, now, .. } => self.welcome(head.min(Seq(PENDING - 1)), now.min(LATEST), clock),
             FromGateway::Event { seq, event } if self.begins.is_some() => {
                 self.begins = self.begins.max(Some(seq));
                 self.event(seq, event).await?;
@@ -161,7 +165,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
                 self.facts.push(Fact::Input(Input::Published(node, payload.map(|Payload(bytes)| bytes))));
             }
             Event::Read { chat, up_to } => {
-                let up_to = Position(up_to.0);
+                let up_to = Position(up_to.min(seq).0); // nobody has read what is yet to come
                 self.read(&chat, up_to).await?;
                 if let Some(row) = self.chats.get_mut(&chat).filter(|row| row.read_told < up_to) {
                     row.read_told = up_to;
@@ -175,9 +179,11 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         if message.kind == subrosa_web_api::Kind::Typing {
             return;
         }
+        // what is shown stands under whoever's key opened it, and no one else's
+        let chat = if message.from == self.me.jid { &message.chat } else { &message.from };
         self.facts.push(Fact::Input(Input::Receive {
             id: name(seq, &message.id),
-            chat: ChatId(message.chat.as_str().into()),
+            chat: ChatId(chat.as_str().into()),
             from: message.from.as_str().into(),
             sent: Time(message.sent),
             kind: super::convert::kind(message.kind),

@@ -1,5 +1,5 @@
 //! What a page asks. Every call may come twice, from a page that lost its worker: the second time changes nothing.
-use super::{Caller, Fact, Host, Out, PATIENCE, Settling, Way, convert};
+use super::{Caller, Fact, Host, Out, PATIENCE, Settling, Wanted, Way, convert};
 use crate::shelf::Shelf;
 use rand_core::CryptoRng;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             return Ok(Ok(Answer::Done)); // asked again
         }
         self.feed(&id, &chat, &text);
-        self.say(id, chat, text);
+        self.say(id, chat, text).await?;
         Ok(Ok(Answer::Done))
     }
     fn feed(&mut self, id: &str, chat: &str, text: &str) {
@@ -93,7 +93,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             let id = format!("again-{}", convert::hex(&random));
             self.forget(&message);
             self.feed(&id, &message.chat, &text);
-            self.say(id, message.chat, text);
+            self.say(id, message.chat, text).await?;
         }
         Ok(())
     }
@@ -125,6 +125,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
     fn require_encryption(&mut self, chat: &str) -> Result<Answer, Failure> {
         self.chat(chat).chat.lock = Lock::Encrypted;
         self.keep_chat(chat);
+        self.allowed.clear(); // whoever waits for the question is asked again
         self.facts.push(Fact::Input(Input::SetPolicy(ChatId(chat.into()), Policy::Mandatory)));
         Ok(Answer::Done)
     }
@@ -136,7 +137,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             return Ok(());
         }
         self.facts.push(Fact::Refresh(owner.clone()));
-        self.settling.push(Settling { caller, owner: Some(owner), until: self.now.after(Duration::from_millis(PATIENCE)) });
+        self.settling.push(Settling { caller, wanted: Wanted::Devices(owner), until: self.now.after(Duration::from_millis(PATIENCE)) });
         Ok(())
     }
     async fn set_trust(&mut self, caller: Caller, jid: &str, device: u32, fingerprint: &str, trust: Trust) -> Result<(), S::Error> {
@@ -149,7 +150,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         let decided = |b: &Banner| b.jid == jid && b.device == device && (b.fingerprint == fingerprint || b.kind != BannerKind::KeyChanged);
         self.dismiss(decided);
         // answered at the end of the step that holds it
-        self.settling.push(Settling { caller, owner: Some(owner), until: self.now.after(Duration::from_millis(PATIENCE)) });
+        self.settling.push(Settling { caller, wanted: Wanted::Devices(owner), until: self.now.after(Duration::from_millis(PATIENCE)) });
         Ok(())
     }
     async fn read_all(&mut self, chat: &str) -> Result<Result<Answer, Failure>, S::Error> {
@@ -182,7 +183,11 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
     fn sign_out(&mut self, caller: Caller, even_offline: bool) -> Result<(), S::Error> {
         if self.way == Way::Server {
             self.facts.push(Fact::Leave);
-            self.settling.push(Settling { caller, owner: None, until: self.now.after(Duration::from_millis(PATIENCE)) });
+            self.settling.push(Settling {
+                caller,
+                wanted: Wanted::Leave { anyway: even_offline },
+                until: self.now.after(Duration::from_millis(PATIENCE)),
+            });
         } else if even_offline {
             self.out.push(Out::Erase(caller));
         } else {

@@ -6,9 +6,12 @@ use subrosa_web_api::page::{Device, LeftOut, Trust};
 use subrosa_web_api::socket::{Item, Node, Request, RequestError};
 use subrosa_web_api::{Failure, Kind};
 
-/// As the contract has it.
+/// As the contract has it: errors are parts of sentences.
 pub fn failure(error: &dyn engine::Coded) -> Failure {
-    Failure::new(error.code(), format!("{error}."))
+    let text = format!("{error}.");
+    let mut rest = text.chars();
+    let first = rest.next().map(char::to_uppercase).into_iter().flatten();
+    Failure::new(error.code(), first.chain(rest).collect::<String>())
 }
 /// Why a message was refused.
 pub fn refusal(why: &Refusal) -> Failure {

@@ -47,13 +47,18 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         Ok(())
     }
     /// A new message of ours, behind all others.
-    pub(super) fn say(&mut self, id: MessageId, chat: Jid, text: String) {
+    pub(super) async fn say(&mut self, id: MessageId, chat: Jid, text: String) -> Result<(), S::Error> {
         self.last_pending = self.last_pending.saturating_add(1).max(PENDING.saturating_add(self.now.0));
+        // by a clock that was turned back
+        while self.rows.get(&history(&chat), At::Number(self.last_pending)).await?.is_some() {
+            self.last_pending = self.last_pending.saturating_add(1);
+        }
         let position = Position(self.last_pending);
         self.rows.set(PLACES, At::Name(id.clone()), Some(Place { chat: chat.clone(), position }.to_row()));
         let at = self.now.0;
         self.last(&chat, at, &text);
         self.keep(Message { id, chat, position, own: true, at, content: Content::Text(text), state: State::Sending, protection: Protection::None });
+        Ok(())
     }
     /// The archive has a message of ours: it stands there from now on.
     pub(super) async fn archived(&mut self, id: &str, seq: Seq, at: u64) -> Result<(), S::Error> {

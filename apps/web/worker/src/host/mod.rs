@@ -18,6 +18,9 @@ mod outcome;
 #[cfg(test)]
 mod tests;
 
+#[cfg(target_arch = "wasm32")]
+pub use convert::failure;
+
 use crate::rows::{self, Account, BANNERS, CHATS, ChatRow, Cursor, Row as _};
 use crate::shelf::{At, Rows, Shelf};
 use rand_core::CryptoRng;
@@ -72,9 +75,15 @@ struct Leaving {
 /// Who waits for answers of the server.
 struct Settling {
     caller: Caller,
-    /// Whose devices are wanted; `None`: the device leaves.
-    owner: Option<Address>,
+    wanted: Wanted,
     until: Time,
+}
+/// For what.
+enum Wanted {
+    /// Somebody's devices.
+    Devices(Address),
+    /// This device leaves; `anyway`: although the server does not confirm it.
+    Leave { anyway: bool },
 }
 
 /// How far the way out is open.
@@ -359,17 +368,19 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         let is_open = |owner: &str| self.asked.values().any(|what| matches!(what, Request::Fetch(node) if node.owner == owner));
         let (due, wait): (Vec<Settling>, Vec<Settling>) = std::mem::take(&mut self.settling).into_iter().partition(|settling| {
             let is_over = settling.until <= self.now || self.way != Way::Server;
-            match &settling.owner {
-                Some(owner) => is_over || !is_open(owner.as_str()),
-                None => is_over || self.asked.is_empty(),
+            match &settling.wanted {
+                Wanted::Devices(owner) => is_over || !is_open(owner.as_str()),
+                Wanted::Leave { .. } => is_over || self.asked.is_empty(),
             }
         });
         self.settling = wait;
-        for Settling { caller, owner, .. } in due {
-            match owner {
-                Some(owner) => self.answer_devices(caller, &owner).await,
-                None if self.asked.is_empty() => self.out.push(Out::Erase(caller)),
-                None => {
+        // a way that was cut has no questions either, and no answers
+        let has_left = self.way == Way::Server && self.asked.is_empty();
+        for Settling { caller, wanted, .. } in due {
+            match wanted {
+                Wanted::Devices(owner) => self.answer_devices(caller, &owner).await,
+                Wanted::Leave { anyway } if anyway || has_left => self.out.push(Out::Erase(caller)),
+                Wanted::Leave { .. } => {
                     let why = "The server did not confirm that this device is off the account; nothing was erased. Try again, or erase anyway.";
                     self.out.push(Out::Reply(caller, Err(Failure::new("signout.no-answer", why))));
                 }

@@ -139,11 +139,12 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         question: subrosa_engine::ClearTextQuestion,
     ) -> Result<(), S::Error> {
         self.questions.insert(id.clone(), (output, question));
+        self.change(&id, |message| message.state = messages::failed(why, true)).await?;
         if let Some(at) = self.allowed.iter().position(|allowed| *allowed == id) {
             self.allowed.remove(at);
             return self.allow(&id).await;
         }
-        self.change(&id, |message| message.state = messages::failed(why, true)).await
+        Ok(())
     }
     /// A person said yes.
     pub(super) async fn allow(&mut self, id: &str) -> Result<(), S::Error> {

@@ -510,3 +510,111 @@ fn a_new_device_has_the_contacts_of_before_and_nothing_else() {
     net.run();
     assert!(net.host(other).hello() == ToGateway::Hello { since: Some(seq) });
 }
+
+#[test]
+fn a_gateway_can_not_put_words_into_another_chat() {
+    let mut net = Net::new();
+    let (alice, bob) = (net.join(ALICE), net.join(BOB));
+    net.twist = Some(Box::new(|frame| {
+        Some(match frame {
+            FromGateway::Event { seq, event: Event::Message(message) } if message.from == BOB => {
+                FromGateway::Event { seq, event: Event::Message(socket::Message { chat: "carol@x.org".into(), ..message }) }
+            }
+            other => other,
+        })
+    }));
+    net.send(bob, ALICE, "b-1", "from bob").unwrap();
+    assert!(net.texts(alice, "carol@x.org").is_empty());
+    assert_eq!(net.texts(alice, BOB), ["from bob"]);
+}
+#[test]
+fn a_gateway_can_not_make_places_collide() {
+    let mut net = Net::new();
+    let (alice, bob) = (net.join(ALICE), net.join(BOB));
+    net.send(alice, BOB, "a-0", "zero").unwrap();
+    let far = |net: &mut Net| {
+        let welcome = FromGateway::Welcome { jid: ALICE.into(), browser: 0, head: Seq(u64::MAX), now: u64::MAX };
+        net.give(alice, welcome);
+    };
+    net.disconnect(alice);
+    far(&mut net);
+    net.send(alice, BOB, "a-1", "one").unwrap();
+    far(&mut net);
+    net.send(alice, BOB, "a-2", "two").unwrap();
+    // a place that messages of ours wait at, given to one that came, and to one of ours
+    let waits = net.history(alice, BOB)[1].position.0;
+    let body = b"<body xmlns='jabber:client'>x</body>".to_vec();
+    let (id, chat, from) = ("x".to_owned(), BOB.to_owned(), BOB.to_owned());
+    let message = socket::Message { id, chat, from, sent: 0, kind: Kind::Text, own: false, body };
+    for place in [waits, waits + 1, u64::MAX] {
+        net.give(alice, FromGateway::Event { seq: Seq(place), event: Event::Message(message.clone()) });
+        net.give(alice, FromGateway::Accepted { id: "a-1".into(), part: 0, seq: Seq(place), at: 0 });
+    }
+    net.run();
+    assert_eq!(net.texts(alice, BOB), ["zero", "one", "two"]);
+    net.connect(alice);
+    net.run();
+    assert_eq!(net.texts(alice, BOB), ["zero", "one", "two"]);
+    assert_eq!(net.texts(bob, ALICE), ["zero", "one", "two"]);
+    // nobody has read what is yet to come
+    net.log(ALICE, Event::Read { chat: BOB.into(), up_to: Seq(u64::MAX) }, None);
+    net.send(bob, ALICE, "b-1", "new").unwrap();
+    assert_eq!(net.host(alice).chats[BOB].chat.unread, 1);
+}
+#[test]
+fn a_clock_that_was_turned_back_overwrites_nothing() {
+    let mut net = Net::new();
+    let alice = net.join(ALICE);
+    net.disconnect(alice);
+    let then = net.host(alice).now;
+    net.send(alice, BOB, "a-1", "one").unwrap();
+    net.boot(alice, false);
+    net.host(alice).now = then;
+    net.send(alice, BOB, "a-2", "two").unwrap();
+    assert_eq!(net.texts(alice, BOB), ["one", "two"]);
+}
+#[test]
+fn a_cut_is_no_farewell() {
+    let mut net = Net::new();
+    let (alice, other) = (net.join(ALICE), net.join(ALICE));
+    let leave = |net: &mut Net, even_offline| {
+        net.browsers[alice].n += 1;
+        let caller = Caller { port: 1, n: net.browsers[alice].n };
+        let now = Time(net.now);
+        block_on(net.host(alice).call(caller, Call::SignOut { even_offline })).unwrap();
+        block_on(net.host(alice).step(now)).unwrap();
+        net.host(alice).take_out(); // it does not arrive
+        net.disconnect(alice);
+        net.run();
+        net.browsers[alice].replies.pop().unwrap().1
+    };
+    assert_eq!(leave(&mut net, false).expect_err("it is still on the list").code, "signout.no-answer");
+    assert_eq!(net.devices(other, ALICE).iter().filter(|d| d.listed).count(), 2);
+    net.connect(alice);
+    net.run();
+    assert_eq!(leave(&mut net, true), Ok(Answer::Done), "a person said: erase anyway");
+}
+#[test]
+fn a_yes_before_the_question_counts_until_encryption_is_required_again() {
+    let carol = "carol@y.org";
+    for required in [false, true] {
+        let mut net = Net::new();
+        let alice = net.join(ALICE);
+        net.send(alice, carol, "a-1", "to carol").unwrap();
+        let failed = net.history(alice, carol).remove(0);
+        assert!(matches!(failed.state, State::Failed { may_clear: true, .. }), "{:?}", failed.state);
+        // the question is put again, and the server asked for devices first
+        net.disconnect(alice);
+        net.host(alice).questions.clear();
+        net.now += 7 * 86_400_000;
+        net.call(alice, Call::AllowClear { id: "a-1".into() }).unwrap();
+        if required {
+            net.call(alice, Call::RequireEncryption { chat: carol.into() }).unwrap();
+        }
+        net.connect(alice);
+        net.run();
+        let state = net.history(alice, carol).remove(0).state;
+        assert_eq!(net.saw("to carol"), !required);
+        assert_eq!(matches!(state, State::Failed { may_clear: true, .. }), required, "{state:?}");
+    }
+}
