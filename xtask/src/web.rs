@@ -93,7 +93,7 @@ fn modules(modules: &[Module], flavour: Flavour, out: &Path) -> Result<bool, Fai
     let (profile, folder) = flavour.profile();
     let mut build = cargo(&["build", "--locked", "--target", "wasm32-unknown-unknown", "--profile", profile]);
     build.args(modules.iter().flat_map(|(package, _)| ["-p", *package]));
-    build.env("CARGO_TARGET_DIR", &target).env("CARGO_ENCODED_RUSTFLAGS", flags().join("\u{1f}")).env_remove("RUSTFLAGS");
+    build.env("CARGO_TARGET_DIR", &target).env("CARGO_ENCODED_RUSTFLAGS", flags()?.join("\u{1f}")).env_remove("RUSTFLAGS");
     quiet("compiling to WebAssembly", &mut build)?;
     fs::create_dir_all(out)?;
     for (package, name) in modules {
@@ -121,14 +121,23 @@ fn outputs(modules: &[Module]) -> impl Iterator<Item = String> {
 }
 
 /// For rustc: no path of this machine; components without their types, which is smaller from ten of them on; ciphers and hashes in
-/// loops instead of long lines, which costs a tenth of an encryption.
-fn flags() -> Vec<String> {
+/// loops instead of long lines, which is smaller and no slower that one could measure.
+fn flags() -> Result<Vec<String>, Failure> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).unwrap_or_default();
-    let paths = [(root(), "/src"), (home.as_path(), "/cargo")];
+    // The standard library's own paths are its version's, but where its sources are installed they become that place.
+    let version = rustc(&["-vV"])?;
+    let hash = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).ok_or("rustc does not say which it is")?;
+    let sources = Path::new(rustc(&["--print", "sysroot"])?.trim()).join("lib/rustlib/src/rust");
+    let paths = [(root(), "/src".to_owned()), (home.as_path(), "/cargo".into()), (&sources, format!("/rustc/{hash}"))];
     let paths = paths.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     let switches = ["erase_components", r#"aes_backend_soft="compact""#, r#"sha2_backend_soft="compact""#];
-    paths.into_iter().chain(switches.map(|switch| format!("--cfg={switch}"))).collect()
+    Ok(paths.into_iter().chain(switches.map(|switch| format!("--cfg={switch}"))).collect())
+}
+
+fn rustc(args: &[&str]) -> Result<String, Failure> {
+    let out = Command::new("rustc").current_dir(root()).args(args).output().map_err(|error| format!("could not run `rustc`: {error}"))?;
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
 /// The glue, as modules of the web. A library of the same version as the crate: no program to install.
