@@ -41,7 +41,8 @@ pub fn message(model: Model, id: &str) -> El {
     let state = Memo::new(move |_| face.with(|face| face.as_ref().map_or(State::Here, |face| face.state.clone())));
     let protection = Memo::new(move |_| face.with(|face| face.as_ref().map_or(Protection::None, |face| face.protection.clone())));
     let time = el("time", "").live("title", move || local(at.get()).long(now())).live_text(move || local(at.get()).time());
-    let foot = p("foot").when(move || protection.with(|p| protected(p, own))).add(time).when(move || state.with(progress));
+    let failed = move || state.with(|state| matches!(state, State::Failed { .. }));
+    let foot = p("foot").when(move || protection.with(|p| protected(p, own, failed()))).add(time).when(move || state.with(progress));
     let about = id.to_owned();
     let bubble = el("div", "bubble")
         .add(el("span", "unseen").text(&who).text(": "))
@@ -78,9 +79,10 @@ fn protection_name(protection: &Protection) -> &'static str {
     }
 }
 
-fn protected(protection: &Protection, own: bool) -> Option<El> {
+fn protected(protection: &Protection, own: bool, failed: bool) -> Option<El> {
     match protection {
         Protection::None => None,
+        Protection::Encrypted { .. } if failed => None, // nothing of it left
         Protection::Clear => Some(el("span", "mark clear").add(icon(OPEN)).text(words::CLEAR)),
         Protection::Encrypted { protocol, trust, .. } => {
             let title = if protocol.is_empty() { words::ENCRYPTED.to_owned() } else { format!("{}, {protocol}", words::ENCRYPTED) };

@@ -8,10 +8,11 @@ use subrosa_web_api::{Failure, Kind};
 
 /// As the contract has it: errors are parts of sentences.
 pub fn failure(error: &dyn engine::Coded) -> Failure {
-    let text = format!("{error}.");
-    let mut rest = text.chars();
-    let first = rest.next().map(char::to_uppercase).into_iter().flatten();
-    Failure::new(error.code(), first.chain(rest).collect::<String>())
+    let mut sentence = format!("{error}.");
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Failure::new(error.code(), sentence)
 }
 /// Why a message was refused.
 pub fn refusal(why: &Refusal) -> Failure {

@@ -407,7 +407,21 @@ fn a_contact_without_encryption_needs_a_confirmed_choice() {
     let sent = net.history(alice, "carol@x.org");
     assert_eq!((sent.len(), &sent[0].protection, &sent[0].state), (1, &Protection::Clear, &State::Sent));
     assert!(net.saw("in clear?"));
+    let taken = net.bodies.len();
+    net.call(alice, Call::AllowClear { id: "a-1".into() }).expect("another tab says yes as well");
+    assert_eq!(net.bodies.len(), taken);
+    // what comes in clear is shown as such, as long as it is allowed
+    let answers = |net: &mut Net, id: &str| {
+        let (body, from) = (b"<body xmlns='jabber:client'>in clear!</body>".to_vec(), "carol@x.org".to_owned());
+        let (id, chat, sent) = (id.to_owned(), from.clone(), net.now);
+        net.log(ALICE, Event::Message(socket::Message { id, chat, from, sent, kind: Kind::Text, own: false, body }), None);
+        net.run();
+        let last = net.history(alice, "carol@x.org").pop().unwrap();
+        (last.content, last.protection)
+    };
+    assert_eq!(answers(&mut net, "c-1"), (Content::Text("in clear!".into()), Protection::Clear));
     net.call(alice, Call::RequireEncryption { chat: "carol@x.org".into() }).unwrap();
+    assert!(matches!(answers(&mut net, "c-2"), (Content::Undecryptable(why), Protection::Clear) if why.code == "not-encrypted"));
     net.send(alice, "carol@x.org", "a-2", "again secret").unwrap();
     assert!(!net.saw("again secret"));
 }
