@@ -258,6 +258,15 @@ impl Front {
             Said::Frame(Some(frame)) => {
                 self.failures = 0;
                 match *frame {
+                    // the cookie is of another account: nothing of one may get into the other
+                    FromGateway::Welcome { jid, .. } if jid != host.me().jid.as_str() => {
+                        self.number = self.number.wrapping_add(1); // what came behind it is not heard
+                        self.socket = None;
+                        host.logged_out(Failure::new(
+                            "gateway.another-account",
+                            "The gateway knows this browser under another account. Give the password of this account again; keys and history are still here.",
+                        ));
+                    }
                     FromGateway::Browsers(list) => {
                         for caller in self.browsers.drain(..) {
                             self.ports.post(caller.port, &FromWorker::Reply { n: caller.n, result: Ok(Answer::Browsers(list.clone())) });

@@ -14,6 +14,8 @@ use subrosa_web_api::{Failure, MessageId};
 
 /// Devices of a contact that are met within so many milliseconds of the first are no news.
 const MET: u64 = 60_000;
+/// So many banners of a kind about one person's devices: whoever has more of them is seen well enough.
+const BANNERS_EACH: usize = 16;
 /// Content that is not for reading: XEP-0085, XEP-0184, XEP-0333.
 const SILENT: [&[u8]; 3] = [b"http://jabber.org/protocol/chatstates", b"urn:xmpp:receipts", b"urn:xmpp:chat-markers:0"];
 
@@ -170,13 +172,19 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             self.banner(output, device, key, BannerKind::NewDevice(trust));
         }
     }
-    fn banner(&mut self, output: OutputId, device: &Device, key: &Fingerprint, kind: BannerKind) {
+    pub(super) fn banner(&mut self, output: OutputId, device: &Device, key: &Fingerprint, kind: BannerKind) {
         let banner =
             Banner { id: output.0, jid: device.owner.to_string(), device: convert::number(&device.id), fingerprint: convert::hex(&key.0), kind };
         self.rows.set(BANNERS, At::Number(banner.id), Some(banner.to_row()));
         let at = self.banners.partition_point(|other| other.id < banner.id);
         self.banners.retain(|other| other.id != banner.id); // the same again
         self.banners.insert(at, banner);
+        let is_alarm = |kind| kind == BannerKind::KeyChanged; // not pushed out by what is none
+        let of_them: Vec<u64> =
+            self.banners.iter().filter(|b| b.jid == device.owner.as_str() && is_alarm(b.kind) == is_alarm(kind)).map(|b| b.id).collect();
+        let surplus = of_them.len().saturating_sub(BANNERS_EACH);
+        let gone: Vec<u64> = of_them.into_iter().take(surplus).collect();
+        self.dismiss(|b| gone.contains(&b.id));
         self.tell_banners();
     }
     /// Takes banners away.
@@ -191,6 +199,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         }
     }
     fn tell_banners(&mut self) {
+        self.after.retain(|out| !matches!(out, Out::Tell(Told::Banners(_)))); // once a step is enough
         self.after.push(Out::Tell(Told::Banners(self.banners.clone())));
     }
 }

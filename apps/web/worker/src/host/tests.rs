@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use subrosa_engine::{Address, Item as EngineItem, Keep, Node as EngineNode, Request as EngineRequest};
 use subrosa_testkit::{FakeServer, Push, Seeded, block_on};
-use subrosa_web_api::page::{Call, Content, Device, Message, Protection, State, Trust};
+use subrosa_web_api::page::{BannerKind, Call, Content, Device, Message, Protection, State, Trust};
 use subrosa_web_api::socket::{self, Body, Event, FromGateway, Item, Payload, Progress, RequestError, Session};
 use subrosa_web_api::{Kind, Millis};
 
@@ -631,4 +631,22 @@ fn a_yes_before_the_question_counts_until_encryption_is_required_again() {
         assert_eq!(net.saw("to carol"), !required);
         assert_eq!(matches!(state, State::Failed { may_clear: true, .. }), required, "{state:?}");
     }
+}
+#[test]
+fn whoever_has_many_devices_buries_nobody_in_banners() {
+    let mut net = Net::new();
+    let alice = net.join(ALICE);
+    let key = subrosa_engine::Fingerprint([7; 32]);
+    let device = |who: &str, n: u32| subrosa_engine::Device::of(&Address::from(who), n);
+    let host = net.host(alice);
+    host.banner(OutputId(1_000), &device(ALICE, 1), &key, BannerKind::NewOwnDevice(Trust::Undecided));
+    host.banner(OutputId(1_001), &device(BOB, 2), &key, BannerKind::KeyChanged);
+    for n in 0..2_000 {
+        host.banner(OutputId(2_000 + u64::from(n)), &device(BOB, n), &key, BannerKind::NewDevice(Trust::Trusted));
+    }
+    assert_eq!(host.after.len(), 1);
+    net.run();
+    net.boot(alice, false);
+    let ids: Vec<u32> = net.host(alice).banners.iter().map(|banner| banner.device).collect();
+    assert_eq!(ids, [1, 2].into_iter().chain(1_984..2_000).collect::<Vec<_>>());
 }
