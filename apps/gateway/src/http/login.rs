@@ -84,7 +84,7 @@ async fn enter(app: &Arc<App>, peer: IpAddr, headers: &HeaderMap, body: Bytes) -
                 format!("The XMPP server of {domain} does not answer in time. Try again later."),
             ));
         }
-        Ok(Err(why)) => return Err(of_server(&why)),
+        Ok(Err(why)) => return Err(of_server(domain, &why)),
         Ok(Ok(_)) => {}
     }
     let label: String = label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect();
@@ -101,9 +101,12 @@ async fn enter(app: &Arc<App>, peer: IpAddr, headers: &HeaderMap, body: Bytes) -
     Ok((LoggedIn { jid, browser: db::from_sql(browser.id) }, token))
 }
 /// What the XMPP server says, for a person.
-fn of_server(why: &ConnectError) -> Refusal {
+fn of_server(domain: &str, why: &ConnectError) -> Refusal {
     let failure = failure(why);
     match why {
+        ConnectError::Stream { condition } if condition == "host-unknown" => {
+            no(StatusCode::BAD_GATEWAY, "login.unreachable", format!("The XMPP server has no accounts of {domain}. Check the address."))
+        }
         ConnectError::Password { .. } | ConnectError::Account { .. } => (StatusCode::UNAUTHORIZED, Failure::new("login.refused", failure.sentence)),
         ConnectError::Unreachable { .. } | ConnectError::Lost { .. } | ConnectError::Later { .. } | ConnectError::Stream { .. } => {
             (StatusCode::BAD_GATEWAY, Failure::new("login.unreachable", failure.sentence))
