@@ -163,7 +163,8 @@ const FEATURES: [&str; 8] = [
 fn optimise(program: &Path, module: &Path) -> Result<(), Failure> {
     let name = format!("optimising {}", module.file_name().unwrap_or_default().to_string_lossy());
     let mut command = Command::new(program);
-    command.arg("-Oz").args(FEATURES).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+    // Nothing of Rust's lies in the first kilobyte: the stack grows down to it, and ends long before.
+    command.args(["-Oz", "--low-memory-unused", "--converge"]).args(FEATURES).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
     quiet(&name, command.arg(module).arg("-o").arg(module)).map(drop)
 }
 
