@@ -16,6 +16,8 @@ use subrosa_web_api::{Failure, MessageId};
 const MET: u64 = 60_000;
 /// So many banners of a kind about one person's devices: whoever has more of them is seen well enough.
 const BANNERS_EACH: usize = 16;
+/// Nobody vouches for what comes in clear, in our own name neither.
+const OWN_IN_CLEAR: &str = "Sent in clear from another of your devices. In this chat this browser shows only what is encrypted.";
 /// Content that is not for reading: XEP-0085, XEP-0184, XEP-0333.
 const SILENT: [&[u8]; 3] = [b"http://jabber.org/protocol/chatstates", b"urn:xmpp:receipts", b"urn:xmpp:chat-markers:0"];
 
@@ -87,8 +89,11 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
                             left_out: Vec::new(),
                         },
                     };
-                    let content = Content::Undecryptable(convert::refusal(&why));
-                    self.came(chat.0.to_string(), seq, own, self.now.0, content, protection).await?;
+                    let why = match why.reason {
+                        Reason::NotEncrypted if own => Failure::new("own-in-clear", OWN_IN_CLEAR),
+                        _ => convert::refusal(&why),
+                    };
+                    self.came(chat.0.to_string(), seq, own, self.now.0, Content::Undecryptable(why), protection).await?;
                 }
             }
             Event::Waiting { id } => {

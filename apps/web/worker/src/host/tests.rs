@@ -447,7 +447,7 @@ fn a_hostile_gateway_gets_no_words_and_changes_none() {
     }
     net.give(alice, FromGateway::Accepted { id: "a-1".into(), part: 0, seq: Seq(1000), at: START });
     net.run();
-    assert_eq!(net.texts(alice, BOB), ["real", "!not-encrypted", "!not-encrypted"]);
+    assert_eq!(net.texts(alice, BOB), ["real", "!not-encrypted", "!own-in-clear"]);
     // lists are emptied, errors to everything: it waits or fails, never in clear
     for node in ["eu.siacs.conversations.axolotl.devicelist", "urn:xmpp:omemo:2:devices"] {
         let node = socket::Node { owner: BOB.into(), name: node.into(), item: Some("current".into()) };
