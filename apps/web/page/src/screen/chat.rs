@@ -61,7 +61,8 @@ fn composer(model: Model, jid: Jid, name: Memo<String>) -> El {
     };
     let of = jid.clone();
     Effect::new(move |_| model.set_draft(&of, draft.get()));
-    let area = el("textarea", "").attr("id", "draft").test("draft").attr("rows", "1").attr("dir", "auto");
+    // without `autocomplete` browsers write what is being typed into the file that brings windows back, in clear
+    let area = el("textarea", "").attr("id", "draft").test("draft").attr("rows", "1").attr("dir", "auto").attr("autocomplete", "off");
     let node = area.node();
     focus_me(node.clone());
     let send = move || {
