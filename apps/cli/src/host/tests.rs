@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use subrosa_engine::{ChatId, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Time, Wire};
+use subrosa_engine::{ChatId, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Wire};
 use tokio::sync::{mpsc, oneshot};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,7 +81,7 @@ impl Server {
                         id: MessageId::from(message.as_str()),
                         chat: ChatId(chat.into()),
                         from: jid.into(),
-                        sent: Time(1_795_260_000_000),
+                        sent: super::drive::now(),
                         kind,
                         content_type: part.content_type.clone(),
                         body: part.body.clone(),
