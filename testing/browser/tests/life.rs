@@ -165,6 +165,18 @@ fn who_signs_out_leaves_nothing_and_is_on_no_list() {
     assert!(talk.alice.browser.has_kept("alice@localhost") || talk.alice.browser.has_kept("127.0.0.1"), "nothing was looked at");
 }
 
+#[test]
+fn what_is_being_typed_is_in_no_file_of_the_browser() {
+    let Some(stage) = Stage::set() else { return };
+    let mut alice = stage.browser_of("alice");
+    alice.open_chat("bob@localhost").unwrap();
+    alice.tab.type_into("draft", &format!("{MARK}: not sent yet")).unwrap();
+    // browsers write down every now and then what brings their windows back
+    std::thread::sleep(std::time::Duration::from_secs(15));
+    alice.browser.close();
+    assert!(!alice.browser.has_kept(MARK), "a draft stands on the browser's disk");
+}
+
 impl Talk {
     fn texts_if_any(&self) -> usize {
         self.alice.open_chat("bob@localhost").unwrap();
