@@ -1,6 +1,6 @@
 //! What the machine lets out, and what becomes of it: rows, told when they are stored, and stanzas for the gateway.
 use super::archive::unname;
-use super::{Fact, Host, Leaving, Out, convert, messages};
+use super::{Fact, Host, Leaving, Out, Way, convert, messages};
 use crate::rows::{BANNERS, Row as _};
 use crate::shelf::{At, Shelf};
 use rand_core::CryptoRng;
@@ -42,7 +42,10 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
                         kind: convert::kind_back(kind),
                         body: body(wire),
                     };
-                    self.out.push(Out::Gateway(frame.clone()));
+                    // before the gateway's welcome it would overtake what waits for that
+                    if matches!(self.way, Way::Gateway(_) | Way::Server) {
+                        self.out.push(Out::Gateway(frame.clone()));
+                    }
                     self.leaving.push((id, Leaving { id: message.to_string(), part, frame }));
                 }
                 Output::Request(id, request) => {

@@ -371,6 +371,21 @@ fn a_worker_that_dies_anywhere_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn nothing_overtakes_what_waits_for_the_gateway() {
+    let mut net = Net::new();
+    let (alice, bob) = (net.join(ALICE), net.join(BOB));
+    net.send(alice, BOB, "a-0", "before").unwrap();
+    net.disconnect(alice);
+    net.send(alice, BOB, "a-1", "one").unwrap();
+    net.browsers[alice].online = true; // the socket is open, its welcome is yet to come
+    net.send(alice, BOB, "a-2", "two").unwrap();
+    net.connect(alice);
+    net.run();
+    assert_eq!(net.texts(bob, ALICE), ["before", "one", "two"]);
+    assert_eq!(net.texts(alice, BOB), ["before", "one", "two"]);
+}
+
+#[test]
 fn a_full_store_keeps_everything_and_says_so() {
     let mut net = Net::new();
     let (alice, bob) = (net.join(ALICE), net.join(BOB));
