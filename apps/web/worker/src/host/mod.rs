@@ -101,7 +101,6 @@ enum Way {
 pub struct Host<S: Shelf, R> {
     account: Account,
     me: Me,
-    address: Address,
     machine: Machine,
     omemo: Installed<Omemo>,
     rng: R,
@@ -163,15 +162,13 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         let banners = rows.store.all(BANNERS).await.map_err(read)?;
         let banners = banners.iter().filter_map(|row| Banner::from_row(row)).collect();
         let banners = subrosa_engine::sorted_by_key(banners, |banner: &Banner| banner.id);
-        let address = Address::from(account.jid.as_str());
-        let mut machine = Machine::new(address.clone());
+        let mut machine = Machine::new(Address::from(account.jid.as_str()));
         let omemo = machine.install(Omemo::default());
         machine.route(move |_chat| Some(omemo.id()));
         let me = Me { jid: account.jid.clone(), device: 0, fingerprint: String::new(), has_passphrase: account.has_passphrase };
         let mut host = Host {
             account,
             me,
-            address,
             machine,
             omemo,
             rng,

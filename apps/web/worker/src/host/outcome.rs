@@ -168,7 +168,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
     }
     fn met(&mut self, output: OutputId, device: &Device, key: &Fingerprint, trust: subrosa_engine::Trust) {
         let trust = convert::trust(trust);
-        if device.owner == self.address {
+        if device.owner == *self.machine.me() {
             return self.banner(output, device, key, BannerKind::NewOwnDevice(trust));
         }
         let now = self.now.0;
