@@ -258,8 +258,12 @@ impl Tab {
         let own = self.script("return (window.__violations ?? []).splice(0)")?;
         let own = own.as_array().into_iter().flatten().map(|text| text.as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
         let console = self.with(|driver| Ok(wait(driver.browser_log())?))?;
-        // What the network refuses is no fault of the page: gateways are stopped in tests.
-        let severe = console.into_iter().filter(|entry| entry.level == "SEVERE" && entry.source.as_deref() != Some("network"));
+        // What the network refuses is no fault of the page: gateways are stopped in tests. A socket that breaks while it is
+        // being opened is told as the script's line that opened it.
+        let severe = console.into_iter().filter(|entry| {
+            let of_socket = entry.message.contains("WebSocket connection to '") && entry.message.contains("' failed: ");
+            entry.level == "SEVERE" && entry.source.as_deref() != Some("network") && !of_socket
+        });
         Ok(own.into_iter().chain(severe.map(|entry| entry.message)).collect())
     }
 

@@ -21,7 +21,15 @@ struct Play {
     _data: tempfile::TempDir,
 }
 
-fn play(mut lie: impl FnMut(FromGateway, Option<&Request>) -> Vec<FromGateway> + Send + 'static) -> Option<Play> {
+/// A play whose gateway is honest until [`Play::lie`].
+fn play(lie: impl FnMut(FromGateway, Option<&Request>) -> Vec<FromGateway> + Send + 'static) -> Option<Play> {
+    staged(lie, false)
+}
+/// A play whose gateway has lied from before alice signed in: nothing true of bob ever reached her.
+fn play_of_lies(lie: impl FnMut(FromGateway, Option<&Request>) -> Vec<FromGateway> + Send + 'static) -> Option<Play> {
+    staged(lie, true)
+}
+fn staged(mut lie: impl FnMut(FromGateway, Option<&Request>) -> Vec<FromGateway> + Send + 'static, from_the_start: bool) -> Option<Play> {
     let stage = Stage::set()?;
     if let Some(missing) = Subrosa::missing() {
         eprintln!("skipped: {missing}");
@@ -29,7 +37,7 @@ fn play(mut lie: impl FnMut(FromGateway, Option<&Request>) -> Vec<FromGateway> +
     }
     let data = tempfile::tempdir().unwrap();
     let bob = stage.terminal_of("bob", &data);
-    let lies = Arc::new(AtomicBool::new(false));
+    let lies = Arc::new(AtomicBool::new(from_the_start));
     let told = Arc::clone(&lies);
     let change = move |frame, asked: Option<&Request>| if told.load(Ordering::Relaxed) { lie(frame, asked) } else { vec![frame] };
     let tamper = Tamper::before(&stage.gateway, change).unwrap();
@@ -79,8 +87,7 @@ fn emptied_lists_send_nothing() {
         FromGateway::Event { event: Event::Published { .. }, .. } => vec![],
         frame => vec![frame],
     };
-    let Some(play) = play(lie) else { return };
-    play.lie();
+    let Some(play) = play_of_lies(lie) else { return };
     let why = play.is_held_back(&format!("{MARK}: to nobody"));
     assert!(!why.is_empty());
     assert_eq!(play.sent_to_bob(), 0);
@@ -99,8 +106,7 @@ fn errors_to_every_query_send_nothing() {
         FromGateway::Event { event: Event::Published { .. }, .. } => vec![],
         frame => vec![frame],
     };
-    let Some(play) = play(lie) else { return };
-    play.lie();
+    let Some(play) = play_of_lies(lie) else { return };
     play.is_held_back(&format!("{MARK}: to nobody"));
     assert_eq!(play.sent_to_bob(), 0);
     play.nothing_came_out();
