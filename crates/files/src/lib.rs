@@ -1,0 +1,1 @@
+//! A file to an encrypted stream and back.

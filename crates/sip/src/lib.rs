@@ -1,0 +1,1 @@
+//! SIP MESSAGE to inputs and outputs, and a connection that carries them.
