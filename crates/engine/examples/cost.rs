@@ -74,7 +74,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for id in 0..100 {
             let bob = Address::from("bob@example.org");
             let (chat, to) = (ChatId(bob.clone()), Recipients::People(vec![bob]));
-            let input = Input::Send { id: id.to_string().as_str().into(), chat, to, kind: Kind::Text, plain: Plaintext::text("hello") };
+            let input = Input::Send {
+                id: id.to_string().as_str().into(),
+                chat,
+                to,
+                kind: Kind::Text,
+                plain: Plaintext::text("hello"),
+                headers: Headers::default(),
+            };
             let start = Instant::now();
             let mut step = machine.begin(Time(0), &mut rng);
             step.feed(input);

@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         to: Recipients::People(vec![bob.clone()]),
         kind,
         plain: Plaintext::text(text),
+        headers: Headers::default(),
     };
 
     // "Super" under the key "Super" is five NULs: Liblinphone puts the plaintext on the wire here

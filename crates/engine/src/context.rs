@@ -6,6 +6,7 @@ use crate::hooks::Wait;
 use crate::house::House;
 use crate::*;
 use rand_core::CryptoRng;
+use std::any::Any;
 
 /// The hands of a hook, for the length of one call. Everything done through it is stored and released
 /// together, or not at all.
@@ -21,9 +22,14 @@ pub struct Context<'a> {
     /// The engine's voice.
     pub network: Network<'a>,
     pub(crate) settings: &'a Settings,
+    pub(crate) application: &'a (dyn Any + Send),
 }
 
 impl Context<'_> {
+    /// What the application left with [`Machine::set_application`]: the way back to its core. `None`: nothing, or something else.
+    pub fn application<T: Any>(&self) -> Option<&T> {
+        self.application.downcast_ref()
+    }
     /// A savepoint: what `f` changed is undone when it says no, and the hook goes on (one bad device never
     /// stops the message to the others). Two results, so that `?` can't swallow the wrong one:
     /// outside, "the step can't go on" (a cold record); inside, the operation's own answer.
@@ -83,7 +89,8 @@ impl Network<'_> {
         });
         for (part, body) in (0..).zip(encrypted.into_parts()) {
             let (id, chat, to) = (id.clone(), chat.clone(), to.clone());
-            self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body) });
+            let headers = Headers::default();
+            self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body), headers });
         }
         id
     }

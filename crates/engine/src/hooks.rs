@@ -13,6 +13,12 @@ pub trait Engine: std::any::Any + Send {
     /// Names its records and, on XMPP, its EME. Never shown to a person.
     fn name(&self) -> &'static str;
 
+    /// Whether messages of this kind come through the hooks, both ways. Typing notices and receipts that an engine does not want
+    /// pass it by in clear, as the transport writes them; any other message that it does not want is a [`Outcome::Skipped`] one.
+    fn wants(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Text | Kind::FileOffer)
+    }
+
     /// A message wants to leave.
     fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted>;
 
@@ -85,6 +91,8 @@ impl Status {
     pub const TIMEOUT: Self = Status(408);
     /// Longer than is accepted.
     pub const TOO_LARGE: Self = Status(413);
+    /// Of a content type that can't be shown.
+    pub const UNSUPPORTED_MEDIA: Self = Status(415);
     /// What is needed is not there now.
     pub const UNAVAILABLE: Self = Status(480);
     /// What Liblinphone answers to clear text where encryption is mandatory.

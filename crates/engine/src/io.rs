@@ -111,6 +111,8 @@ pub enum Input {
         kind: Kind,
         /// The words.
         plain: Plaintext,
+        /// What goes beside the body, in clear, where the transport has such a thing.
+        headers: Headers,
     },
     /// Answered by [`Output::Upload`] or [`Event::NotSent`]; the message that offers the file comes after the upload.
     OfferFile {
@@ -139,6 +141,11 @@ pub enum Input {
         content_type: ContentType,
         /// Everything that may matter to an engine.
         body: Vec<u8>,
+        /// What came beside the body, in clear.
+        headers: Headers,
+        /// The transport holds its answer until then: exactly one [`Output::Accept`] or [`Output::Refuse`] comes. What is still pending
+        /// at that time is refused with 480 and never shown. `None`: it needs no answer, and the message waits as long as others.
+        answer_by: Option<Time>,
     },
     /// To an [`Output::Request`]. An empty list: there is nothing, or the publication was accepted. A host that is offline
     /// does not answer: the request comes again with the next [`Input::Online`].
@@ -203,6 +210,17 @@ pub enum Output {
         kind: Kind,
         /// The body.
         wire: Wire,
+        /// What goes beside it, in clear.
+        headers: Headers,
+    },
+    /// The answer to an incoming message that its transport holds: yes. Not owed: a transport that was restarted holds nothing.
+    Accept {
+        /// The accepted message's.
+        id: MessageId,
+        /// Its conversation.
+        chat: ChatId,
+        /// Who sent it.
+        from: Address,
     },
     /// The answer to an incoming message: the code on the wire is the code of the engine. Owed. A transport that can't or should
     /// not answer (archive, carbons) says `Done`.
@@ -224,10 +242,9 @@ pub enum Output {
         id: MessageId,
         /// What is offered.
         file: FileInfo,
-        /// For the message that offers the file.
-        key: FileKey,
-        /// Runs over the file.
-        cipher: Box<dyn FileCipher>,
+        /// The key for the message that offers the file, and what runs over the file. `None`: it goes in clear, as a person chose
+        /// for this chat.
+        encryption: Option<(FileKey, Box<dyn FileCipher>)>,
     },
     /// Tell the application. Owed, all but [`Event::Waiting`] and what concerns typing notices.
     Event(Event),
@@ -238,7 +255,7 @@ impl Output {
         match self {
             Output::Transmit { kind, .. } => *kind != Kind::Typing,
             Output::Refuse { .. } => true,
-            Output::Request(..) | Output::Upload { .. } => false,
+            Output::Request(..) | Output::Upload { .. } | Output::Accept { .. } => false,
             Output::Event(Event::Waiting { .. }) => false,
             Output::Event(Event::NotSent { kind, .. } | Event::Sent { kind, .. }) => *kind != Kind::Typing,
             Output::Event(Event::Message { message, .. }) => message.kind() != Kind::Typing,

@@ -34,6 +34,7 @@
 //!     to: Recipients::People(vec!["bob@example.org".into()]),
 //!     kind: Kind::Text,
 //!     plain: Plaintext::text("hello"),
+//!     headers: Headers::default(),
 //! });
 //! let mut outputs = step.commit(&mut store)?.into_iter(); // stored: now it may leave
 //! let Some((id, Output::Transmit { wire: Wire::Encrypted(part), .. })) = outputs.next() else { panic!() };
@@ -98,7 +99,8 @@ pub use hooks::{Engine, Hook, Notice, Outcome, Pending, Status, Token};
 pub use io::{Completion, Event, Input, Item, Keep, MessageId, Node, Output, OutputId, Outputs, Reply, Request, RequestId, Time};
 pub use machine::{EngineId, Installed, Machine};
 pub use message::{
-    ContentType, Decrypted, DeviceReport, EmptyBody, Encrypted, Incoming, Kind, Outgoing, Part, Plaintext, Received, Recipients, Sender, Wire,
+    ContentType, Decrypted, DeviceReport, EmptyBody, Encrypted, Headers, Incoming, Kind, Outgoing, Part, Plaintext, Received, Recipients, Sender,
+    Wire,
 };
 pub use order::{sorted, sorted_by_key};
 pub use reason::{Exclusion, Reason, Refusal};

@@ -128,7 +128,7 @@ pub enum Recipients {
     Device(Device),
 }
 
-/// The outgoing hook's view: read it, give back an [`Encrypted`].
+/// The outgoing hook's view: read it, give back an [`Encrypted`]. It is from [`crate::Context::me`].
 #[derive(Debug)]
 pub struct Outgoing<'a> {
     /// The application's.
@@ -141,9 +141,11 @@ pub struct Outgoing<'a> {
     pub kind: Kind,
     /// The words.
     pub plain: &'a Plaintext,
+    /// What goes beside the body, in clear.
+    pub headers: &'a Headers,
 }
 
-/// The incoming hook's view: read it, give back a [`Decrypted`].
+/// The incoming hook's view: read it, give back a [`Decrypted`]. It is for [`crate::Context::me`].
 #[derive(Debug)]
 pub struct Incoming<'a> {
     /// The sender's.
@@ -160,6 +162,23 @@ pub struct Incoming<'a> {
     pub content_type: &'a ContentType,
     /// Everything that may matter to an engine.
     pub body: &'a [u8],
+    /// What came beside the body, in clear: anybody on the way may have changed it.
+    pub headers: &'a Headers,
+}
+
+/// What a transport carries beside the body and **in clear**: SIP header fields of an application's own. XMPP has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, String)>);
+impl Headers {
+    /// The first of this name, whatever its case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+    /// With one more.
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.push((name.into(), value.into()));
+        self
+    }
 }
 
 impl Plaintext {

@@ -102,6 +102,8 @@ coded! {
         Malformed = "malformed", "The encrypted message is not well-formed. The sender's program may be broken; ask them to update it.";
         /// Encrypted in a way that no installed engine speaks.
         Unsupported = "unsupported", "The message is encrypted in a way that this program does not know. Ask the sender to use another.";
+        /// What the engine made of it is of a type that the application can't show.
+        ContentType = "content-type", "The message is of a type that this program can't show. Ask the sender to send it as text or as a file.";
         /// Longer than is accepted.
         TooLarge = "too-large", "The message is larger than is accepted. Ask the sender to send it in parts or as a file.";
     }
@@ -118,6 +120,7 @@ impl Reason {
             Reason::Expired => Status::TIMEOUT,
             Reason::Untrusted | Reason::KeyChanged => Status::FORBIDDEN,
             Reason::Malformed | Reason::EnvelopeMismatch => Status::BAD_REQUEST,
+            Reason::ContentType => Status::UNSUPPORTED_MEDIA,
             Reason::TooLarge => Status::TOO_LARGE,
             Reason::ServerRefused | Reason::DeviceListUnavailable | Reason::NoEncryption => Status::UNAVAILABLE,
             _ => Status::NOT_ACCEPTABLE,

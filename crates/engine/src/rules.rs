@@ -5,9 +5,10 @@
 //! [`Input`] ends in exactly one of `Transmit`, `NotSent`, `Message`, `NotReceived`, silence that its engine asked for, or waits with a deadline.
 use crate::error::Why;
 use crate::hooks::Wait;
-use crate::house::{EngineName, Message, Parked};
+use crate::house::{AnswerBy, EngineName, Message, Parked};
 use crate::step::Job;
 use crate::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// How often one message may ask for something more. A round trip each: device lists, bundles, and room for repairs.
@@ -18,6 +19,10 @@ struct Passing {
     /// Where it waits, if it did.
     parked: Option<(u64, Time, u8)>,
     engine: EngineName,
+    /// The very one.
+    began: Option<usize>,
+    /// A typing notice or a receipt that its engine does not want.
+    aside: bool,
     message: Arc<Message>,
 }
 
@@ -36,10 +41,10 @@ impl Step<'_> {
     }
     fn input(&mut self, input: &Input) -> Result<(), Halt> {
         match input {
-            Input::Send { id, chat, to, kind, plain } => {
-                let message = Message::Out { id: id.clone(), chat: chat.clone(), to: to.clone(), kind: *kind, plain: plain.clone() };
-                let new = Passing { parked: None, engine: self.engine_of(chat), message: message.into() };
-                if *kind != Kind::Typing && self.machine.house.first_of(chat).is_some() {
+            Input::Send { id, chat, to, kind, plain, headers } => {
+                let (kind, headers) = (*kind, headers.clone());
+                let new = self.begins(chat, Message::Out { id: id.clone(), chat: chat.clone(), to: to.clone(), kind, plain: plain.clone(), headers });
+                if kind != Kind::Typing && self.machine.house.first_of(chat).is_some() {
                     self.park(new, Wait::Turn);
                     return Ok(());
                 }
@@ -47,9 +52,9 @@ impl Step<'_> {
             }
             Input::OfferFile { id, chat, to, file } => {
                 let message = Message::File { id: id.clone(), chat: chat.clone(), to: to.clone(), file: file.clone() };
-                self.pass(Passing { parked: None, engine: self.engine_of(chat), message: message.into() })
+                self.pass(self.begins(chat, message))
             }
-            Input::Receive { id, chat, from, sent, kind, content_type, body } => {
+            Input::Receive { id, chat, from, sent, kind, content_type, body, headers, answer_by } => {
                 let message = Message::In {
                     id: id.clone(),
                     chat: chat.clone(),
@@ -58,8 +63,10 @@ impl Step<'_> {
                     kind: *kind,
                     content_type: content_type.clone(),
                     body: body.clone(),
+                    headers: headers.clone(),
+                    answer_by: AnswerBy(*answer_by),
                 };
-                self.pass(Passing { parked: None, engine: self.engine_of(chat), message: message.into() })
+                self.pass(self.begins(chat, message))
             }
             Input::Answer(id, answer) => self.answer(*id, answer),
             Input::Complete(token, completion) => self.complete(*token, completion),
@@ -107,9 +114,11 @@ impl Step<'_> {
         self.resume([id], |_| Some(completion))
     }
     fn tick(&mut self) -> Result<(), Halt> {
-        let expired = self.machine.house.expired(self.now);
+        let (held, expired): (Vec<_>, Vec<_>) = self.machine.house.expired(self.now).into_iter().partition(|id| self.is_held(*id));
         let late = Completion::Rejected(Reason::Expired.into());
         self.resume(expired, |_| Some(&late))?;
+        let late = Completion::Rejected(Reason::Expired.with(Status::UNAVAILABLE));
+        self.resume(held, |_| Some(&late))?;
         for engine in self.machine.house.ring(self.now) {
             self.tell(&engine, &Notice::Wake)?;
         }
@@ -151,22 +160,24 @@ impl Step<'_> {
         }
     }
     /// Through the hook and on.
-    fn pass(&mut self, passing: Passing) -> Result<(), Halt> {
-        let engine = self.index_of(&passing.engine);
+    fn pass(&mut self, mut passing: Passing) -> Result<(), Halt> {
+        let engine = passing.began.or_else(|| self.machine.in_office(&passing.engine)).unwrap_or(usize::MAX);
         let message = passing.message.clone();
         match &*message {
-            Message::Out { id, chat, to, kind, plain } => {
-                let view = Outgoing { id, chat, to, kind: *kind, plain };
+            Message::Out { kind, .. } if self.is_unwanted(engine, *kind, &mut passing) => self.settle_out(passing, Ok(Outcome::Skipped)),
+            Message::In { kind, .. } if self.is_unwanted(engine, *kind, &mut passing) => self.settle_in(passing, Ok(Outcome::Skipped)),
+            Message::Out { id, chat, to, kind, plain, headers } => {
+                let view = Outgoing { id, chat, to, kind: *kind, plain, headers };
                 let outcome = self.with(engine, |e, cx| e.outgoing(cx, &view)).unwrap_or_else(|| nobody(&passing));
                 self.settle_out(passing, outcome)
             }
-            Message::In { id, chat, from, sent, kind, content_type, body } => {
-                let view = Incoming { id, chat, from, sent: *sent, kind: *kind, content_type, body };
+            Message::In { id, chat, from, sent, kind, content_type, body, headers, .. } => {
+                let view = Incoming { id, chat, from, sent: *sent, kind: *kind, content_type, body, headers };
                 let outcome = self.with(engine, |e, cx| e.incoming(cx, &view)).unwrap_or_else(|| nobody(&passing));
                 self.settle_in(passing, outcome)
             }
             Message::File { id, chat, to, file } => {
-                let view = Outgoing { id, chat, to, kind: Kind::FileOffer, plain: &Plaintext::text("") };
+                let view = Outgoing { id, chat, to, kind: Kind::FileOffer, plain: &Plaintext::text(""), headers: &Headers::default() };
                 let hook = |e: &dyn Engine, cx: &mut Context<'_>| {
                     Ok(match e.file_key(cx, &view, file)? {
                         Outcome::Done(key) => match e.upload(file, &key) {
@@ -188,11 +199,11 @@ impl Step<'_> {
     /// The only place where a message becomes a [`Wire`].
     fn settle_out(&mut self, passing: Passing, outcome: Hook<Encrypted>) -> Result<(), Halt> {
         let message = passing.message.clone();
-        let Message::Out { id, chat, to, kind, .. } = &*message else { return Ok(()) };
+        let Message::Out { id, chat, to, kind, headers, .. } = &*message else { return Ok(()) };
         let kind = *kind;
         let not = |why: Refusal, report, ask| Output::Event(Event::NotSent { id: id.clone(), kind, why, report, ask });
         let output = match self.failed(outcome)? {
-            Ok(Outcome::Rejected(why)) if why.reason == Reason::NoEncryption => self.in_clear(&message, why)?,
+            Ok(Outcome::Rejected(why)) if why.reason == Reason::NoEncryption => self.in_clear(&message, why, false)?,
             Err(why) | Ok(Outcome::Rejected(why)) => not(why, Vec::new(), None),
             Ok(Outcome::Silent) => not(Reason::Engine.into(), Vec::new(), None),
             Ok(Outcome::Pending(Pending(wait))) if kind != Kind::Typing && passing.may_wait() => {
@@ -204,51 +215,57 @@ impl Step<'_> {
             Ok(Outcome::Done(mut body)) => {
                 let report = body.take_report();
                 for (part, body) in (0..).zip(body.into_parts()) {
-                    let (id, chat, to) = (id.clone(), chat.clone(), to.clone());
-                    self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body) });
+                    let (id, chat, to, headers) = (id.clone(), chat.clone(), to.clone(), headers.clone());
+                    self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body), headers });
                 }
                 Output::Event(Event::Sent { id: id.clone(), kind, report })
             }
-            Ok(Outcome::Skipped) => self.in_clear(&message, Reason::NotEncrypted.into())?,
+            Ok(Outcome::Skipped) => self.in_clear(&message, Reason::NotEncrypted.into(), passing.aside)?,
         };
         self.outputs.push(output);
         self.leave(passing);
         Ok(())
     }
-    /// Nobody encrypts it: in clear where a person chose so for this chat, else it is not sent and a person is asked.
-    fn in_clear(&mut self, message: &Message, why: Refusal) -> Result<Output, Halt> {
-        let Message::Out { id, chat, to, kind, plain } = message else { return Err(std::io::Error::other("not a message to send").into()) };
+    /// Nobody encrypts it: in clear where a person chose so for this chat or it passes the engine by, else it is not sent and a person
+    /// is asked.
+    fn in_clear(&mut self, message: &Message, why: Refusal, aside: bool) -> Result<Output, Halt> {
+        let Message::Out { id, chat, to, kind, plain, headers } = message else { return Err(std::io::Error::other("not a message to send").into()) };
         let (id, kind, report) = (id.clone(), *kind, Vec::new());
-        if !self.is_clear_allowed(chat)? {
+        if !aside && !self.is_clear_allowed(chat)? {
             let ask = Some(ClearTextQuestion::about(chat));
             return Ok(Output::Event(Event::NotSent { id, kind, why, report, ask }));
         }
-        let wire = Wire::Clear { plain: plain.clone() };
-        self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat: chat.clone(), to: to.clone(), kind, wire });
+        let (wire, headers) = (Wire::Clear { plain: plain.clone() }, headers.clone());
+        self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat: chat.clone(), to: to.clone(), kind, wire, headers });
         Ok(Output::Event(Event::Sent { id, kind, report }))
     }
     fn settle_in(&mut self, passing: Passing, outcome: Hook<Decrypted>) -> Result<(), Halt> {
         let message = passing.message.clone();
-        let Message::In { id, chat, from, sent, kind, content_type, body } = &*message else { return Ok(()) };
-        let shown = |decrypted, in_clear| {
+        let Message::In { id, chat, from, sent, kind, content_type, body, answer_by, .. } = &*message else { return Ok(()) };
+        let shown = |decrypted: Decrypted, in_clear| {
             let message = Received { kind: *kind, from: from.clone(), sent: *sent, decrypted, in_clear };
             Output::Event(Event::Message { id: id.clone(), chat: chat.clone(), message })
         };
         let why = match self.failed(outcome)? {
-            Ok(Outcome::Done(decrypted)) => {
+            Ok(Outcome::Done(decrypted)) if (self.machine.shows)(&decrypted.plain.content_type) => {
                 self.outputs.push(shown(decrypted, false));
                 None
             }
+            Ok(Outcome::Done(_)) => Some(Reason::ContentType.into()),
             Ok(Outcome::Silent) => None,
             Ok(Outcome::Pending(Pending(wait))) if passing.may_wait() => {
                 self.park(passing, wait);
                 return Ok(());
             }
             Ok(Outcome::Pending(_)) => Some(passing.weary().into()),
-            Ok(Outcome::Skipped) if self.is_clear_allowed(chat)? => {
+            Ok(Outcome::Skipped) if passing.aside || self.is_clear_allowed(chat)? => {
                 let plain = Plaintext::new(content_type.clone(), body.as_slice());
-                self.outputs.push(shown(Decrypted { plain, sender: None }, true));
-                None
+                if passing.aside || (self.machine.shows)(content_type) {
+                    self.outputs.push(shown(Decrypted { plain, sender: None }, true));
+                    None
+                } else {
+                    Some(Reason::ContentType.into())
+                }
             }
             Ok(Outcome::Skipped) => (!matches!(kind, Kind::Typing | Kind::Receipt)).then(|| Reason::NotEncrypted.into()),
             Err(why) | Ok(Outcome::Rejected(why)) => Some(why),
@@ -257,16 +274,25 @@ impl Step<'_> {
             let (id, chat, from, device) = (id.clone(), chat.clone(), from.clone(), why.device.clone());
             self.outputs.push(Output::Refuse { id: id.clone(), chat: chat.clone(), from: from.clone(), status: why.status });
             self.outputs.push(Output::Event(Event::NotReceived { id, chat, from, device, why }));
+        } else if answer_by.0.is_some() {
+            self.outputs.push(Output::Accept { id: id.clone(), chat: chat.clone(), from: from.clone() });
         }
         self.leave(passing);
         Ok(())
     }
     fn settle_file(&mut self, passing: Passing, outcome: Hook<(FileKey, Box<dyn FileCipher>)>) -> Result<(), Halt> {
         let message = passing.message.clone();
-        let Message::File { id, file, .. } = &*message else { return Ok(()) };
+        let Message::File { id, chat, file, .. } = &*message else { return Ok(()) };
+        let upload = |encryption| Output::Upload { id: id.clone(), file: file.clone(), encryption };
+        let mut ask = None;
         let why: Refusal = match self.failed(outcome)? {
-            Ok(Outcome::Done((key, cipher))) => {
-                self.outputs.push(Output::Upload { id: id.clone(), file: file.clone(), key, cipher });
+            Ok(Outcome::Done(encryption)) => {
+                self.outputs.push(upload(Some(encryption)));
+                self.leave(passing);
+                return Ok(());
+            }
+            Ok(Outcome::Skipped) if self.is_clear_allowed(chat)? => {
+                self.outputs.push(upload(None));
                 self.leave(passing);
                 return Ok(());
             }
@@ -275,11 +301,14 @@ impl Step<'_> {
                 return Ok(());
             }
             Ok(Outcome::Pending(_)) => passing.weary().into(),
-            Ok(Outcome::Skipped) => Reason::NotEncrypted.into(),
+            Ok(Outcome::Skipped) => {
+                ask = Some(ClearTextQuestion::about(chat));
+                Reason::NotEncrypted.into()
+            }
             Ok(Outcome::Silent) => Reason::Engine.into(),
             Err(why) | Ok(Outcome::Rejected(why)) => why,
         };
-        self.outputs.push(Output::Event(Event::NotSent { id: id.clone(), kind: Kind::FileOffer, why, report: Vec::new(), ask: None }));
+        self.outputs.push(Output::Event(Event::NotSent { id: id.clone(), kind: Kind::FileOffer, why, report: Vec::new(), ask }));
         self.leave(passing);
         Ok(())
     }
@@ -296,15 +325,16 @@ impl Step<'_> {
         }
     }
     fn park(&mut self, passing: Passing, wait: Wait) {
-        let Passing { parked, engine, message } = passing;
+        let Passing { parked, engine, began, message, .. } = passing;
         let (id, deadline, rounds) = parked.unwrap_or_else(|| {
             if let Message::Out { id, .. } | Message::File { id, .. } = &*message {
                 self.outputs.push(Output::Event(Event::Waiting { id: id.clone() }));
             }
-            (self.machine.house.fresh(), self.now.after(self.machine.settings.patience), 0)
+            let patience = self.now.after(self.machine.settings.patience);
+            (self.machine.house.fresh(), answer_by(&message).map_or(patience, |time| time.min(patience)), 0)
         });
         let rounds = rounds.saturating_add(u8::from(wait != Wait::Turn));
-        self.machine.house.park(id, Parked { engine, wait, deadline, rounds, message });
+        self.machine.house.park(id, Parked { engine, wait, deadline, rounds, began, message });
     }
     fn leave(&mut self, passing: Passing) {
         if let Some((id, ..)) = passing.parked {
@@ -327,17 +357,28 @@ impl Step<'_> {
         }
     }
 
-    fn engine_of(&self, chat: &ChatId) -> EngineName {
-        let engine = (self.machine.rule)(chat).and_then(|id| self.machine.engines.get(id.0));
-        EngineName::Borrowed(engine.map_or("", |e| e.name()))
+    fn begins(&self, chat: &ChatId, message: Message) -> Passing {
+        let engine = self.machine.engine_of(chat).unwrap_or_default();
+        Passing { parked: None, engine: engine.into(), began: self.machine.in_office(engine), aside: false, message: message.into() }
     }
-    fn index_of(&self, engine: &EngineName) -> usize {
-        self.machine.engines.iter().position(|e| e.name() == engine).unwrap_or(usize::MAX)
+    /// Whether a message does not come through this engine's hooks. What that means is its kind's.
+    fn is_unwanted(&self, engine: usize, kind: Kind, passing: &mut Passing) -> bool {
+        let engine = self.machine.engines.get(engine).and_then(|seat| seat.engine.as_deref());
+        // an engine that panics wants everything: its hook decides, and closes
+        let unwanted = engine.is_some_and(|e| !catch_unwind(AssertUnwindSafe(|| e.wants(kind))).unwrap_or(true));
+        passing.aside = unwanted && matches!(kind, Kind::Typing | Kind::Receipt);
+        unwanted
+    }
+    /// Whether a transport holds its answer to it.
+    fn is_held(&self, parked: u64) -> bool {
+        self.machine.house.parked(parked).is_some_and(|parked| answer_by(&parked.message).is_some())
     }
     /// A notice that its engine fails on is lost, not the step.
     fn tell(&mut self, engine: &EngineName, notice: &Notice) -> Result<(), Halt> {
-        let engine = self.index_of(engine);
-        match self.with(engine, |e, cx| e.notice(cx, notice)) {
+        // while nobody of that name is in office, one that leaves still hears what it asked
+        let leaving = || self.machine.engines.iter().rposition(|seat| seat.engine.is_some() && seat.name == engine);
+        let at = self.machine.in_office(engine).or_else(leaving).unwrap_or(usize::MAX);
+        match self.with(at, |e, cx| e.notice(cx, notice)) {
             Some(Err(Halt(Why::Failed(error)))) => {
                 tracing::warn!(%error, "an engine failed on a notice");
                 Ok(())
@@ -347,14 +388,15 @@ impl Step<'_> {
         }
     }
     fn tell_all(&mut self, notice: &Notice) -> Result<(), Halt> {
-        let engines: Vec<EngineName> = self.machine.engines.iter().map(|e| e.name().into()).collect();
+        let engines: Vec<EngineName> = self.machine.engines.iter().filter(|seat| !seat.retired).map(|seat| seat.name.into()).collect();
         engines.iter().try_for_each(|engine| self.tell(engine, notice))
     }
 }
 
 impl Passing {
     fn waited(id: u64, parked: &Parked) -> Self {
-        Passing { parked: Some((id, parked.deadline, parked.rounds)), engine: parked.engine.clone(), message: parked.message.clone() }
+        let (engine, message) = (parked.engine.clone(), parked.message.clone());
+        Passing { parked: Some((id, parked.deadline, parked.rounds)), engine, began: parked.began, aside: false, message }
     }
     fn may_wait(&self) -> bool {
         self.parked.is_none_or(|(.., rounds)| rounds < ROUNDS)
@@ -367,6 +409,10 @@ impl Passing {
 /// No such engine. A chat without one skips; one that is no longer installed can't be replaced by clear text.
 fn nobody<T>(passing: &Passing) -> Hook<T> {
     Ok(if passing.engine.is_empty() { Outcome::Skipped } else { Outcome::Rejected(Reason::Engine.into()) })
+}
+/// Until when a transport holds its answer to it.
+fn answer_by(message: &Message) -> Option<Time> {
+    if let Message::In { answer_by, .. } = message { answer_by.0 } else { None }
 }
 fn why_not(completion: &Completion) -> Refusal {
     if let Completion::Rejected(why) = completion { why.clone() } else { Reason::Engine.into() }

@@ -2,7 +2,7 @@
 //! Knows shapes, no rule. Numbers that stand for a variant never change.
 use crate::codec::{Reader, Writer};
 use crate::hooks::Wait;
-use crate::house::Message;
+use crate::house::{AnswerBy, Message};
 use crate::*;
 use std::borrow::Cow;
 
@@ -84,8 +84,8 @@ variants! {
     Request { 0 = Fetch(node); 1 = Publish { node, keep, payload }; 2 = Delete(node); 3 = Exchange { service, body }; }
     Wait { 0 = Answers(ids); 1 = Completion(token); 2 = Turn; }
     Message {
-        0 = Out { id, chat, to, kind, plain };
-        1 = In { id, chat, from, sent, kind, content_type, body };
+        0 = Out { id, chat, to, kind, plain, headers };
+        1 = In { id, chat, from, sent, kind, content_type, body, headers, answer_by };
         2 = File { id, chat, to, file };
     }
     Wire { 0 = Encrypted(part); 1 = Clear { plain }; }
@@ -304,10 +304,34 @@ impl Stored for Vec<DeviceReport> {
     }
 }
 
+/// Last in their rows: rows written before there were any end here.
+impl Stored for Headers {
+    fn write(&self, out: &mut Writer) {
+        out.len(self.0.len());
+        for (name, value) in &self.0 {
+            out.str(name).str(value);
+        }
+    }
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        if input.is_empty() {
+            return Some(Headers::default());
+        }
+        (0..input.len()?).map(|_| Some((Stored::read(input)?, Stored::read(input)?))).collect::<Option<_>>().map(Headers)
+    }
+}
+impl Stored for AnswerBy {
+    fn write(&self, out: &mut Writer) {
+        self.0.write(out);
+    }
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        if input.is_empty() { Some(AnswerBy(None)) } else { Stored::read(input).map(AnswerBy) }
+    }
+}
+
 /// What is owed.
 pub(crate) fn write_output(out: &mut Writer, output: &Output) {
     match output {
-        Output::Transmit { id, part, chat, to, kind, wire } => {
+        Output::Transmit { id, part, chat, to, kind, wire, headers } => {
             out.u8(0);
             id.write(out);
             part.write(out);
@@ -315,6 +339,9 @@ pub(crate) fn write_output(out: &mut Writer, output: &Output) {
             to.write(out);
             kind.write(out);
             wire.write(out);
+            if *headers != Headers::default() {
+                headers.write(out);
+            }
         }
         Output::Refuse { id, chat, from, status } => {
             out.u8(1);
@@ -327,7 +354,7 @@ pub(crate) fn write_output(out: &mut Writer, output: &Output) {
             out.u8(2);
             event.write(out);
         }
-        Output::Request(..) | Output::Upload { .. } => {} // never owed
+        Output::Request(..) | Output::Upload { .. } | Output::Accept { .. } => {} // never owed
     }
 }
 pub(crate) fn read_output(input: &mut Reader<'_>) -> Option<Output> {
@@ -339,6 +366,7 @@ pub(crate) fn read_output(input: &mut Reader<'_>) -> Option<Output> {
             to: Stored::read(input)?,
             kind: Stored::read(input)?,
             wire: Stored::read(input)?,
+            headers: Stored::read(input)?,
         },
         1 => Output::Refuse { id: Stored::read(input)?, chat: Stored::read(input)?, from: Stored::read(input)?, status: Stored::read(input)? },
         2 => Output::Event(Stored::read(input)?),

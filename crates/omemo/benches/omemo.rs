@@ -125,6 +125,8 @@ impl Alice {
                 kind: Kind::Other,
                 content_type: ContentType::STANZA,
                 body,
+                headers: Headers::default(),
+                answer_by: None,
             };
             alice.run(answers.into_iter().map(receive).collect());
         }
@@ -212,6 +214,7 @@ fn send(id: u64) -> Input {
         to: Recipients::People(vec![BOB.into()]),
         kind: Kind::Text,
         plain: Plaintext::text("hello"),
+        headers: Headers::default(),
     }
 }
 fn undisturbed(values: &mut [f64]) -> f64 {

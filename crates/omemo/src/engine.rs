@@ -11,6 +11,10 @@ impl Engine for Omemo {
     fn name(&self) -> &'static str {
         "omemo"
     }
+    /// All: what comes encrypted may be of any kind, and nothing of a chat passes by in clear.
+    fn wants(&self, _: Kind) -> bool {
+        true
+    }
     fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
         outgoing::encrypt(cx, message)
     }

@@ -180,7 +180,7 @@ impl Mapping {
             xml::write(child, &mut body).ok()?;
         }
         let id = self.id_of(stanza);
-        Some(Input::Receive { id, chat, from, sent, kind, content_type: ContentType::STANZA, body })
+        Some(Input::Receive { id, chat, from, sent, kind, content_type: ContentType::STANZA, body, headers: Headers::default(), answer_by: None })
     }
     fn id_of(&mut self, stanza: &Element) -> MessageId {
         match stanza.attr("id") {

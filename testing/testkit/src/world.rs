@@ -162,7 +162,7 @@ impl<H, S: Store> World<H, S> {
         let id = MessageId(format!("m{}", self.sequence).into());
         let to: Address = to.into();
         let (chat, to) = (ChatId(to.clone()), Recipients::People(vec![to]));
-        self.feed(from, Input::Send { id: id.clone(), chat, to, kind: Kind::Text, plain: Plaintext::text(text) });
+        self.feed(from, Input::Send { id: id.clone(), chat, to, kind: Kind::Text, plain: Plaintext::text(text), headers: Headers::default() });
         id
     }
     /// Calls an engine's own method in a step of its own; what it sends is under way afterwards.

@@ -162,5 +162,6 @@ fn message(send: &SendText, id: &str) -> Input {
         to: Recipients::People(vec![to]),
         kind: Kind::Text,
         plain: Plaintext::text(&send.text),
+        headers: Headers::default(),
     }
 }

@@ -85,6 +85,8 @@ impl Server {
                         kind,
                         content_type: part.content_type.clone(),
                         body: part.body.clone(),
+                        headers: Headers::default(),
+                        answer_by: None,
                     };
                     let _ = client;
                     let mark = Mark::Test(self.count.fetch_add(1, Ordering::Relaxed));

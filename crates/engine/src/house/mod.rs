@@ -44,13 +44,40 @@ pub(crate) struct Parked {
     pub deadline: Time,
     /// How often its hook asked for something more.
     pub rounds: u8,
+    /// The very engine it began with, while this process lasts; then the one of that name.
+    pub began: Option<usize>,
     pub message: Arc<Message>,
 }
+/// Until when the transport holds its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AnswerBy(pub Option<Time>);
 #[derive(Debug)]
 pub(crate) enum Message {
-    Out { id: MessageId, chat: ChatId, to: Recipients, kind: Kind, plain: Plaintext },
-    In { id: MessageId, chat: ChatId, from: Address, sent: Time, kind: Kind, content_type: ContentType, body: Vec<u8> },
-    File { id: MessageId, chat: ChatId, to: Recipients, file: FileInfo },
+    Out {
+        id: MessageId,
+        chat: ChatId,
+        to: Recipients,
+        kind: Kind,
+        plain: Plaintext,
+        headers: Headers,
+    },
+    In {
+        id: MessageId,
+        chat: ChatId,
+        from: Address,
+        sent: Time,
+        kind: Kind,
+        content_type: ContentType,
+        body: Vec<u8>,
+        headers: Headers,
+        answer_by: AnswerBy,
+    },
+    File {
+        id: MessageId,
+        chat: ChatId,
+        to: Recipients,
+        file: FileInfo,
+    },
 }
 #[derive(Clone)]
 enum Item {
@@ -290,6 +317,10 @@ impl House {
     }
     pub fn parked(&self, id: u64) -> Option<Arc<Parked>> {
         if let Some(Slot { item: Item::Parked(parked), .. }) = self.live.get(&id) { Some(parked.clone()) } else { None }
+    }
+    /// Whether something waits that began with this very engine.
+    pub fn is_needed(&self, engine: usize) -> bool {
+        self.live.values().any(|slot| matches!(&slot.item, Item::Parked(parked) if parked.began == Some(engine)))
     }
     pub fn unpark(&mut self, id: u64) {
         self.set(id, None);

@@ -144,6 +144,7 @@ fn read_item(bytes: &[u8]) -> Option<Row> {
             wait: Stored::read(&mut input)?,
             deadline: Stored::read(&mut input)?,
             rounds: input.u8()?,
+            began: None,
             message: Arc::new(Stored::read(&mut input)?),
         }),
         _ => return None,

@@ -1,6 +1,7 @@
 //! A toy engine with devices, sessions, requests and every outcome; and a host that keeps count.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 mod crash;
+mod hooks;
 mod rows;
 mod rules;
 mod trust;
@@ -76,6 +77,9 @@ pub(crate) fn list_node(owner: &Address) -> Node {
 impl Engine for Toy {
     fn name(&self) -> &'static str {
         "toy"
+    }
+    fn wants(&self, _: Kind) -> bool {
+        true
     }
     fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
         match message.plain.bytes() {
@@ -212,11 +216,22 @@ pub(crate) fn say(id: &str, chat: &str, text: &str) -> Input {
         to: Recipients::People(vec![chat.into()]),
         kind: Kind::Text,
         plain: Plaintext::text(text),
+        headers: Headers::default(),
     }
 }
 pub(crate) fn receive(id: &str, from: &str, kind: Kind, text: &str) -> Input {
     let (content_type, body) = (ContentType::TEXT, text.as_bytes().to_vec());
-    Input::Receive { id: id.into(), chat: ChatId(from.into()), from: from.into(), sent: Time(1), kind, content_type, body }
+    Input::Receive {
+        id: id.into(),
+        chat: ChatId(from.into()),
+        from: from.into(),
+        sent: Time(1),
+        kind,
+        content_type,
+        body,
+        headers: Headers::default(),
+        answer_by: None,
+    }
 }
 pub(crate) fn ids(devices: &[u32]) -> Result<Vec<Item>, RequestError> {
     Ok(vec![Item { id: None, payload: devices.iter().flat_map(|n| n.to_le_bytes()).collect() }])
@@ -239,12 +254,15 @@ pub(crate) fn word(output: &Output) -> String {
             format!("transmit {id}/{part} {}", String::from_utf8_lossy(&body.body))
         }
         Output::Transmit { id, wire: Wire::Clear { plain }, .. } => format!("clear {id} {}", String::from_utf8_lossy(plain.bytes())),
+        Output::Accept { id, .. } => format!("accept {id}"),
+        Output::Upload { id, encryption, .. } => format!("upload {id} {}", encryption.as_ref().map_or("clear", |_| "encrypted")),
         Output::Refuse { id, status, .. } => format!("refuse {id} {}", status.code()),
         Output::Request(_, Request::Fetch(node)) => {
             format!("fetch {} {}{}", node.name, node.owner, node.item.as_deref().map_or(String::new(), |i| format!(" {i}")))
         }
         Output::Event(Event::Message { id, message, .. }) => {
-            format!("message {id} {}", String::from_utf8_lossy(message.plaintext().bytes()))
+            let clear = if message.in_clear() { " (clear)" } else { "" };
+            format!("message {id} {}{clear}", String::from_utf8_lossy(message.plaintext().bytes()))
         }
         Output::Event(Event::Sent { id, report, .. }) => format!("sent {id} {}", report.iter().filter(|r| r.result.is_ok()).count()),
         Output::Event(Event::Waiting { id }) => format!("waiting {id}"),

@@ -238,7 +238,15 @@ fn the_stored_forms_stay_readable() {
     let to = Recipients::Device(device.clone());
     write_output(
         &mut out,
-        &Output::Transmit { id: "i".into(), part: 1, chat: ChatId("b@x".into()), to, kind: Kind::Other, wire: Wire::Encrypted(part) },
+        &Output::Transmit {
+            id: "i".into(),
+            part: 1,
+            chat: ChatId("b@x".into()),
+            to,
+            kind: Kind::Other,
+            wire: Wire::Encrypted(part),
+            headers: Headers::default(),
+        },
     );
     assert_eq!(
         hex(&out.into_bytes()),

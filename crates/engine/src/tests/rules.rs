@@ -55,6 +55,7 @@ fn typing_is_never_kept() {
         to: Recipients::People(vec!["bob@x".into()]),
         kind: Kind::Typing,
         plain: Plaintext::text("composing"),
+        headers: Headers::default(),
     };
     assert_eq!(settle(&mut machine, &mut store, vec![typing("1")], &[7]), ["not-sent 1 expired"]);
     assert_eq!(settle(&mut machine, &mut store, vec![say("2", "bob@x", "x")], &[7])[0], "waiting 2");
@@ -113,7 +114,7 @@ fn clear_text_is_a_choice_for_one_chat() {
     let outputs = step(&mut machine, &mut store, vec![receive("4", "bob@x", Kind::Text, "clear"), receive("5", "carol@x", Kind::Text, "clear")]);
     let Output::Event(Event::Message { message, .. }) = &outputs.list[0].1 else { panic!() };
     assert!(message.in_clear() && message.sender().is_none());
-    assert_eq!(words(outputs), ["message 4 clear", "refuse 5 488", "not-received 5 not-encrypted"]);
+    assert_eq!(words(outputs), ["message 4 clear (clear)", "refuse 5 488", "not-received 5 not-encrypted"]);
     step(&mut machine, &mut store, vec![Input::SetPolicy(ChatId("bob@x".into()), Policy::Mandatory)]).len();
     assert_eq!(words(step(&mut machine, &mut store, vec![say("6", "bob@x", "skip")])), ["not-sent 6 not-encrypted"]);
 }

@@ -111,11 +111,11 @@ impl<S: AsyncStore> Alice<S> {
 }
 fn receive(body: Vec<u8>) -> Input {
     let (id, chat, from) = ("answer".into(), ChatId(BOB.into()), BOB.into());
-    Input::Receive { id, chat, from, sent: Time(0), kind: Kind::Other, content_type: ContentType::STANZA, body }
+    Input::Receive { id, chat, from, sent: Time(0), kind: Kind::Other, content_type: ContentType::STANZA, body, headers: Headers::default(), answer_by: None }
 }
 fn send(id: u64) -> Input {
     let (chat, to) = (ChatId(BOB.into()), Recipients::People(vec![BOB.into()]));
-    Input::Send { id: MessageId(id.to_string().into()), chat, to, kind: Kind::Text, plain: Plaintext::text("hello") }
+    Input::Send { id: MessageId(id.to_string().into()), chat, to, kind: Kind::Text, plain: Plaintext::text("hello"), headers: Headers::default() }
 }
 
 /// Median with the commit, median with a store in memory, the slowest twentieth with the commit.

@@ -189,6 +189,8 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             kind: super::convert::kind(message.kind),
             content_type: ContentType::STANZA,
             body: message.body,
+            headers: Headers::default(),
+            answer_by: None,
         }));
     }
     fn contact(&mut self, contact: Contact) {

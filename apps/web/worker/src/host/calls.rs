@@ -71,6 +71,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
             to: Recipients::People(vec![to]),
             kind: Kind::Text,
             plain: Plaintext::text(text),
+            headers: Headers::default(),
         }));
     }
     async fn retry(&mut self, id: &str) -> Result<Result<Answer, Failure>, S::Error> {
