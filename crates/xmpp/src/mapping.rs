@@ -11,7 +11,7 @@ use minidom::Element;
 use std::collections::{HashSet, VecDeque};
 use std::str::FromStr as _;
 use std::sync::Arc;
-use subrosa_engine::{Address, ChatId, ContentType, Input, Kind, MessageId, Node, Recipients, Status, Time, Wire};
+use subrosa_engine::{Address, ChatId, ContentType, Headers, Input, Kind, MessageId, Node, Recipients, Status, Time, Wire};
 use xml::{MAX_STANZA, StanzaError, build};
 
 /// The longest id of a message that is kept as it is, in bytes.

@@ -5,7 +5,7 @@
 //! Its keys stay in `echo.db`, so it is the same device next time. `SERVER=127.0.0.1:5222` connects in clear to this machine.
 use getrandom::{SysRng, rand_core::UnwrapErr};
 use std::time::{SystemTime, UNIX_EPOCH};
-use subrosa_engine::{Event, Input, Kind, Machine, MessageId, Output, Recipients, Time};
+use subrosa_engine::{Event, Headers, Input, Kind, Machine, MessageId, Output, Recipients, Time};
 use subrosa_omemo::{Omemo, wire::Version};
 use subrosa_store::{SqliteStore, StoreKey};
 use subrosa_xmpp::{Config, Connection, Entity, Happening, Security, State};

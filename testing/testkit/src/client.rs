@@ -220,7 +220,7 @@ impl<H, S: Store> Client<H, S> {
             match output {
                 Output::Transmit { .. } if self.unacked.contains_key(&id) => continue, // comes again, and is still under way
                 Output::Transmit { .. } if self.acked.contains(&id) => {}
-                Output::Transmit { id: message, part, chat, to, kind, wire } => {
+                Output::Transmit { id: message, part, chat, to, kind, wire, .. } => {
                     let (content_type, body, in_clear) = match wire {
                         Wire::Encrypted(part) => (part.content_type.clone(), part.body.clone(), false),
                         Wire::Clear { plain, .. } => (plain.content_type.clone(), plain.bytes().to_vec(), true),
@@ -255,7 +255,7 @@ fn survives(input: &Input) -> bool {
 /// What the server would send again.
 fn copy(input: &Input) -> Option<Input> {
     match input {
-        Input::Receive { id, chat, from, sent, kind, content_type, body } => Some(Input::Receive {
+        Input::Receive { id, chat, from, sent, kind, content_type, body, headers, answer_by } => Some(Input::Receive {
             id: id.clone(),
             chat: chat.clone(),
             from: from.clone(),
@@ -263,6 +263,8 @@ fn copy(input: &Input) -> Option<Input> {
             kind: *kind,
             content_type: content_type.clone(),
             body: body.clone(),
+            headers: headers.clone(),
+            answer_by: *answer_by,
         }),
         _ => None,
     }

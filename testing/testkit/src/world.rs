@@ -8,7 +8,7 @@ use crate::server::{FakeServer, Push};
 use crate::{Crash, Seeded};
 use std::collections::BTreeMap;
 use subrosa_engine::{
-    Address, ChatId, Context, Engine, Event, Halt, Input, Installed, Item, Keep, Kind, Machine, MemoryStore, MessageId, Node, OutputId, Plaintext,
+    Address, ChatId, Context, Engine, Event, Halt, Headers, Input, Installed, Item, Keep, Kind, Machine, MemoryStore, MessageId, Node, OutputId, Plaintext,
     Recipients, Request, RequestError, RequestId, Store, Time,
 };
 
@@ -379,6 +379,8 @@ impl<H, S: Store> World<H, S> {
                     kind: stanza.kind,
                     content_type: stanza.content_type.clone(),
                     body: stanza.body.clone(),
+                    headers: Headers::default(),
+                    answer_by: None,
                 };
                 if self.clients[i].online {
                     self.post(i, false, Packet::Message { client: i, input });

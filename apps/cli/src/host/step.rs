@@ -6,7 +6,7 @@ use super::sends::Waiter;
 use crate::failure::Failure;
 use crate::rpc::types::{DeviceResult, SendText};
 use serde_json::json;
-use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, Kind, MessageId, Plaintext, Recipients, Trust};
+use subrosa_engine::{Address, ChatId, Device, Fingerprint, Headers, Input, Kind, MessageId, Plaintext, Recipients, Trust};
 
 /// What goes into a step.
 pub enum Fact {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use subrosa_engine::{ChatId, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Wire};
+use subrosa_engine::{ChatId, Headers, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Wire};
 use tokio::sync::{mpsc, oneshot};
 
 const PATIENCE: Duration = Duration::from_secs(20);

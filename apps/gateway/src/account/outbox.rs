@@ -3,7 +3,7 @@ use super::handful::{Handful, LOOSE, RECEIPT};
 use super::{ReplyTo, Send};
 use crate::db::archive::{self, Stanza, Waiting, progress, state};
 use crate::db::since::{kind, kind_number};
-use subrosa_engine::{Address, ChatId, Coded as _, ContentType, MessageId, Output, OutputId, Part, Recipients, Wire};
+use subrosa_engine::{Address, ChatId, Coded as _, ContentType, Headers, MessageId, Output, OutputId, Part, Recipients, Wire};
 use subrosa_web_api::http::BrowserId;
 use subrosa_web_api::socket::{Event, FromGateway, Message, Progress};
 use subrosa_web_api::{Failure, Kind, Seq};
@@ -32,6 +32,7 @@ fn transmit(message: &str, part: u16, chat: &str, to: &str, what: Kind, body: Ve
         to: Recipients::People(vec![Address::from(to)]),
         kind: engine_kind(what),
         wire: Wire::Encrypted(Part { content_type: ContentType::STANZA, body }),
+        headers: Headers::default(),
     }
 }
 /// What waits, for the connection. Its number is its place in the archive: the same after a restart.

@@ -1,7 +1,7 @@
 //! A connection and what it told.
 use std::collections::VecDeque;
 use std::time::Duration;
-use subrosa_engine::{ChatId, ContentType, Input, Kind, MessageId, Output, OutputId, Part, Recipients, Request, RequestError, RequestId, Wire};
+use subrosa_engine::{ChatId, ContentType, Headers, Input, Kind, MessageId, Output, OutputId, Part, Recipients, Request, RequestError, RequestId, Wire};
 use subrosa_interop::{Friends, Prosody, Server};
 use subrosa_xmpp::{Config, ConnectError, Connection, Entity, Handle, Happening, Mark, Roots, Security, State};
 use tokio::sync::mpsc::Receiver;
@@ -144,6 +144,7 @@ pub fn message(id: u64, to: &str, text: &str) -> Output {
         to: Recipients::People(vec![to.into()]),
         kind: Kind::Text,
         wire: Wire::Encrypted(Part { content_type: ContentType::STANZA, body: body.into_bytes() }),
+        headers: Headers::default(),
     }
 }
 pub fn text_of(input: &Input) -> Option<String> {

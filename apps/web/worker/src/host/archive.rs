@@ -6,7 +6,7 @@ use super::{Fact, Host, Out, Way, messages};
 use crate::rows::{APP, CURSOR, Cursor, PENDING, Row as _};
 use crate::shelf::{At, Shelf};
 use rand_core::CryptoRng;
-use subrosa_engine::{ChatId, ContentType, Input, MessageId, RequestId, Time};
+use subrosa_engine::{ChatId, ContentType, Headers, Input, MessageId, RequestId, Time};
 use subrosa_web_api::page::{Position, State, Told};
 use subrosa_web_api::socket::{Contact, Event, FromGateway, Message, Payload, Progress, Session, Standing, ToGateway};
 use subrosa_web_api::{Failure, Seq};

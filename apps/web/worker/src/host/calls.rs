@@ -3,7 +3,7 @@ use super::{Caller, Fact, Host, Out, PATIENCE, Settling, Wanted, Way, convert};
 use crate::shelf::Shelf;
 use rand_core::CryptoRng;
 use std::time::Duration;
-use subrosa_engine::{Address, ChatId, Device, Input, Kind, MessageId, Plaintext, Policy, Recipients};
+use subrosa_engine::{Address, ChatId, Device, Headers, Input, Kind, MessageId, Plaintext, Policy, Recipients};
 use subrosa_web_api::page::{Answer, Banner, BannerKind, Call, Content, Lock, Message, Position, Protection, State, Trust};
 use subrosa_web_api::socket::{ContactChange, ToGateway};
 use subrosa_web_api::{Failure, MAX_TEXT, Seq};

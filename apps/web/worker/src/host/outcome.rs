@@ -26,7 +26,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         for (id, output) in outputs {
             match output {
                 Output::Event(event) => self.happened(id, event).await?,
-                Output::Transmit { id: message, part, chat, to, kind, wire } => {
+                Output::Transmit { id: message, part, chat, to, kind, wire, .. } => {
                     if self.leaving.iter().any(|(output, _)| *output == id) {
                         continue;
                     }
