@@ -12,7 +12,11 @@ use crate::web::{self, Flavour};
 /// Package, bench, and how it is built: those that drive a browser, which does the work, quickly.
 type Bench = (&'static str, &'static str, &'static str);
 
-const CORE: [Bench; 3] = [("subrosa-ratchet", "ratchet", "bench"), ("subrosa-omemo", "omemo", "bench"), ("subrosa-store", "store", "bench")];
+const CORE: [Bench; 3] = [
+    ("subrosa-ratchet", "ratchet", "bench"),
+    ("subrosa-omemo", "omemo", "bench"),
+    ("subrosa-store", "store", "bench"),
+];
 /// The page's comes after the gateway's, which builds the gateway that it runs on.
 const WEB: [Bench; 3] = [("subrosa-wasm-tests", "web", "test"), ("subrosa-gateway", "gateway", "bench"), ("subrosa-browser-tests", "page", "test")];
 

@@ -37,6 +37,12 @@ pub enum Need {
     Postgres,
     /// What wasm-opt and axe are installed with.
     Npm,
+    /// Linphone's library, with what a C program needs to use it.
+    Linphone,
+    /// What sends heavy and malformed SIP.
+    Sipp,
+    /// What looks for lost and wrong memory in C programs.
+    Valgrind,
 }
 
 impl Need {
@@ -50,6 +56,9 @@ impl Need {
             Self::Browser => &["chromium", "chromium-driver"],
             Self::Postgres => &["postgresql"],
             Self::Npm => &["nodejs", "npm"],
+            Self::Linphone => &["liblinphone-dev", "python3"],
+            Self::Sipp => &["sip-tester"],
+            Self::Valgrind => &["valgrind", "libc6-dbg"],
             Self::Gajim | Self::Components | Self::Wasm | Self::Python => &[],
         }
     }
@@ -66,6 +75,9 @@ impl Need {
             Self::Browser => program("chromium") || program("chromedriver"),
             Self::Postgres => !has_postgres(),
             Self::Npm => program("npm") || program("node"),
+            Self::Linphone => !Path::new("/usr/include/linphone/core.h").is_file(),
+            Self::Sipp => program("sipp"),
+            Self::Valgrind => program("valgrind"),
             Self::Components | Self::Wasm | Self::Python => false,
         }
     }

@@ -25,6 +25,8 @@ pub enum Suite {
     Profanity,
     /// The exchange over ejabberd
     Ejabberd,
+    /// Linphone's library: messages and files by SIP
+    Liblinphone,
     /// `kill -9` at any moment
     Kill,
 }
@@ -40,6 +42,7 @@ impl Suite {
             Self::Gajim => (CONVERSATIONS, "gajim"),
             Self::Profanity => (CONVERSATIONS, "profanity"),
             Self::Ejabberd => (CONVERSATIONS, "ejabberd"),
+            Self::Liblinphone => (&["--test", "linphone"], ""),
             Self::Kill => (&["--test", "kill"], ""),
         }
     }
@@ -49,6 +52,7 @@ impl Suite {
             Self::Gajim => &[Need::Gajim, Need::Browser],
             Self::Profanity => &[Need::Profanity],
             Self::Ejabberd => &[Need::Ejabberd],
+            Self::Liblinphone => &[Need::Linphone],
             Self::PythonOmemo2 | Self::PythonOmemoLegacy | Self::OmemoDr | Self::Kill => &[],
         }
     }

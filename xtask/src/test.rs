@@ -13,7 +13,7 @@ const WASM: [&str; 4] = ["subrosa-wasm", "subrosa-wasm-tests", "subrosa-web-page
 
 pub fn test() -> Result<(), Failure> {
     let start = Instant::now();
-    ensure(&[Need::OpenSsl, Need::Prosody, Need::Postgres, Need::Browser, Need::Components, Need::Wasm, Need::Python])?;
+    ensure(&[Need::OpenSsl, Need::Prosody, Need::Postgres, Need::Browser, Need::Components, Need::Wasm, Need::Python, Need::Linphone, Need::Sipp, Need::Valgrind])?;
     quiet("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     checks::all()?;
     loud("clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
@@ -25,7 +25,7 @@ pub fn test() -> Result<(), Failure> {
     quiet("building subrosa and its gateway", &mut cargo(&["build", "--locked", "-p", "subrosa-cli", "-p", "subrosa-gateway"]))?;
     // Other people's clients are part of the tests of the workspace: here python-omemo has to be there.
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    tests.env(REQUIRED, "prosody postgres browser python-omemo-2 python-omemo-legacy omemo-dr");
+    tests.env(REQUIRED, "prosody postgres browser python-omemo-2 python-omemo-legacy omemo-dr liblinphone sipp valgrind");
     tests.env("SUBROSA_WEB_DIST", &dist).env("SUBROSA_WEB_TESTS", module);
     tests.env("SUBROSA_PYTHON", subrosa_interop::venv().join("bin/python")); // and in process, for the crates' own tests
     loud("tests", &mut tests)?;
