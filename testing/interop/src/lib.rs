@@ -17,9 +17,11 @@
 //! ```
 
 mod ejabberd;
+mod file_server;
 mod gate;
 mod gateway;
 mod lines;
+mod linphone;
 mod party;
 mod peer;
 mod postgres;
@@ -28,12 +30,15 @@ mod prosody;
 mod proxy;
 mod server;
 mod subrosa;
+mod tap;
 mod wire;
 
 pub use ejabberd::Ejabberd;
+pub use file_server::{FileServer, Upload};
 pub use gate::goes_on;
 pub use gateway::{Gateway, GatewayOptions, gateway_program, web_dist};
 pub use lines::PeerError;
+pub use linphone::{Hook, LINPHONE_PACKAGES, Linphone, Message, Offer, State, Transport};
 pub use party::{Party, Read};
 pub use peer::{GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};
 pub use postgres::Postgres;
@@ -42,6 +47,7 @@ pub use prosody::Prosody;
 pub use proxy::Proxy;
 pub use server::{Friends, Seen, Server, StartError};
 pub use subrosa::{Delivery, Device, Sent, Subrosa, subrosa_program};
+pub use tap::Tap;
 pub use wire::Wire;
 
 /// What a pair of clients must be able to do.

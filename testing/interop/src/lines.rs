@@ -89,7 +89,7 @@ impl Lines {
         &self.name
     }
 
-    pub(crate) fn say(&mut self, line: &Value) -> Result<(), PeerError> {
+    pub(crate) fn say(&mut self, line: &impl std::fmt::Display) -> Result<(), PeerError> {
         let written = match &mut self.input {
             Some(input) => writeln!(input, "{line}").and_then(|()| input.flush()),
             None => Err(io::ErrorKind::BrokenPipe.into()),
