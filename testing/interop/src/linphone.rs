@@ -113,8 +113,11 @@ impl Linphone {
     /// What is missing to run it here, if anything is.
     pub fn missing() -> Option<String> {
         let installed = |name| find_program(name).is_some();
-        let there = installed("cc") && installed("pkg-config") && Command::new("pkg-config").args(["--exists", "linphone"]).status().is_ok_and(|status| status.success());
-        (!there).then(|| format!("liblinphone can't be compiled against here (Debian packages {LINPHONE_PACKAGES}; `cargo xtask test` installs them)"))
+        let there = installed("cc")
+            && installed("pkg-config")
+            && Command::new("pkg-config").args(["--exists", "linphone"]).status().is_ok_and(|status| status.success());
+        (!there)
+            .then(|| format!("liblinphone can't be compiled against here (Debian packages {LINPHONE_PACKAGES}; `cargo xtask test` installs them)"))
     }
 
     /// Starts `sip:<name>@sip.test` on a free port and waits until it listens. It can send after [`Linphone::route`].
@@ -288,7 +291,9 @@ impl Linphone {
     /// # Errors
     /// As [`Linphone::read`].
     pub fn hook(&mut self, name: &str, content_type: &str) -> Result<Hook, PeerError> {
-        self.lines.wait(&format!("a call of {name} with {content_type}"), |line| as_hook(line).filter(|hook| hook.name == name && hook.content_type == content_type))
+        self.lines.wait(&format!("a call of {name} with {content_type}"), |line| {
+            as_hook(line).filter(|hook| hook.name == name && hook.content_type == content_type)
+        })
     }
 
     /// The calls of the engine's functions until now that nobody asked for.

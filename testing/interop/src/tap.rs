@@ -49,7 +49,8 @@ impl Tap {
         let heard = lock(&self.heard);
         // A status line only: a Via has `SIP/2.0/TCP`, a request line ends with `SIP/2.0`.
         let back = String::from_utf8_lossy(&heard.back);
-        let to_messages = back.split("SIP/2.0 ").skip(1).filter(|answer| answer.lines().any(|line| line.starts_with("CSeq:") && line.ends_with("MESSAGE")));
+        let to_messages =
+            back.split("SIP/2.0 ").skip(1).filter(|answer| answer.lines().any(|line| line.starts_with("CSeq:") && line.ends_with("MESSAGE")));
         to_messages.filter_map(|answer| answer.get(..3)?.parse().ok()).filter(|code| *code >= 200).collect()
     }
 }
