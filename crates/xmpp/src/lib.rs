@@ -26,6 +26,7 @@
 #[cfg(feature = "connection")]
 pub mod connection;
 mod contacts;
+mod engines;
 mod entity;
 mod mapping;
 mod ns;
@@ -37,7 +38,8 @@ mod xml;
 #[cfg(feature = "connection")]
 pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, LeftOut, Mark, Pin, Roots, Security, State};
 pub use contacts::{Contact, ContactChange, ContactNews, ContactTurn, Contacts, Subscription};
+pub use engines::{EngineElementError, Refused};
 pub use entity::Entity;
-pub use mapping::{AddressError, Bounce, Mapped, Mapping, bare};
+pub use mapping::{AddressError, Bounce, Mapped, Mapping, Unreadable, bare};
 pub use requests::{Requests, Turn};
 pub use xml::{MAX_STANZA, StanzaError};

@@ -5,6 +5,7 @@
 //!
 //! Invariants: a carbon copy counts only from the account's own bare address; a publication only from a bare address, and only
 //! on the nodes that were asked for; what bounced is never a message; what this very session sent never comes back.
+use crate::engines::{self, EngineElementError, Made, Refused};
 use crate::{ns, stamp, xml};
 use jid::{BareJid, Jid};
 use minidom::Element;
@@ -50,6 +51,18 @@ pub struct Bounce {
     pub from: Address,
     /// The condition of RFC 6120 §8.3.3: `"service-unavailable"`.
     pub condition: String,
+    /// The other side's engine refused it, and says with which code.
+    pub refused: Option<Refused>,
+}
+/// A message with an engine's element that can't be taken. Nothing of it is for the machine, and nothing of it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unreadable {
+    /// Who sent it; the account itself for what its other devices sent.
+    pub from: Address,
+    /// Why.
+    pub why: EngineElementError,
+    /// What tells its sender so, for contacts only (see [`Mapping::refuse`]). `None`: nobody waits for it.
+    pub answer: Option<Element>,
 }
 /// What a received message means.
 #[derive(Debug, Default)]
@@ -58,6 +71,8 @@ pub struct Mapped {
     pub inputs: Vec<Input>,
     /// A message of ours came back.
     pub bounce: Option<Bounce>,
+    /// It is for an engine, and malformed.
+    pub unreadable: Option<Unreadable>,
 }
 
 /// One account's messages. Sans-IO: the time is passed in.
@@ -67,6 +82,7 @@ pub struct Mapping {
     full: Option<String>,
     nodes: HashSet<String>,
     salt: String,
+    engines: bool,
     unnamed: u64,
     senders: VecDeque<(MessageId, Jid)>,
     /// What the account wrote to itself, and we have.
@@ -82,10 +98,16 @@ impl Mapping {
             full: None,
             nodes: nodes.into_iter().collect(),
             salt: salt.into(),
+            engines: false,
             unnamed: 0,
             senders: VecDeque::new(),
             notes: VecDeque::new(),
         }
+    }
+    /// Opens the elements of applications' engines: the machine is given their content type and bytes instead of the stanza around
+    /// them. Without it they are elements like any other, which is right where OMEMO is the only engine.
+    pub fn with_engines(self) -> Self {
+        Mapping { engines: true, ..self }
     }
     /// The full address that the server gave us: what comes from there is our own echo.
     pub fn bound(&mut self, full: &str) {
@@ -113,7 +135,11 @@ impl Mapping {
             Some(_) => None,
             None => self.direct(stanza, &from, now),
         };
-        mapped.inputs.extend(input.filter(|input| self.is_new(input)));
+        match input {
+            Some(Ok(input)) if self.is_new(&input) => mapped.inputs.push(input),
+            Some(Err(unreadable)) => mapped.unreadable = Some(unreadable),
+            _ => {}
+        }
         mapped
     }
     /// What a device of ours writes to the account itself comes by two ways: to us, and copied to us (Prosody 0.12). It counts once.
@@ -137,25 +163,33 @@ impl Mapping {
         let from = stanza.attr("from").map_or_else(|| Jid::new(self.me.as_str()), Jid::new).ok()?;
         (Some(from.as_str()) != self.full.as_deref()).then_some(from)
     }
-    fn direct(&mut self, stanza: &Element, from: &Jid, now: Time) -> Option<Input> {
+    fn direct(&mut self, stanza: &Element, from: &Jid, now: Time) -> Option<Result<Input, Unreadable>> {
         if !is_chat(stanza) {
             return None;
         }
         let sender = address(&from.to_bare());
-        let input = self.receive(stanza, sender.clone(), ChatId(sender), stamp::of(stanza).unwrap_or(now))?;
-        if let Input::Receive { id, .. } = &input
-            && from.is_full()
-            && from.to_bare().as_str() != self.me.as_str()
-        {
-            if self.senders.len() >= REMEMBERED {
-                self.senders.pop_front();
+        let waits = from.is_full() && from.to_bare().as_str() != self.me.as_str();
+        match self.receive(stanza, sender.clone(), ChatId(sender), stamp::of(stanza).unwrap_or(now))? {
+            Ok(input) => {
+                if let Input::Receive { id, .. } = &input
+                    && waits
+                {
+                    if self.senders.len() >= REMEMBERED {
+                        self.senders.pop_front();
+                    }
+                    self.senders.push_back((id.clone(), from.clone()));
+                }
+                Some(Ok(input))
             }
-            self.senders.push_back((id.clone(), from.clone()));
+            Err(unreadable) => {
+                let id = stanza.attr("id").filter(|id| waits && !id.is_empty() && id.len() <= MAX_ID);
+                let answer = id.map(|id| error(from, id, Status::BAD_REQUEST));
+                Some(Err(Unreadable { answer, ..unreadable }))
+            }
         }
-        Some(input)
     }
     /// XEP-0280 §6, §7: our server copies what other devices of ours sent or received.
-    fn copied(&mut self, copy: &Element, now: Time) -> Option<Input> {
+    fn copied(&mut self, copy: &Element, now: Time) -> Option<Result<Input, Unreadable>> {
         let forwarded = copy.get_child("forwarded", ns::FORWARD)?;
         let stanza = forwarded.get_child("message", ns::CLIENT)?;
         let nested = stanza.children().any(|c| c.has_ns(ns::CARBONS) && c.name() != "private") || stanza.has_child("event", ns::PUBSUB_EVENT);
@@ -173,14 +207,21 @@ impl Mapping {
         let at = stamp::of(stanza).or_else(|| stamp::of(forwarded)).unwrap_or(now);
         self.receive(stanza, address(&from), chat, at)
     }
-    fn receive(&mut self, stanza: &Element, from: Address, chat: ChatId, sent: Time) -> Option<Input> {
-        let kind = kind(stanza)?;
-        let mut body = Vec::new();
-        for child in stanza.children().filter(|c| !is_ours(c)) {
-            xml::write(child, &mut body).ok()?;
-        }
+    fn receive(&mut self, stanza: &Element, from: Address, chat: ChatId, sent: Time) -> Option<Result<Input, Unreadable>> {
+        let made = match engines::read(stanza).filter(|_| self.engines) {
+            Some(Ok(made)) => made,
+            Some(Err(why)) => return Some(Err(Unreadable { from, why, answer: None })),
+            None => {
+                let mut body = Vec::new();
+                for child in stanza.children().filter(|c| !is_ours(c)) {
+                    xml::write(child, &mut body).ok()?;
+                }
+                Made { kind: kind(stanza)?, content_type: ContentType::STANZA, body }
+            }
+        };
+        let Made { kind, content_type, body } = made;
         let id = self.id_of(stanza);
-        Some(Input::Receive { id, chat, from, sent, kind, content_type: ContentType::STANZA, body, headers: Headers::default(), answer_by: None })
+        Some(Ok(Input::Receive { id, chat, from, sent, kind, content_type, body, headers: Headers::default(), answer_by: None }))
     }
     fn id_of(&mut self, stanza: &Element) -> MessageId {
         match stanza.attr("id") {
@@ -220,11 +261,12 @@ impl Mapping {
     }
 
     /// The stanza of an `Output::Transmit`: the same bytes whenever it is asked for. Its id is the message's; parts after the
-    /// first have their number after a dot. To the one recipient, or to the chat where there are several.
+    /// first have their number after a dot. To the one recipient, or to the chat where there are several. What an engine made and is
+    /// no run of XML elements goes into one element of our namespace; of what goes in clear only text and such runs have a place.
     ///
     /// # Errors
     /// [`StanzaError`]: it can never be sent like this.
-    pub fn transmit(&self, id: &MessageId, part: u16, chat: &ChatId, to: &Recipients, wire: &Wire) -> Result<Element, StanzaError> {
+    pub fn transmit(&self, id: &MessageId, part: u16, chat: &ChatId, to: &Recipients, kind: Kind, wire: &Wire) -> Result<Element, StanzaError> {
         let to = match to {
             Recipients::Device(device) => &device.owner,
             Recipients::People(people) => match people.as_slice() {
@@ -233,52 +275,52 @@ impl Mapping {
             },
         };
         let to = BareJid::from_str(to.as_str()).map_err(|_| StanzaError::Address)?;
-        let (content_type, body) = match wire {
-            Wire::Encrypted(part) => (&part.content_type, part.body.as_slice()),
-            Wire::Clear { plain, .. } => (&plain.content_type, plain.bytes()),
-        };
-        let children = if *content_type == ContentType::STANZA {
-            xml::parse_run(body)?
-        } else if *content_type == ContentType::TEXT {
-            let text = std::str::from_utf8(body).map_err(|_| StanzaError::Characters)?;
-            xml::check_text(text)?;
-            vec![build("body", ns::CLIENT).text(text).end()]
-        } else {
-            return Err(StanzaError::ContentType);
+        let (children, size) = match wire {
+            Wire::Encrypted(part) if part.content_type == ContentType::STANZA => (xml::parse_run(&part.body)?, part.body.len()),
+            // base64 makes four of three; what is around it has the content type three times
+            Wire::Encrypted(part) if part.body.len() > MAX_STANZA => return Err(StanzaError::TooLarge),
+            Wire::Encrypted(part) => {
+                let size = part.body.len().div_ceil(3).saturating_mul(4).saturating_add(1024);
+                (engines::write(kind, &part.content_type, &part.body)?, size)
+            }
+            Wire::Clear { plain, .. } if plain.content_type == ContentType::STANZA => (xml::parse_run(plain.bytes())?, plain.bytes().len()),
+            Wire::Clear { plain, .. } if plain.content_type == ContentType::TEXT => {
+                let text = std::str::from_utf8(plain.bytes()).map_err(|_| StanzaError::Characters)?;
+                xml::check_text(text)?;
+                (vec![build("body", ns::CLIENT).text(text).end()], text.len())
+            }
+            Wire::Clear { .. } => return Err(StanzaError::ContentType),
         };
         let id = if part == 0 { id.to_string() } else { format!("{id}.{part}") };
         xml::check_text(&id)?;
         // what goes around the body is far below this
-        if body.len().saturating_add(id.len().saturating_mul(2)).saturating_add(to.as_str().len()).saturating_add(1024) > MAX_STANZA {
+        if size.saturating_add(id.len().saturating_mul(2)).saturating_add(to.as_str().len()).saturating_add(1024) > MAX_STANZA {
             return Err(StanzaError::TooLarge);
         }
         let origin = build("origin-id", ns::SID).attr("id", id.as_str());
         Ok(build("message", ns::CLIENT).attr("type", "chat").attr("to", to.as_str()).attr("id", id).children(children).child(origin).end())
     }
-    /// The error that answers a refused message (RFC 6120 §8.3). `None`: it came by carbons or from a device of our own, or its
-    /// sender is no longer remembered. An error tells the sender that somebody is here: send it to contacts only.
+    /// The error that answers a refused message (RFC 6120 §8.3), with the code in it. `None`: it came by carbons or from a device of
+    /// our own, or its sender is no longer remembered. An error tells the sender that somebody is here: send it to contacts only.
     pub fn refuse(&mut self, id: &MessageId, from: &Address, status: Status) -> Option<Element> {
         let at = self.senders.iter().position(|(known, sender)| known == id && sender.to_bare().as_str() == from.as_str())?;
         let (_, sender) = self.senders.remove(at)?;
-        let (kind, condition) = match status.code() {
-            400 => ("modify", "bad-request"),
-            403 => ("auth", "forbidden"),
-            408 | 480 | 500 => ("wait", "internal-server-error"),
-            413 => ("modify", "policy-violation"),
-            _ => ("modify", "not-acceptable"),
-        };
-        let error = build("error", ns::CLIENT).attr("type", kind).child(build(condition, ns::STANZAS));
-        Some(build("message", ns::CLIENT).attr("type", "error").attr("to", sender.as_str()).attr("id", id.as_str()).child(error).end())
+        Some(error(&sender, id.as_str(), status))
     }
 }
 
+fn error(to: &Jid, id: &str, status: Status) -> Element {
+    build("message", ns::CLIENT).attr("type", "error").attr("to", to.as_str()).attr("id", id).child(engines::refusal(status)).end()
+}
 fn is_chat(stanza: &Element) -> bool {
     matches!(stanza.attr("type"), None | Some("chat" | "normal"))
 }
 fn bounce(stanza: &Element, from: &Jid) -> Option<Bounce> {
     let id = stanza.attr("id").filter(|id| id.len() <= MAX_ID)?;
-    let condition = stanza.get_child("error", ns::CLIENT).and_then(condition).unwrap_or("undefined-condition");
-    Some(Bounce { id: id.into(), from: address(&from.to_bare()), condition: condition.chars().take(64).collect() })
+    let error = stanza.get_child("error", ns::CLIENT);
+    let condition = error.and_then(condition).unwrap_or("undefined-condition");
+    let refused = error.and_then(engines::refused);
+    Some(Bounce { id: id.into(), from: address(&from.to_bare()), condition: condition.chars().take(64).collect(), refused })
 }
 /// The defined condition in an `<error/>` (RFC 6120 §8.3.3).
 pub(crate) fn condition(error: &Element) -> Option<&str> {
@@ -470,7 +512,7 @@ mod tests {
             <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>no</text><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
         let mapped = mapping().message(&stanza(xml), NOW);
         assert!(mapped.inputs.is_empty());
-        assert_eq!(mapped.bounce, Some(Bounce { id: "m1".into(), from: "bob@x.org".into(), condition: "service-unavailable".into() }));
+        assert_eq!(mapped.bounce, Some(Bounce { id: "m1".into(), from: "bob@x.org".into(), condition: "service-unavailable".into(), refused: None }));
     }
 
     #[test]
@@ -479,18 +521,78 @@ mod tests {
         let to = Recipients::People(vec!["bob@x.org".into()]);
         let chat = ChatId("bob@x.org".into());
         let wire = part(ContentType::STANZA, b"<e xmlns='urn:e'>x</e><body>fallback</body>");
-        let write = |part| xml::to_bytes(&mapping().transmit(&"m".into(), part, &chat, &to, &wire).unwrap()).unwrap();
+        let write = |part| xml::to_bytes(&mapping().transmit(&"m".into(), part, &chat, &to, Kind::Text, &wire).unwrap()).unwrap();
         assert_eq!(write(0), write(0));
         let element = stanza(std::str::from_utf8(&write(1)).unwrap());
         assert_eq!((element.attr("to"), element.attr("id"), element.attr("type")), (Some("bob@x.org"), Some("m.1"), Some("chat")));
         let names: Vec<_> = element.children().map(|c| (c.name(), c.ns())).collect();
         assert_eq!(names, [("e", "urn:e".into()), ("body", ns::CLIENT.into()), ("origin-id", ns::SID.into())]);
 
-        let error = |wire: &Wire| mapping().transmit(&"m".into(), 0, &chat, &to, wire).unwrap_err();
+        let error = |wire: &Wire| mapping().transmit(&"m".into(), 0, &chat, &to, Kind::Text, wire).unwrap_err();
         assert_eq!(error(&part(ContentType::STANZA, b"<e>")), StanzaError::NotXml);
-        assert_eq!(error(&part(ContentType::TEXT, b"\x01")), StanzaError::Characters);
-        assert_eq!(error(&part(ContentType("image/png".into()), b"x")), StanzaError::ContentType);
+        assert_eq!(error(&part(ContentType("image".into()), b"x")), StanzaError::ContentType);
         assert_eq!(error(&part(ContentType::TEXT, &vec![b'x'; MAX_STANZA])), StanzaError::TooLarge);
+        assert_eq!(error(&part(ContentType::TEXT, &vec![b'x'; MAX_STANZA / 4 * 3])), StanzaError::TooLarge);
+    }
+
+    const MADE: &str = "<engine xmlns='urn:subrosa:engine:0' type='cipher/xor'>AQI=</engine>";
+    fn came(mapping: &mut Mapping, payload: &str) -> Mapped {
+        mapping.message(&stanza(&format!("<message from='bob@x.org/b' id='1' type='chat'>{payload}</message>")), NOW)
+    }
+
+    #[test]
+    fn what_an_engine_made_travels_in_one_element() {
+        let to = Recipients::People(vec!["alice@x.org".into()]);
+        let wire = Wire::Encrypted(Part { content_type: ContentType("cipher/xor".into()), body: vec![0, 1, 255] });
+        let sent = Mapping::new("bob@x.org".into(), [], "s").transmit(&"1".into(), 0, &ChatId("alice@x.org".into()), &to, Kind::Typing, &wire);
+        let mut sent = sent.unwrap();
+        xml::set(&mut sent, "from", "bob@x.org/b");
+        let mut mapped = mapping().with_engines().message(&sent, NOW);
+        let Some(Input::Receive { kind, content_type, body, .. }) = mapped.inputs.pop() else { panic!("{mapped:?}") };
+        assert_eq!((kind, &*content_type.0, body.as_slice()), (Kind::Typing, "cipher/xor", &[0, 1, 255][..]));
+        // the fallback is nothing to an engine
+        let mut mapped =
+            came(&mut mapping().with_engines(), &format!("<body>no</body>{MADE}<active xmlns='http://jabber.org/protocol/chatstates'/>"));
+        assert!(matches!(mapped.inputs.pop(), Some(Input::Receive { kind: Kind::Text, body, .. }) if body == [1, 2]));
+    }
+
+    #[test]
+    fn without_engines_an_element_of_theirs_is_one_like_any_other() {
+        let mut mapped = came(&mut mapping(), MADE);
+        let Some(Input::Receive { content_type, body, .. }) = mapped.inputs.pop() else { panic!("{mapped:?}") };
+        assert!(content_type == ContentType::STANZA && body.starts_with(b"<engine"));
+        assert!(came(&mut mapping(), "<engine xmlns='urn:subrosa:engine:0'/><body>x</body>").unreadable.is_none());
+    }
+
+    #[test]
+    fn what_an_engine_can_not_have_made_is_refused_and_not_shown() {
+        let mut mapping = mapping().with_engines();
+        let mapped = came(&mut mapping, &format!("<body>look at me</body>{MADE}{MADE}"));
+        assert!(mapped.inputs.is_empty());
+        let unreadable = mapped.unreadable.unwrap();
+        assert_eq!((unreadable.from.as_str(), unreadable.why), ("bob@x.org", EngineElementError::Several));
+        let answer = unreadable.answer.unwrap();
+        assert_eq!((answer.attr("to"), answer.attr("id"), answer.attr("type")), (Some("bob@x.org/b"), Some("1"), Some("error")));
+        assert_eq!(condition(answer.get_child("error", ns::CLIENT).unwrap()), Some("bad-request"));
+        // other devices of the account, and copies, are not answered
+        let xml = format!("<message from='alice@x.org/other' id='1'>{MADE}{MADE}</message>");
+        assert!(mapping.message(&stanza(&xml), NOW).unreadable.unwrap().answer.is_none());
+        let inner = xml.replace("<message ", "<message xmlns='jabber:client' to='bob@x.org' ");
+        let copy = format!(
+            "<message from='alice@x.org'><sent xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>{inner}</forwarded></sent></message>"
+        );
+        assert!(mapping.message(&stanza(&copy), NOW).unreadable.unwrap().answer.is_none());
+    }
+
+    #[test]
+    fn a_refusal_is_told_to_the_sender_with_its_code() {
+        let mut bob = Mapping::new("bob@x.org".into(), [], "s").with_engines();
+        bob.message(&stanza(&format!("<message from='alice@x.org/here' id='1'>{MADE}</message>")), NOW);
+        let mut error = bob.refuse(&"1".into(), &"alice@x.org".into(), Status::new(603)).unwrap();
+        xml::set(&mut error, "from", "bob@x.org/b");
+        let bounce = mapping().message(&error, NOW).bounce.unwrap();
+        assert_eq!((bounce.id.as_str(), bounce.from.as_str(), bounce.condition.as_str()), ("1", "bob@x.org", "recipient-unavailable"));
+        assert_eq!(bounce.refused, Some(Refused { status: Status::new(603), reason: "Decline".into() }));
     }
 
     #[test]

@@ -51,8 +51,8 @@ impl Handful<'_> {
     pub(super) async fn send(&mut self, to: &ReplyTo, browser: BrowserId, send: &Send) -> sqlx::Result<()> {
         let reject = |code: &str, sentence: String| FromGateway::Rejected { id: send.id.clone(), part: send.part, why: Failure::new(code, sentence) };
         let made = transmit(&send.id, send.part, &send.chat, &send.to, send.kind, send.body.clone());
-        if let Output::Transmit { id, part, chat, to: recipients, wire, .. } = &made
-            && let Err(why) = self.mapping.transmit(id, *part, chat, recipients, wire)
+        if let Output::Transmit { id, part, chat, to: recipients, kind, wire, .. } = &made
+            && let Err(why) = self.mapping.transmit(id, *part, chat, recipients, *kind, wire)
         {
             self.effects.replies.push((to.clone(), reject(why.code(), format!("It can't be sent: {why}."))));
             return Ok(());

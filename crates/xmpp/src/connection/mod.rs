@@ -71,7 +71,7 @@ pub use error::{ConfigError, ConnectError};
 pub use pin::{Binding, Mechanism, Pin, PinError};
 
 use crate::xml::StanzaError;
-use crate::{Bounce, Contact, ContactChange, Entity, bare};
+use crate::{Bounce, Contact, ContactChange, EngineElementError, Entity, bare};
 use std::time::Duration;
 use subrosa_engine::{Address, Input, Output, OutputId};
 use tokio::sync::mpsc;
@@ -121,6 +121,9 @@ pub struct Config {
     /// The resource to ask for; `None`: the server's choice. A stable one, used by no other program, lets the server hand over at
     /// once what a process that died had not stored.
     pub resource: Option<String>,
+    /// Messages of applications' engines are opened: the machine is given their content type and bytes. `false`: they are stanzas like
+    /// any other, which is right where OMEMO is the only engine.
+    pub engines: bool,
     /// How long one attempt to connect and log in may take.
     pub connect_timeout: Duration,
     /// After so long without a word from the server it is asked for one.
@@ -154,6 +157,7 @@ impl Config {
             security: Security::Tls,
             roots: Roots::System,
             resource,
+            engines: false,
             connect_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(60),
             response_timeout: Duration::from_secs(20),
@@ -210,6 +214,9 @@ pub enum LeftOut {
     /// Not well-formed XML, or with what XMPP forbids (RFC 6120 §11.1).
     #[error("it is not well-formed XML")]
     Malformed,
+    /// For an engine, and not as engines write. A contact was told.
+    #[error("{0}")]
+    Engine(EngineElementError),
 }
 
 /// What the connection tells its host.
@@ -277,6 +284,9 @@ pub struct Handle {
 impl Handle {
     /// Takes an output of the machine: `Transmit`, `Refuse`, `Request`. Never blocks: how much waits here is what the machine owes
     /// and has in flight. The same id again, while it is here, is ignored. Others than these three are ignored.
+    ///
+    /// A `Refuse` becomes an error to contacts who see our presence; to others it would say that somebody is here, so that nothing is
+    /// sent, as where nobody waits for an answer (copies, what came before a restart). Both are acknowledged.
     pub fn put(&self, id: OutputId, output: Output) {
         let _ = self.commands.send(Command::Put(id, Box::new(output)));
     }

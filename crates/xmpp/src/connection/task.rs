@@ -12,14 +12,14 @@ use crate::contacts::{ContactNews, ContactTurn, Contacts};
 use crate::mapping::Mapping;
 use crate::requests::{Requests, Turn};
 use crate::xml::{Frame, build};
-use crate::{bare, ns};
+use crate::{Contact, Subscription, Unreadable, bare, ns};
 use minidom::Element;
 use rustls::ClientConfig;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use subrosa_engine::{Input, Kind, Output, OutputId, Time};
+use subrosa_engine::{Address, Input, Kind, Output, OutputId, Time};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -44,6 +44,7 @@ pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>,
     let salt = format!("{:016x}", net::random());
     let nodes: Vec<String> = config.entity.notified().map(str::to_owned).collect();
     let mapping = Mapping::new(config.account.clone(), nodes, &salt);
+    let mapping = if config.engines { mapping.with_engines() } else { mapping };
     let requests = Requests::new(config.account.clone(), &salt);
     let contacts = Contacts::new(config.account.clone(), &salt);
     let pin = config.pin;
@@ -54,6 +55,7 @@ pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>,
         mapping,
         requests,
         contacts,
+        watchers: HashSet::new(),
         management: Management::default(),
         waiting: VecDeque::new(),
         tokens: HashSet::new(),
@@ -91,6 +93,8 @@ struct Task {
     mapping: Mapping,
     requests: Requests,
     contacts: Contacts,
+    /// Contacts who see our presence: an error tells them nothing new.
+    watchers: HashSet<Address>,
     management: Management,
     /// To be written, in this order.
     waiting: VecDeque<Sent>,
@@ -201,8 +205,8 @@ impl Task {
     fn put(&mut self, id: OutputId, output: Output) {
         let stanza = match output {
             Output::Transmit { kind: Kind::Typing, .. } if !self.online => return, // worth nothing later
-            Output::Transmit { id, part, chat, to, wire, .. } => self.mapping.transmit(&id, part, &chat, &to, &wire).map(Some),
-            Output::Refuse { id, from, status, .. } => Ok(self.mapping.refuse(&id, &from, status)),
+            Output::Transmit { id, part, chat, to, kind, wire, .. } => self.mapping.transmit(&id, part, &chat, &to, kind, &wire).map(Some),
+            Output::Refuse { id, from, status, .. } => Ok(self.mapping.refuse(&id, &from, status).filter(|_| self.watchers.contains(&from))),
             Output::Request(request, what) => {
                 let turn = self.requests.ask(request, what, now());
                 return self.turn(turn);
@@ -236,9 +240,20 @@ impl Task {
     fn contact_turn(&mut self, turn: ContactTurn) {
         self.waiting.extend(turn.send.into_iter().map(Sent::lasting));
         match turn.news {
-            Some(ContactNews::List(contacts)) => self.tell(Happening::Contacts(contacts)),
+            Some(ContactNews::List(contacts)) => {
+                self.watchers.clear();
+                contacts.iter().for_each(|contact| self.watched(contact));
+                self.tell(Happening::Contacts(contacts));
+            }
             Some(ContactNews::Refused { address, condition }) => self.tell(Happening::ContactRefused { address, condition }),
             None => {}
+        }
+    }
+    fn watched(&mut self, contact: &Contact) {
+        if matches!(contact.subscription, Subscription::From | Subscription::Both) {
+            self.watchers.insert(contact.address.clone());
+        } else {
+            self.watchers.remove(&contact.address);
         }
     }
     fn acknowledged(&mut self, tokens: Vec<OutputId>) {
@@ -442,6 +457,10 @@ impl Task {
                 if let Some(bounce) = mapped.bounce {
                     self.tell(Happening::Bounced(bounce));
                 }
+                if let Some(Unreadable { from, why, answer }) = mapped.unreadable {
+                    self.waiting.extend(answer.filter(|_| self.watchers.contains(&from)).map(Sent::passing));
+                    self.tell(Happening::LeftOut { stanza: "message", from: Some(from), why: LeftOut::Engine(why) });
+                }
                 if !mapped.inputs.is_empty() {
                     self.management.hold(number);
                     self.tell(Happening::Received { inputs: mapped.inputs, mark: Mark(number) });
@@ -478,6 +497,7 @@ impl Task {
             }
         } else if let Some(answer) = self.config.entity.answer(iq, &self.config.account) {
             if let Some(contact) = self.contacts.pushed(iq) {
+                self.watched(&contact);
                 self.tell(Happening::Contact(contact));
             }
             self.waiting.push_back(Sent::passing(answer));
