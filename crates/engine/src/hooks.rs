@@ -45,6 +45,34 @@ pub trait Engine: std::any::Any + Send {
     }
 }
 
+/// An engine chosen at run time, by its name in a settings file: what it is inside is found behind the box.
+impl Engine for Box<dyn Engine> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn wants(&self, kind: Kind) -> bool {
+        (**self).wants(kind)
+    }
+    fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
+        (**self).outgoing(cx, message)
+    }
+    fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
+        (**self).incoming(cx, message)
+    }
+    fn file_key(&self, cx: &mut Context<'_>, message: &Outgoing<'_>, file: &FileInfo) -> Hook<FileKey> {
+        (**self).file_key(cx, message, file)
+    }
+    fn upload(&self, file: &FileInfo, key: &FileKey) -> Result<Box<dyn FileCipher>, Status> {
+        (**self).upload(file, key)
+    }
+    fn download(&self, file: &FileInfo, key: &FileKey) -> Result<Box<dyn FileCipher>, Status> {
+        (**self).download(file, key)
+    }
+    fn notice(&self, cx: &mut Context<'_>, notice: &Notice) -> Result<(), Halt> {
+        (**self).notice(cx, notice)
+    }
+}
+
 /// What every message hook returns. `?` works on everything a [`Context`] can refuse and on any error.
 pub type Hook<T> = Result<Outcome<T>, Halt>;
 

@@ -76,6 +76,8 @@ coded! {
         NoSession = "no-session", "There is no session with the sending device. Write to its owner once, so that a new one is set up, and ask them to send it again.";
         /// It does not decrypt: changed on the way, or the session is out of step.
         Damaged = "damaged", "The message could not be decrypted: it was changed on the way or the session is out of step. Ask the sender to send it again; if that fails, replace the session.";
+        /// Its key is not the one that both sides were to have.
+        OtherKey = "other-key", "The message is encrypted with another key than the one that is set here. Set the same key on both sides and ask the sender to send it again.";
         /// It was decrypted before.
         Duplicate = "duplicate", "The message was received before.";
         /// The sending key was rejected by a person.
