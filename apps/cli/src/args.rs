@@ -37,13 +37,17 @@ pub enum Command {
         /// Seconds to wait for the server's acknowledgement
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
+        #[command(flatten)]
+        engine: Engine,
     },
     /// Show messages as they come, until interrupted
-    Listen,
+    Listen(Engine),
     /// Talk to one person, line by line, until end of input
     Chat {
         /// With whom
         with: String,
+        #[command(flatten)]
+        engine: Engine,
     },
     /// List the devices of a person (default: your own), their keys and what they are worth
     Devices {
@@ -76,7 +80,16 @@ pub enum Command {
         offline: bool,
     },
     /// Speak JSON-RPC 2.0 on standard input and output, one object a line (docs/rpc.md)
-    Rpc,
+    Rpc(Engine),
+}
+
+/// What encrypts.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Engine {
+    /// What all chats of this process go through: omemo [the default], xor, xor-hex, base64, base64-async (these four protect from
+    /// nobody), preshared:@FILE or preshared-base64:@FILE (AES-256-GCM with the 64 hexadecimal digits in FILE)
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<String>,
 }
 
 /// `subrosa login`
@@ -128,6 +141,15 @@ mod tests {
         let login = login.find_subcommand("login").expect("login");
         let named: Vec<_> = login.get_arguments().map(|a| a.get_id().as_str().to_owned()).filter(|n| n.contains("password")).collect();
         assert_eq!(named, ["password_file"]);
+    }
+
+    #[test]
+    fn an_engine_is_named_where_messages_pass() {
+        for command in [&["send", "bob@x", "hi"][..], &["listen"], &["chat", "bob@x"], &["rpc"]] {
+            let args = [&["subrosa"], command, &["--engine", "xor"]].concat();
+            assert!(Args::try_parse_from(args).is_ok(), "{command:?}");
+        }
+        assert!(Args::try_parse_from(["subrosa", "devices", "--engine", "xor"]).is_err());
     }
 
     #[test]

@@ -130,10 +130,10 @@ impl Failure {
             "login.password" => 4,
             "connect.unreachable" => 5,
             "connect.certificate" => 6,
-            "data.in-use" | "store.in-use" => 8,
+            "data.in-use" | "store.in-use" | "engine.another" => 8,
             "send.queued" => 9,
             code if code.starts_with("send.") => 10,
-            code if code.starts_with("config.") => 2,
+            code if ["config.", "engine.", "preshared."].iter().any(|kind| code.starts_with(kind)) => 2,
             code if code.starts_with("account.") => 3,
             code if code.starts_with("login.") => 4,
             code if code.starts_with("connect.") => 5,
@@ -169,6 +169,7 @@ mod tests {
             [1, 2, 3, 4, 5, 6]
         );
         assert_eq!(["store.full", "store.key", "data.io", "data.in-use", "send.queued", "send.nobody"].map(of), [7, 7, 7, 8, 9, 10]);
+        assert_eq!(["engine.unknown", "engine.another"].map(of), [2, 8]);
     }
 
     #[test]

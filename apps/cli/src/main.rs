@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod config;
+mod engine;
 mod failure;
 mod home;
 mod host;

@@ -3,6 +3,7 @@
 //! When that process ends, the account is opened again, here or elsewhere, subscribers stay, and what was asked
 //! and not answered is asked again: everything that is asked may be asked twice (a message goes by its id).
 use crate::config::Settings;
+use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::home::{AccountDir, Home};
 use crate::host::{Host, new_id};
@@ -29,6 +30,8 @@ pub struct Accounts(Vec<Arc<Slot>>);
 struct Slot {
     dir: AccountDir,
     settings: Settings,
+    /// `None`: whatever it is, what is asked has nothing to do with it.
+    engine: Option<Choice>,
     state: Mutex<State>,
     /// Grows with each opening; an error when there will be none.
     opened: watch::Sender<Result<u64, Failure>>,
@@ -59,8 +62,9 @@ impl Current {
 }
 
 impl Accounts {
-    /// Opens them: the one named, or all (`all`), or the only one.
-    pub async fn open(home: &Home, named: Option<&str>, all: bool) -> Result<Self, Failure> {
+    /// Opens them: the one named, or all (`all`), or the only one. `engine`: what messages must go through, here or in the process
+    /// that has an account; `None` where none are sent or shown.
+    pub async fn open(home: &Home, named: Option<&str>, all: bool, engine: Option<&Choice>) -> Result<Self, Failure> {
         let settings = home.settings()?;
         let dirs = if all && named.is_none() { home.accounts()? } else { vec![home.account(named)?] };
         if dirs.is_empty() {
@@ -68,7 +72,7 @@ impl Accounts {
         }
         let mut accounts = Accounts(Vec::new());
         for dir in dirs {
-            match Slot::open(dir, settings.clone()).await {
+            match Slot::open(dir, settings.clone(), engine.cloned()).await {
                 Ok(slot) => accounts.0.push(slot),
                 Err(failure) => {
                     accounts.stop().await;
@@ -181,10 +185,10 @@ impl Accounts {
 }
 
 impl Slot {
-    async fn open(dir: AccountDir, settings: Settings) -> Result<Arc<Self>, Failure> {
-        let current = open(&dir, &settings).await?;
+    async fn open(dir: AccountDir, settings: Settings, engine: Option<Choice>) -> Result<Arc<Self>, Failure> {
+        let current = open(&dir, &settings, engine.as_ref()).await?;
         let state = State { current: Some(current.clone()), subscribers: Vec::new(), stopping: false };
-        let slot = Arc::new(Slot { dir, settings, state: Mutex::new(state), opened: watch::channel(Ok(0)).0 });
+        let slot = Arc::new(Slot { dir, settings, engine, state: Mutex::new(state), opened: watch::channel(Ok(0)).0 });
         tokio::spawn(slot.clone().keep(current));
         Ok(slot)
     }
@@ -202,7 +206,7 @@ impl Slot {
                 return;
             }
             tracing::info!(account = %self.dir.jid, "the process that had the account ended; opening it again");
-            match open(&self.dir, &self.settings).await {
+            match open(&self.dir, &self.settings, self.engine.as_ref()).await {
                 Ok(next) => current = next,
                 Err(failure) => {
                     let mut state = self.lock();
@@ -260,22 +264,33 @@ impl Slot {
 }
 
 /// Over the socket of the process that has it, else here.
-async fn open(dir: &AccountDir, settings: &Settings) -> Result<Current, Failure> {
+async fn open(dir: &AccountDir, settings: &Settings, engine: Option<&Choice>) -> Result<Current, Failure> {
     let socket = dir.socket()?;
     let until = Instant::now() + PATIENCE;
     loop {
         if let Ok(remote) = Remote::connect(&socket).await
             && matches!(timeout(SILENCE, remote.begin(Call::Version(Nothing {}))).await, Ok(Ok(Ok(_))))
         {
-            return Ok(Current::Remote(Arc::new(remote)));
+            let remote = Arc::new(remote);
+            if let Some(engine) = engine {
+                engine.agree(engine_of(&remote).await?.as_deref())?;
+            }
+            return Ok(Current::Remote(remote));
         }
         let account = dir.config()?; // logged out meanwhile?
         if let Some(lock) = dir.lock()? {
-            return Host::start(dir.clone(), lock, account, settings, None).await.map(Current::Local);
+            return Host::start(dir.clone(), lock, account, settings, engine.cloned().unwrap_or_default(), None).await.map(Current::Local);
         }
         if Instant::now() >= until {
             return Err(Failure::in_use(dir.path(), dir.holder()));
         }
         sleep(Duration::from_millis(30)).await;
     }
+}
+
+/// What the other process's messages go through.
+async fn engine_of(remote: &Remote) -> Result<Option<String>, Failure> {
+    let answer = remote.begin(Call::Status(Default::default())).await.unwrap_or_else(|_| Err(closed()))?;
+    let status: Status = serde_json::from_value(answer).map_err(|e| Failure::bug(e.to_string()))?;
+    Ok(status.accounts.into_iter().find_map(|account| account.engine))
 }

@@ -73,6 +73,11 @@ pub fn result(device: &DeviceResult) -> String {
     }
 }
 
+/// What messages go through, where it is not OMEMO: `xor: no protection`.
+pub fn engine(engine: &str) -> String {
+    format!("{}: {}", clean(engine), crate::engine::protection(engine))
+}
+
 /// One device of a list.
 pub fn device(info: &DeviceInfo) -> String {
     let key = info.fingerprint.as_deref().map_or_else(|| "no key seen yet".into(), groups);
@@ -107,6 +112,9 @@ pub fn status(status: &Status) -> String {
             State::Refused => "refused by the server",
         };
         let _ = writeln!(out, "{}: {connection}", account.account);
+        if let Some(used) = &account.engine {
+            let _ = writeln!(out, "  messages go through {}", engine(used));
+        }
         if let (Some(device), Some(fingerprint)) = (account.device, &account.fingerprint) {
             let _ = writeln!(out, "  device {device}, {}", groups(fingerprint));
         }
@@ -149,7 +157,15 @@ pub fn note(note: &Notification, accounts: bool) -> String {
             format!("{account}{}! message {} was not sent: {}. {why}", mark(n.again), clean(&n.id), n.reason)
         }
         Notification::Bounced(b) => {
-            format!("{account}! message {} came back from {}: {}; they may not have got it", clean(&b.id), clean(&b.from), clean(&b.condition))
+            let (id, from) = (clean(&b.id), clean(&b.from));
+            match b.status {
+                Some(status) => format!("{account}! message {id} was refused by {from}: {status} {}", clean(b.reason.as_deref().unwrap_or_default())),
+                None => format!("{account}! message {id} came back from {from}: {}; they may not have got it", clean(&b.condition)),
+            }
+        }
+        Notification::LeftOut(l) => {
+            let from = l.from.as_deref().map_or_else(|| "somebody".into(), clean);
+            format!("{account}! {from} sent something that can't be taken: {}", clean(&l.reason))
         }
         Notification::Connection(c) => {
             let state = match c.state {
@@ -168,7 +184,7 @@ fn message(m: &Message) -> String {
     let from = if m.from == m.account && m.chat != m.account { format!("you to {}", clean(&m.chat)) } else { clean(&m.from) };
     let who = match (&m.device, m.trust) {
         (Some(device), Some(trust)) => format!("device {}, {}", clean(&device.to_string()), word(trust)),
-        _ => "not encrypted".into(),
+        _ => m.protocol.as_deref().map_or_else(|| "not encrypted".into(), engine),
     };
     format!("{} {from} ({who}): {}", time(m.time), clean(&m.text))
 }

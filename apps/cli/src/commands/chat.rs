@@ -1,6 +1,7 @@
 //! `subrosa chat`: a conversation with one person, line by line. What others write stays unread.
 use super::listen::{is_quiet, refused};
 use super::{interrupted, print, read};
+use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::home::{Home, bare};
 use crate::rpc::Call;
@@ -13,9 +14,9 @@ use tokio::io::BufReader;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub async fn run(home: &Home, account: Option<&str>, with: &str) -> Result<(), Failure> {
+pub async fn run(home: &Home, account: Option<&str>, engine: Choice, with: &str) -> Result<(), Failure> {
     let with = bare(with)?;
-    let accounts = Accounts::open(home, account, false).await?;
+    let accounts = Accounts::open(home, account, false, Some(&engine)).await?;
     let (subscriber, mut notes) = mpsc::unbounded_channel();
     accounts.subscribe(None, subscriber)?;
     let (typed, mut input) = mpsc::channel(16);
@@ -82,6 +83,7 @@ fn belongs(note: &Notification, with: &str) -> bool {
         Notification::DeviceNew(d) => d.jid == with || d.jid == d.account,
         Notification::KeyChanged(k) => k.jid == with || k.jid == k.account,
         Notification::Bounced(b) => b.from == with,
+        Notification::LeftOut(l) => l.from.as_deref() == Some(with),
         Notification::NotSent(_) | Notification::Connection(_) => true,
     }
 }

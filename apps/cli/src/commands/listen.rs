@@ -1,5 +1,6 @@
 //! `subrosa listen`: shows what comes, until interrupted.
 use super::{interrupted, print};
+use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::home::Home;
 use crate::rpc::server::Backend;
@@ -8,8 +9,8 @@ use crate::session::Accounts;
 use crate::show;
 use tokio::sync::mpsc;
 
-pub async fn run(home: &Home, account: Option<&str>) -> Result<(), Failure> {
-    let accounts = Accounts::open(home, account, true).await?;
+pub async fn run(home: &Home, account: Option<&str>, engine: Choice) -> Result<(), Failure> {
+    let accounts = Accounts::open(home, account, true, Some(&engine)).await?;
     let (subscriber, mut notes) = mpsc::unbounded_channel();
     accounts.subscribe(None, subscriber)?;
     let end = loop {

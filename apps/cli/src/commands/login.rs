@@ -35,7 +35,7 @@ pub async fn run(home: &Home, args: args::Login) -> Result<(), Failure> {
         return Err(Failure::new("data.in-use", FaultName::Store, format!("{who} uses {jid} here; end it, then log in")));
     };
     let login = Login { password, pin: None };
-    let host = match Host::start(dir.clone(), lock, account.clone(), &settings, Some(login.clone())).await {
+    let host = match Host::start(dir.clone(), lock, account.clone(), &settings, Default::default(), Some(login.clone())).await {
         Ok(host) => host,
         Err(failure) => return Err(undo(&dir, fresh, failure)),
     };

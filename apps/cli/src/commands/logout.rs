@@ -12,7 +12,7 @@ pub async fn run(home: &Home, account: Option<&str>, yes: bool, offline: bool) -
     if !yes && !confirmed(&dir.jid)? {
         return print("nothing was done\n");
     }
-    let opened = Accounts::open(home, Some(&dir.jid), false).await;
+    let opened = Accounts::open(home, Some(&dir.jid), false, None).await;
     match opened {
         Ok(accounts) => {
             let answer = accounts.call(Call::Logout(Logout { offline, account: None })).await;

@@ -8,6 +8,7 @@ mod rpc;
 mod send;
 
 use crate::args::{Args, Command};
+use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::home::Home;
 use crate::rpc::Call;
@@ -19,23 +20,24 @@ use std::io::Write;
 pub async fn run(args: Args) -> Result<(), Failure> {
     let home = Home::locate(args.data)?;
     let account = args.account.as_deref();
+    let engine = |named: &crate::args::Engine| Choice::parse(named.engine.as_deref());
     match args.command {
         Command::Login(login) => login::run(&home, login).await,
-        Command::Send { to, text, id, timeout } => send::run(&home, account, to, &text, id, timeout).await,
-        Command::Listen => listen::run(&home, account).await,
-        Command::Chat { with } => chat::run(&home, account, &with).await,
+        Command::Send { to, text, id, timeout, engine: named } => send::run(&home, account, engine(&named)?, to, &text, id, timeout).await,
+        Command::Listen(named) => listen::run(&home, account, engine(&named)?).await,
+        Command::Chat { with, engine: named } => chat::run(&home, account, engine(&named)?, &with).await,
         Command::Devices { of } => look::devices(&home, account, of).await,
         Command::Trust { jid, device, level, fingerprint } => look::trust(&home, account, jid, device, fingerprint, level).await,
         Command::Fingerprint => look::fingerprint(&home, account).await,
         Command::Status => look::status(&home, account).await,
         Command::Logout { yes, offline } => logout::run(&home, account, yes, offline).await,
-        Command::Rpc => rpc::run(&home, account).await,
+        Command::Rpc(named) => rpc::run(&home, account, engine(&named)?).await,
     }
 }
 
 /// One question to one account, then its end.
 async fn ask<T: DeserializeOwned>(home: &Home, account: Option<&str>, all: bool, call: Call) -> Result<T, Failure> {
-    let accounts = Accounts::open(home, account, all).await?;
+    let accounts = Accounts::open(home, account, all, None).await?;
     let answer = accounts.call(call).await;
     accounts.stop().await;
     read(answer?)

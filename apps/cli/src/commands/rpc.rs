@@ -1,5 +1,6 @@
 //! `subrosa rpc`: docs/rpc.md over standard input and output.
 use super::interrupted;
+use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::home::Home;
 use crate::rpc::server::serve;
@@ -7,8 +8,8 @@ use crate::session::Accounts;
 use std::sync::Arc;
 use tokio::io::BufReader;
 
-pub async fn run(home: &Home, account: Option<&str>) -> Result<(), Failure> {
-    let accounts = Arc::new(Accounts::open(home, account, true).await?);
+pub async fn run(home: &Home, account: Option<&str>, engine: Choice) -> Result<(), Failure> {
+    let accounts = Arc::new(Accounts::open(home, account, true, Some(&engine)).await?);
     let end = tokio::select! {
         served = serve(BufReader::new(tokio::io::stdin()), tokio::io::stdout(), accounts.clone(), true) => {
             served.map_err(|e| Failure::new("input", FaultName::Caller, format!("standard input can't be read: {e}")))

@@ -1,5 +1,6 @@
 //! `subrosa send`: one message; says device by device who can read it.
 use super::{print, read};
+use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::home::{Home, bare};
 use crate::host::TEXT_LIMIT;
@@ -9,10 +10,18 @@ use crate::session::Accounts;
 use crate::show;
 use std::io::Read;
 
-pub async fn run(home: &Home, account: Option<&str>, to: String, text: &str, id: Option<String>, timeout: Option<u64>) -> Result<(), Failure> {
+pub async fn run(
+    home: &Home,
+    account: Option<&str>,
+    engine: Choice,
+    to: String,
+    text: &str,
+    id: Option<String>,
+    timeout: Option<u64>,
+) -> Result<(), Failure> {
     let to = bare(&to)?;
     let text = if text == "-" { standard_input()? } else { text.to_owned() };
-    let accounts = Accounts::open(home, account, false).await?;
+    let accounts = Accounts::open(home, account, false, Some(&engine)).await?;
     let answer = accounts.call(Call::Send(SendText { to: to.clone(), text, id, timeout, account: None })).await;
     accounts.stop().await;
     match answer {
@@ -37,6 +46,9 @@ fn report(to: &str, result: &SendResult) -> Result<(), Failure> {
 }
 fn lines(result: &SendResult) -> String {
     let mut text = format!("message {}\n", show::clean(&result.id));
+    if let Some(engine) = &result.engine {
+        text.push_str(&format!("  {}\n", show::engine(engine)));
+    }
     for device in &result.devices {
         text.push_str(&show::result(device));
         text.push('\n');

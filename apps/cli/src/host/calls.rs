@@ -61,7 +61,7 @@ impl Drive {
                 self.sends.accept(&id, &send.to);
                 self.sends.wait(&id, Some(sent.devices), waiter);
                 if sent.stage != Stage::Accepted {
-                    self.sends.complete(&id); // no stanza of it is owed: it would be open
+                    self.sends.complete(&id, self.engine.other()); // no stanza of it is owed: it would be open
                 }
             }
             None => {
@@ -111,6 +111,7 @@ impl Drive {
             queued: self.sends.len(),
             unread: self.hub.unseen(),
             policy: self.policy,
+            engine: self.engine.other().map(str::to_owned),
         })
     }
     /// Of somebody who was never met the server is asked first.

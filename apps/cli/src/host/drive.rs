@@ -10,6 +10,7 @@ use super::notes;
 use super::sends::{Sends, Waiter};
 use super::step::Fact;
 use crate::config::TrustPolicy;
+use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::rpc::Call;
 use crate::rpc::server::Subscriber;
@@ -20,6 +21,7 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subrosa_engine::{Address, Context, Engine, Event, Halt, Input, Installed, Machine, Output, OutputId, Outputs, RequestId, Time};
+use subrosa_engines::Completions;
 use subrosa_omemo::Omemo;
 use subrosa_store::SqliteStore;
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +39,8 @@ pub enum Job {
     Subscribe(Subscriber),
     /// A notification was shown.
     Shown(u64),
+    /// The engine has finished something on a thread of its own.
+    Completed,
     /// From the connection.
     Link(link::Said),
     /// Store how to log in.
@@ -63,6 +67,9 @@ pub struct Drive {
     pub(super) ledger: Installed<Ledger>,
     pub(super) omemo: Installed<Omemo>,
     pub(super) policy: TrustPolicy,
+    pub(super) engine: Choice,
+    /// What the engine finishes by itself.
+    completions: Option<Completions>,
     pub(super) rng: UnwrapErr<SysRng>,
     pub(super) facts: Vec<Fact>,
     pub(super) sends: Sends,
@@ -89,6 +96,7 @@ impl Drive {
         store: SqliteStore,
         omemo: Installed<Omemo>,
         policy: TrustPolicy,
+        (engine, completions): (Choice, Option<Completions>),
         link: Link,
     ) -> Result<Self, Failure> {
         let ledger = machine.install(Ledger);
@@ -101,6 +109,8 @@ impl Drive {
             ledger,
             omemo,
             policy,
+            engine,
+            completions,
             rng: UnwrapErr(SysRng),
             facts: Vec::new(),
             sends: Sends::default(),
@@ -163,6 +173,7 @@ impl Drive {
                 match job {
                     Job::Call(call, waiter) => self.call(call, waiter),
                     Job::Subscribe(subscriber) => self.waiting.push(subscriber),
+                    Job::Completed => self.facts.extend(self.completions.iter().flat_map(Completions::drain).map(Fact::Input)),
                     Job::Shown(seq) => self.facts.extend(self.hub.shown(seq).map(|id| Fact::Input(Input::Done(id)))),
                     Job::Link(said) => self.said(said),
                     Job::Remember(login, waiter) => self.facts.push(Fact::Login(login, waiter)),
@@ -236,7 +247,8 @@ impl Drive {
         for (id, output) in events.into_iter().chain(rest) {
             match output {
                 Output::Event(event) => self.event(id, event),
-                // an error sent back would tell strangers that somebody is there, and bridges that nobody is
+                // what an engine says to its other side; OMEMO says nothing: to other clients an error is a lost message
+                Output::Refuse { .. } if self.engine.other().is_some() => self.link.put(id, output),
                 Output::Refuse { .. } => self.facts.push(Fact::Input(Input::Done(id))),
                 Output::Transmit { id: ref message, .. } => {
                     if self.sends.transmit(id, message.as_str()) {
@@ -282,7 +294,7 @@ impl Drive {
                 let heard = self.sends.refused(message.as_str(), &failure);
                 (!heard).then(|| notes::not_sent(&self.account, id, message.as_str(), &why, devices))
             }
-            event => notes::of(&self.account, id, event),
+            event => notes::of(&self.account, id, event, self.engine.other()),
         };
         match owed {
             Some(note) => self.hub.owe(id, note),
@@ -324,9 +336,10 @@ impl Drive {
                 }
                 self.facts.push(Fact::Input(Input::Done(output)));
             }
-            link::Said::Bounced(id, from, condition) => {
-                let note = types::Bounced { account: self.account.clone(), id, from, condition };
-                self.hub.tell(&Notification::Bounced(note));
+            link::Said::Bounced(bounce) => drop(self.hub.tell(&notes::bounced(&self.account, bounce))),
+            link::Said::LeftOut(from, reason) => {
+                let note = types::LeftOut { account: self.account.clone(), from, reason };
+                self.hub.tell(&Notification::LeftOut(note));
             }
             link::Said::Acknowledged(output) => {
                 let over = self.sends.acknowledged(output);

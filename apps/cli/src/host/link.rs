@@ -3,12 +3,13 @@
 use super::drive::Job;
 use super::ledger::Login;
 use crate::config::Account;
+use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::types::State;
 use std::path::Path;
 use subrosa_engine::{Input, Output, OutputId};
 use subrosa_omemo::wire::Version;
-use subrosa_xmpp::{Config, ConnectError, Connection, Entity, Handle, Happening, Roots, Security};
+use subrosa_xmpp::{Bounce, Config, ConnectError, Connection, Entity, Handle, Happening, Roots, Security};
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a goodbye to the server may take.
@@ -36,8 +37,10 @@ pub enum Said {
     Acknowledged(OutputId),
     /// This stanza can never be sent.
     Unsendable(OutputId, Failure),
-    /// A message of ours came back, from this address, for this reason.
-    Bounced(String, String, String),
+    /// A message of ours came back.
+    Bounced(Bounce),
+    /// Something came that can't be taken: from whom, and why.
+    LeftOut(Option<String>, String),
     /// The strongest way of logging in so far.
     Pinned(String),
     /// The connection changed; with a failure where it went wrong.
@@ -88,8 +91,15 @@ impl Link {
 }
 
 /// Starts the connection's task.
-pub fn spawn(asks: mpsc::UnboundedReceiver<Ask>, jobs: mpsc::UnboundedSender<Job>, account: &Account, login: &Login) -> Result<(), Failure> {
-    let config = config(account, login)?;
+pub fn spawn(
+    asks: mpsc::UnboundedReceiver<Ask>,
+    jobs: mpsc::UnboundedSender<Job>,
+    account: &Account,
+    login: &Login,
+    engine: &Choice,
+) -> Result<(), Failure> {
+    let mut config = config(account, login)?;
+    config.engines = engine.other().is_some();
     tokio::spawn(Task { jobs, asks, config, refused: None, waiting: Vec::new() }.run());
     Ok(())
 }
@@ -170,7 +180,8 @@ impl Task {
             Happening::Input(input) => Said::Input(input),
             Happening::Acknowledged(id) => Said::Acknowledged(id),
             Happening::Unsendable(id, why) => Said::Unsendable(id, Failure::new("send.unsendable", FaultName::Caller, why.to_string())),
-            Happening::Bounced(bounce) => Said::Bounced(bounce.id.to_string(), bounce.from.to_string(), bounce.condition),
+            Happening::Bounced(bounce) => Said::Bounced(bounce),
+            Happening::LeftOut { stanza: "message", from, why } => Said::LeftOut(from.map(|from| from.to_string()), why.to_string()),
             Happening::Pinned(pin) => Said::Pinned(pin.to_string()),
             Happening::Subscription(_) => return tracing::info!("somebody asks to see the presence; nothing was answered"),
             _ => return,

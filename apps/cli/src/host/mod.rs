@@ -18,6 +18,7 @@ pub mod step;
 mod tests;
 
 use crate::config::{Account, Settings};
+use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::home::{AccountDir, Lock};
 use crate::rpc::Call;
@@ -50,18 +51,27 @@ pub struct Host {
 
 impl Host {
     /// Opens the store and starts the thread. `login`: with this password, else with the stored one.
-    pub async fn start(dir: AccountDir, lock: Lock, account: Account, settings: &Settings, login: Option<Login>) -> Result<Arc<Self>, Failure> {
+    pub async fn start(
+        dir: AccountDir,
+        lock: Lock,
+        account: Account,
+        settings: &Settings,
+        engine: Choice,
+        login: Option<Login>,
+    ) -> Result<Arc<Self>, Failure> {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let key = dir.store_key(login.is_some())?;
         let (link, asks) = Link::new();
-        let (opened, thread) = open::spawn(dir.clone(), key, settings.trust.policy, link.clone(), inbox);
+        let opened =
+            open::Open { dir: dir.clone(), key, policy: settings.trust.policy, engine: engine.clone(), link: link.clone(), bell: jobs.downgrade() };
+        let (opened, thread) = open::spawn(opened, inbox);
         open::keep(thread);
         let stored = opened.await.map_err(|_| Failure::bug("the machine's thread ended before it began"))??;
         let Some(login) = login.or(stored) else {
             let sentence = format!("the store of {0} has no password; run `subrosa login {0}` again", dir.jid);
             return Err(Failure::new("account.none", FaultName::Caller, sentence));
         };
-        link::spawn(asks, jobs.clone(), &account, &login)?;
+        link::spawn(asks, jobs.clone(), &account, &login, &engine)?;
         let host = Arc::new(Host {
             dir,
             jobs,

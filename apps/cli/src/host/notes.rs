@@ -1,13 +1,16 @@
 //! The engine's words in the words of the RPC.
 use crate::args::Level;
 use crate::failure::{Failure, FaultName};
-use crate::rpc::types::{DeviceInfo, DeviceNumber, DeviceResult, DeviceSeen, KeyChanged, Message, NotSent, Notification, SendResult, Undecryptable};
+use crate::rpc::types::{
+    Bounced, DeviceInfo, DeviceNumber, DeviceResult, DeviceSeen, KeyChanged, Message, NotSent, Notification, SendResult, Undecryptable,
+};
 use serde::Serialize;
 use serde_json::Value;
 use subrosa_engine::{ContentType, Event, Fingerprint, Identity, Kind, OutputId, Reason, Refusal, Trust};
+use subrosa_xmpp::Bounce;
 
-/// What a person or a program is told of an event; `None`: nothing.
-pub fn of(account: &str, id: OutputId, event: Event) -> Option<Notification> {
+/// What a person or a program is told of an event; `None`: nothing. `engine`: what the chats go through, where it is not OMEMO.
+pub fn of(account: &str, id: OutputId, event: Event, engine: Option<&str>) -> Option<Notification> {
     let (account, seq, again) = (account.to_owned(), id.0, false);
     Some(match event {
         Event::Message { id, chat, message } => {
@@ -28,7 +31,7 @@ pub fn of(account: &str, id: OutputId, event: Event) -> Option<Notification> {
                     from,
                     chat: chat.0.to_string(),
                     device,
-                    protocol: sender.map(|s| s.protocol.to_string()),
+                    protocol: sender.map(|s| s.protocol.to_string()).or_else(|| engine.filter(|_| !message.in_clear()).map(str::to_owned)),
                     trust: sender.map(|s| level(s.trust)),
                     text: text.to_owned(),
                     time: message.sent().0,
@@ -70,6 +73,12 @@ pub fn of(account: &str, id: OutputId, event: Event) -> Option<Notification> {
     })
 }
 
+/// A message came back.
+pub fn bounced(account: &str, bounce: Bounce) -> Notification {
+    let Bounce { id, from, condition, refused } = bounce;
+    let (status, reason) = refused.map(|refused| (refused.status.code(), refused.reason)).unzip();
+    Notification::Bounced(Bounced { account: account.into(), id: id.to_string(), from: from.to_string(), condition, status, reason })
+}
 /// A message that could not be sent, for who is not waiting for it.
 pub fn not_sent(account: &str, id: OutputId, message: &str, why: &Refusal, devices: Vec<DeviceResult>) -> Notification {
     let reason = why.reason.code().to_owned();
@@ -80,7 +89,7 @@ pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[De
     let code = if why.reason == Reason::NoDevice { "send.nobody".into() } else { format!("send.{}", why.reason.code()) };
     let to = to.unwrap_or("the recipient");
     let mut failure = Failure::new(&code, FaultName::Peer, format!("nothing was sent to {to}: {}", why.reason.sentence()));
-    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec() }));
+    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), engine: None }));
     failure
 }
 /// One line of the answer to `devices`.
@@ -174,7 +183,7 @@ mod tests {
             device: None,
             why: reason.into(),
         };
-        assert!(of("a@x", OutputId(1), event(Reason::Duplicate)).is_none());
-        assert!(matches!(of("a@x", OutputId(1), event(Reason::Damaged)), Some(Notification::Undecryptable(u)) if u.reason == "damaged"));
+        assert!(of("a@x", OutputId(1), event(Reason::Duplicate), None).is_none());
+        assert!(matches!(of("a@x", OutputId(1), event(Reason::Damaged), None), Some(Notification::Undecryptable(u)) if u.reason == "damaged"));
     }
 }

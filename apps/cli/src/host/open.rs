@@ -3,6 +3,7 @@ use super::drive::{Drive, Job};
 use super::ledger::Login;
 use super::link::Link;
 use crate::config::TrustPolicy;
+use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::home::AccountDir;
 use std::sync::{Mutex, PoisonError};
@@ -38,19 +39,28 @@ pub fn keep(thread: JoinHandle<()>) {
     THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
 }
 
+/// What a machine's thread is made of.
+pub struct Open {
+    /// Where the store is.
+    pub dir: AccountDir,
+    /// What opens it.
+    pub key: StoreKey,
+    /// What becomes of a contact's new key.
+    pub policy: TrustPolicy,
+    /// What all chats go through.
+    pub engine: Choice,
+    /// The way to the connection.
+    pub link: Link,
+    /// Is rung when the engine has finished something. Weak: the thread ends when nobody else can ask it anything.
+    pub bell: mpsc::WeakUnboundedSender<Job>,
+}
+
 /// Starts the thread; the answer comes when the store is open: how to log in, if that is stored. The thread has to be joined before
 /// the process ends.
-pub fn spawn(
-    dir: AccountDir,
-    key: StoreKey,
-    policy: TrustPolicy,
-    link: Link,
-    inbox: mpsc::UnboundedReceiver<Job>,
-) -> (oneshot::Receiver<Result<Option<Login>, Failure>>, JoinHandle<()>) {
+pub fn spawn(what: Open, inbox: mpsc::UnboundedReceiver<Job>) -> (oneshot::Receiver<Result<Option<Login>, Failure>>, JoinHandle<()>) {
     let (opened, answer) = oneshot::channel();
     let thread = std::thread::spawn(move || {
-        let ready = open(&dir, &key, policy, link);
-        drop(key);
+        let ready = open(what);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         match (ready, runtime) {
             (Ok((drive, login)), Ok(runtime)) => {
@@ -65,8 +75,10 @@ pub fn spawn(
     (answer, thread)
 }
 
-fn open(dir: &AccountDir, key: &StoreKey, policy: TrustPolicy, link: Link) -> Result<(Drive, Option<Login>), Failure> {
-    let store = SqliteStore::open(dir.store(), key).map_err(|e| Failure::coded(&e))?;
+fn open(what: Open) -> Result<(Drive, Option<Login>), Failure> {
+    let Open { dir, key, policy, engine, link, bell } = what;
+    let store = SqliteStore::open(dir.store(), &key).map_err(|e| Failure::coded(&e))?;
+    drop(key);
     let mut machine = Machine::new(dir.jid.as_str().into());
     let trust = match policy {
         TrustPolicy::Btbv => subrosa_engine::TrustPolicy::Btbv,
@@ -74,8 +86,13 @@ fn open(dir: &AccountDir, key: &StoreKey, policy: TrustPolicy, link: Link) -> Re
     };
     machine.configure(Settings::default().trust(trust));
     let omemo = machine.install(Omemo::default());
-    machine.route(move |_| Some(omemo.id()));
-    let mut drive = Drive::new(&dir.jid, machine, store, omemo, policy, link)?;
+    // without it too the device stays published: who writes to it is told the truth
+    let (chosen, completions) = engine.install(&mut machine)?.unwrap_or((omemo.id(), None));
+    machine.route(move |_| Some(chosen));
+    if let Some(completions) = &completions {
+        completions.on_ready(move || drop(bell.upgrade().map(|jobs| jobs.send(Job::Completed))));
+    }
+    let mut drive = Drive::new(&dir.jid, machine, store, omemo, policy, (engine, completions), link)?;
     let login = drive.login()?;
     Ok((drive, login))
 }

@@ -67,10 +67,13 @@ impl Sends {
     pub fn message(&self, output: OutputId) -> Option<String> {
         self.transmits.get(&output).cloned()
     }
-    /// It is over: the server has all of it.
-    pub fn complete(&mut self, id: &str) {
+    /// It is over: the server has all of it. `engine`: what it went through, where it is not OMEMO.
+    pub fn complete(&mut self, id: &str, engine: Option<&str>) {
         let Some(open) = self.open.remove(id) else { return };
-        let result = SendResult { id: id.into(), devices: open.devices.unwrap_or_default() };
+        let devices = open.devices.unwrap_or_default();
+        // an engine with devices was OMEMO, whatever runs now
+        let engine = engine.filter(|_| devices.is_empty()).map(str::to_owned);
+        let result = SendResult { id: id.into(), devices, engine };
         let value = serde_json::to_value(&result).map_err(|e| Failure::bug(e.to_string()));
         open.waiters.into_iter().for_each(|w| drop(w.send(value.clone())));
     }
@@ -111,7 +114,7 @@ mod tests {
         assert_eq!(sends.acknowledged(OutputId(1)), None);
         assert!(answer.try_recv().is_err());
         assert_eq!(sends.acknowledged(OutputId(2)).as_deref(), Some("m"));
-        sends.complete("m");
+        sends.complete("m", None);
         assert_eq!(answer.try_recv().expect("answered").expect("well")["id"], "m");
         assert_eq!(sends.len(), 0);
     }

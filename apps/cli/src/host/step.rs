@@ -120,7 +120,7 @@ impl Drive {
         match kept {
             Kept::Fact(Fact::Handled(mark)) => self.link.handled(mark),
             Kept::Decide(waiter) | Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
-            Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id),
+            Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id, self.engine.other()),
             Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
             Kept::Input | Kept::Accept(_) | Kept::Fact(_) => {}
         }

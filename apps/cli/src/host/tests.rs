@@ -151,7 +151,8 @@ impl Client {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let (link, asks) = Link::new();
         let key = account.store_key(true).expect("a key");
-        let (opened, thread) = open::spawn(account.clone(), key, policy, link.clone(), inbox);
+        let (engine, bell) = (Default::default(), jobs.downgrade());
+        let (opened, thread) = open::spawn(open::Open { dir: account.clone(), key, policy, engine, link: link.clone(), bell }, inbox);
         let thread = Thread(jobs.downgrade(), Some(thread));
         opened.await.expect("an answer").expect("opens");
         server.serve(&account.jid, asks, jobs.clone());

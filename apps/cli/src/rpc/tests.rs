@@ -145,7 +145,7 @@ fn the_documents_examples_are_true() {
     for method in ["version", "status", "send", "devices", "trust", "subscribe", "shown", "logout", "message", "undecryptable", "device_new"] {
         assert!(methods.contains(&format!("\"{method}\"")), "no example of {method}");
     }
-    for method in ["key_changed", "not_sent", "bounced", "connection"] {
+    for method in ["key_changed", "not_sent", "bounced", "left_out", "connection"] {
         assert!(methods.contains(&format!("\"{method}\"")), "no example of {method}");
     }
 }

@@ -1,10 +1,10 @@
-//! What is said over the RPC: methods, results, notifications. Version 1; grows only by addition (docs/rpc.md).
+//! What is said over the RPC: methods, results, notifications. Version 2; grows only by addition (docs/rpc.md).
 use crate::args::Level;
 use crate::config::TrustPolicy;
 use serde::{Deserialize, Serialize};
 
 /// Raised only when something is added; nothing is ever changed or taken away.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A request, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,8 +171,11 @@ impl Version {
 pub struct SendResult {
     /// The message's.
     pub id: String,
-    /// Every device that was considered.
+    /// Every device that was considered; empty for engines without devices.
     pub devices: Vec<DeviceResult>,
+    /// The engine, where it is not OMEMO: `"xor"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
 }
 /// Who got it, who not and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -277,6 +280,9 @@ pub struct AccountStatus {
     pub unread: usize,
     /// What becomes of a contact's new key.
     pub policy: TrustPolicy,
+    /// What its chats go through, where it is not OMEMO: as `--engine` names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
 }
 /// A connection's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -306,8 +312,10 @@ pub enum Notification {
     KeyChanged(KeyChanged),
     /// A message that had waited could not be sent after all.
     NotSent(NotSent),
-    /// A message came back from the other server.
+    /// A message came back from the other side.
     Bounced(Bounced),
+    /// Something came that can't be taken.
+    LeftOut(LeftOut),
     /// The connection changed.
     Connection(Connection),
 }
@@ -329,7 +337,7 @@ pub struct Message {
     pub chat: String,
     /// Which device wrote it.
     pub device: Option<DeviceNumber>,
-    /// The version it was encrypted in.
+    /// The version it was encrypted in, or the engine: `"omemo:2"`, `"xor"`. `null`: it came in clear.
     pub protocol: Option<String>,
     /// What the key that wrote it is worth.
     pub trust: Option<Level>,
@@ -423,6 +431,22 @@ pub struct Bounced {
     pub from: String,
     /// The condition of RFC 6120: `service-unavailable`.
     pub condition: String,
+    /// The other side's engine refused it: the very code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What the code is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+/// `left_out`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which account's.
+    pub account: String,
+    /// Who sent it, where that could be read.
+    pub from: Option<String>,
+    /// Why.
+    pub reason: String,
 }
 /// `connection`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -448,7 +472,7 @@ impl Notification {
             | Notification::DeviceNew(DeviceSeen { seq, .. })
             | Notification::KeyChanged(KeyChanged { seq, .. })
             | Notification::NotSent(NotSent { seq, .. }) => Some(*seq),
-            Notification::Bounced(_) | Notification::Connection(_) => None,
+            Notification::Bounced(_) | Notification::LeftOut(_) | Notification::Connection(_) => None,
         }
     }
     /// Marks it as possibly shown before.
@@ -459,7 +483,7 @@ impl Notification {
             | Notification::DeviceNew(DeviceSeen { again, .. })
             | Notification::KeyChanged(KeyChanged { again, .. })
             | Notification::NotSent(NotSent { again, .. }) => *again = true,
-            Notification::Bounced(_) | Notification::Connection(_) => {}
+            Notification::Bounced(_) | Notification::LeftOut(_) | Notification::Connection(_) => {}
         }
     }
 }
@@ -479,6 +503,7 @@ impl Notification {
             | Notification::KeyChanged(KeyChanged { account, .. })
             | Notification::NotSent(NotSent { account, .. })
             | Notification::Bounced(Bounced { account, .. })
+            | Notification::LeftOut(LeftOut { account, .. })
             | Notification::Connection(Connection { account, .. }) => account,
         }
     }

@@ -60,6 +60,10 @@ impl Place {
     pub fn rpc(&self) -> Rpc {
         Rpc::start(self.command(&["rpc"]))
     }
+    /// With an engine that is not OMEMO.
+    pub fn rpc_with(&self, engine: &str) -> Rpc {
+        Rpc::start(self.command(&["rpc", "--engine", engine]))
+    }
 }
 
 pub fn failed(out: Output, code: i32, what: &[&str]) -> String {
