@@ -7,10 +7,14 @@ mod composing;
 #[cfg(feature = "connection")]
 pub mod connection;
 mod cpim;
+#[cfg(feature = "connection")]
+mod digest;
 mod imdn;
 mod inflate;
 mod message;
 mod offer;
+#[cfg(feature = "connection")]
+pub mod transfer;
 mod xml;
 
 pub use address::{AddressError, bare};

@@ -43,7 +43,7 @@ mod inbound;
 mod outbound;
 mod register;
 mod target;
-mod tls;
+pub(crate) mod tls;
 
 pub use config::{Config, Limits, Listen, Roots, Timeouts, Way};
 pub use error::{ConfigError, RegisterError, StartError};

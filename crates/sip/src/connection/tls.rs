@@ -12,7 +12,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-pub(super) fn client(roots: &Roots) -> Result<ClientConfig, String> {
+pub(crate) fn client(roots: &Roots) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|e| e.to_string())?;
     let mut store = RootCertStore::empty();
     match roots {
