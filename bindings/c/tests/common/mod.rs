@@ -1,0 +1,2 @@
+pub struct Scratch;
+pub fn compile() {}
