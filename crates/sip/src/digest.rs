@@ -7,11 +7,13 @@ use zeroize::Zeroizing;
 /// One `WWW-Authenticate` or `Proxy-Authenticate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Challenge {
-    realm: String,
+    pub(crate) realm: String,
     nonce: String,
     opaque: Option<String>,
     is_sha256: bool,
     qop: bool,
+    /// The password was right, the nonce too old.
+    pub(crate) stale: bool,
 }
 /// A name and a password.
 #[derive(Clone)]
@@ -52,11 +54,12 @@ impl Challenge {
             Some(_) => return Err("only qop=auth is known".into()),
         };
         let (realm, nonce) = (get("realm").ok_or("the challenge has no realm")?, get("nonce").ok_or("the challenge has no nonce")?);
-        Ok(Challenge { realm, nonce, opaque: get("opaque"), is_sha256, qop })
+        let stale = get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"));
+        Ok(Challenge { realm, nonce, opaque: get("opaque"), is_sha256, qop, stale })
     }
     /// The value of `Authorization` or `Proxy-Authorization`. `cnonce`: random, letters and digits.
     pub(crate) fn answer(&self, credentials: &Credentials, method: &str, uri: &str, cnonce: &str) -> String {
-        let Challenge { realm, nonce, opaque, is_sha256, qop } = self;
+        let Challenge { realm, nonce, opaque, is_sha256, qop, stale: _ } = self;
         let hash = |text: &str| if *is_sha256 { hex(&Sha256::digest(text)) } else { hex(&Md5::digest(text)) };
         let secret = Zeroizing::new(hash(&Zeroizing::new(format!("{}:{realm}:{}", credentials.name, *credentials.password))));
         let request = hash(&format!("{method}:{uri}"));
@@ -64,8 +67,9 @@ impl Challenge {
         let response = hash(&Zeroizing::new(format!("{}:{middle}:{request}", *secret)));
         let name = credentials.name.replace('\\', "\\\\").replace('"', "\\\"");
         let algorithm = if *is_sha256 { "SHA-256" } else { "MD5" };
-        let mut value =
-            format!("Digest username=\"{name}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", algorithm={algorithm}");
+        let mut value = format!(
+            "Digest username=\"{name}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", algorithm={algorithm}"
+        );
         if let Some(opaque) = opaque {
             value.push_str(&format!(", opaque=\"{opaque}\""));
         }
@@ -150,9 +154,9 @@ mod tests {
     #[test]
     fn the_first_that_is_known_is_answered() {
         let sha512 = "Digest realm=\"a\", nonce=\"1\", algorithm=SHA-512-256";
-        let md5 = "Digest realm=\"b, \\\"c\", nonce=\"2\"";
+        let md5 = "Digest realm=\"b, \\\"c\", nonce=\"2\", stale=TRUE";
         let chosen = Challenge::choose([sha512, "Basic realm=\"x\"", md5].into_iter()).unwrap();
-        assert_eq!((chosen.realm.as_str(), chosen.nonce.as_str()), ("b, \\\"c", "2"));
+        assert_eq!((chosen.realm.as_str(), chosen.nonce.as_str(), chosen.stale), ("b, \\\"c", "2", true));
         assert!(Challenge::choose([sha512].into_iter()).unwrap_err().contains("SHA-512-256"));
         for bad in [
             "",

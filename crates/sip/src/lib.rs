@@ -2,6 +2,8 @@
 //!
 //! Nothing in here knows a key or an encryption: bodies are opaque.
 mod address;
+#[cfg(feature = "connection")]
+pub mod agent;
 mod body;
 mod composing;
 #[cfg(feature = "connection")]

@@ -23,8 +23,8 @@
 //! ```
 //!
 //! # What is whose
-//! [`Transport`] is all that the rest of the house knows. [`Connection`] is it over rsipstack, which owns transactions, timers, digests, DNS and
-//! the shapes of header fields. Sockets, framing and the reading of heads are ours, before it: strangers write there, and each module
+//! [`Transport`] is all that the rest of the house knows. [`Connection`] is it over rsipstack, which owns transactions, timers, DNS and the shapes
+//! of header fields. Digests are ours: rsipstack's know no `SHA-256` (it wants `SHA256`) and no list of `qop`. Sockets, framing and the reading of heads are ours, before it: strangers write there, and each module
 //! says what rsipstack would do with it.
 //!
 //! # What strangers can't do
@@ -34,7 +34,6 @@
 //! # Logs
 //! No message and no header field is logged, at no level.
 mod config;
-mod digest;
 mod error;
 mod flow;
 mod frame;

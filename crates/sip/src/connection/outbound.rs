@@ -1,10 +1,10 @@
 //! One request from here: the way it goes, its transaction, its challenges (RFC 3261 §8.1, §17.1.2, §18.1, §22).
 use super::Shared;
 use super::config::Way;
-use super::digest::{Challenge, Credentials};
 use super::flow::{self, Flow};
 use super::target::NextHop;
 use crate::address::{host_of, user_of};
+use crate::digest::{Challenge, Credentials};
 use rsipstack::sip::{self, Header, HeadersExt as _, Method, Request, Response, SipMessage as Message, Version};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::{Transaction, random_text};
@@ -98,7 +98,7 @@ async fn challenged(shared: &Arc<Shared>, ask: &mut Ask) -> Result<Answered, Una
                 return Ok(give(None)); // it was answered, and not accepted
             }
         }
-        let value = challenge.answer(&credentials, ask.method, &super::verbatim(&ask.uri), random_text(16));
+        let value = challenge.answer(&credentials, &ask.method.to_string(), &ask.uri, &random_text(16));
         proof = Some(match code {
             401 => Header::Authorization(sip::Authorization::new(value)),
             _ => Header::ProxyAuthorization(sip::ProxyAuthorization::new(value)),

@@ -137,7 +137,7 @@ fn realm(response: &sip::Response) -> String {
         Header::ProxyAuthenticate(value) => Some(value.value()),
         _ => None,
     });
-    super::digest::Challenge::choose(values).map(|challenge| challenge.realm).unwrap_or_default()
+    crate::digest::Challenge::choose(values).map(|challenge| challenge.realm).unwrap_or_default()
 }
 /// Host and port of an address.
 fn place_of(address: &str) -> &str {
