@@ -78,7 +78,13 @@ pub(super) enum Opened {
     Challenged(Url, String),
 }
 /// Sends a request without a body, and after it where the server points within its origin.
-pub(super) async fn open(client: &Client, settings: &Settings, method: &Method, mut url: Url, authorization: Option<String>) -> Result<Opened, Cause> {
+pub(super) async fn open(
+    client: &Client,
+    settings: &Settings,
+    method: &Method,
+    mut url: Url,
+    authorization: Option<String>,
+) -> Result<Opened, Cause> {
     for _ in 0..=REDIRECTS {
         let mut request = client.request(method.clone(), url.clone());
         if *method == Method::POST {

@@ -9,8 +9,8 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Method, Response, StatusCode, Url};
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use subrosa_engine::{FileCipher, FileInfo, FileKey};
 use subrosa_files::{Encrypting, SendError};
 use tokio::sync::mpsc;
@@ -59,7 +59,9 @@ impl Transfers {
         // the connection breaks because the file or its cipher did, never the other way round
         match (sent.take(), uploaded) {
             (Some(Ok(file)), Ok(Uploaded { url, until })) => Ok(Offer { file, key, url, until }),
-            (Some(Err(error)), uploaded) if !matches!((&error, &uploaded), (SendError::Abandoned, Err(_))) => Err(Cause::Send(error).during(Stage::Uploading)),
+            (Some(Err(error)), uploaded) if !matches!((&error, &uploaded), (SendError::Abandoned, Err(_))) => {
+                Err(Cause::Send(error).during(Stage::Uploading))
+            }
             (_, Err(error)) => Err(error),
             (_, Ok(_)) => Err(Cause::Send(SendError::Abandoned).during(Stage::Uploading)),
         }
@@ -158,9 +160,13 @@ fn read_aside(mut reader: Encrypting<std::fs::File>) -> impl Stream<Item = io::R
     tokio::task::spawn_blocking(move || {
         loop {
             let mut room = BytesMut::zeroed(CHUNK);
-            let read = reader.read(&mut room).map(|read| room.split_to(read).freeze());
-            let last = !matches!(&read, Ok(bytes) if !bytes.is_empty());
-            if (last && read.is_ok()) || give.blocking_send(read).is_err() || last {
+            let chunk = match reader.read(&mut room) {
+                Ok(0) => break,
+                Ok(read) => Ok(room.split_to(read).freeze()),
+                Err(error) => Err(error),
+            };
+            let failed = chunk.is_err();
+            if give.blocking_send(chunk).is_err() || failed {
                 break;
             }
         }
