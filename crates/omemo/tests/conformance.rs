@@ -4,4 +4,4 @@ use subrosa_omemo::Omemo;
 use subrosa_testkit::conformance::engine::Promises;
 use subrosa_testkit::engine_conformance;
 
-engine_conformance!(omemo, Omemo::default, Promises { authentic: true, no_replay: true, needs_keys: true });
+engine_conformance!(omemo, Omemo::default, Promises { authentic: true, no_replay: true, needs_keys: true, ..Promises::default() });

@@ -1,11 +1,11 @@
 //! One device: a machine, its store, its randomness, and what a host owes them. It does what a careful
 //! application does: commits a step, then performs its outputs, then says `Done`; after a crash it starts
 //! a new machine over the same store.
-use crate::{Crash, CrashError, CrashStore, Seeded};
+use crate::{Crash, CrashError, CrashStore, LateStore, Seeded, block_on};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use subrosa_engine::{
-    Address, ChatId, ContentType, Context, Engine, Event, Halt, Input, Installed, Kind, Machine, MessageId, Output, OutputId, Outputs, Recipients,
-    Request, RequestId, Status, Store, Time, Wire,
+    Address, Batch, ChatId, ContentType, Context, Engine, Event, FileCipher, FileInfo, FileKey, Halt, Input, Installed, Key, Kind, Machine,
+    MessageId, Output, OutputId, Outputs, Recipients, Request, RequestId, Status, Store, Time, Wire,
 };
 
 /// A message on its way. Ends up as one [`Input::Receive`] for every session it reaches.
@@ -61,8 +61,13 @@ pub struct Client<H, S: Store> {
     shown: BTreeSet<OutputId>,
     events: Vec<Event>,
     refused: Vec<(MessageId, Status)>,
+    accepted: Vec<MessageId>,
+    uploads: Vec<Upload>,
     restarts: usize,
 }
+
+/// A file that may go out: whose offer it is, what is known of it, and its key and cipher; none: in clear.
+pub type Upload = (MessageId, FileInfo, Option<(FileKey, Box<dyn FileCipher>)>);
 
 impl<H, S: Store> Client<H, S> {
     pub(crate) fn new(me: Address, store: S, rng: Seeded, install: Install<H>) -> Self {
@@ -84,6 +89,8 @@ impl<H, S: Store> Client<H, S> {
             shown: BTreeSet::new(),
             events: Vec::new(),
             refused: Vec::new(),
+            accepted: Vec::new(),
+            uploads: Vec::new(),
             restarts: 0,
         }
     }
@@ -95,9 +102,17 @@ impl<H, S: Store> Client<H, S> {
     pub fn handle(&self) -> &H {
         &self.handle
     }
+    /// The same, to put another in its place until the next restart.
+    pub fn handle_mut(&mut self) -> &mut H {
+        &mut self.handle
+    }
     /// The machine, to look at.
     pub fn machine(&self) -> &Machine {
         &self.machine
+    }
+    /// The machine, to install and remove engines.
+    pub fn machine_mut(&mut self) -> &mut Machine {
+        &mut self.machine
     }
     /// The store, to plan crashes and to count commits.
     pub fn store(&mut self) -> &mut CrashStore<S> {
@@ -110,6 +125,14 @@ impl<H, S: Store> Client<H, S> {
     /// Messages that this device refused, with the status that went on the wire.
     pub fn refused(&self) -> &[(MessageId, Status)] {
         &self.refused
+    }
+    /// Messages whose answer was held, and which were accepted.
+    pub fn accepted(&self) -> &[MessageId] {
+        &self.accepted
+    }
+    /// Takes the files that may go out.
+    pub fn take_uploads(&mut self) -> Vec<Upload> {
+        std::mem::take(&mut self.uploads)
     }
     /// How often it crashed.
     pub fn restarts(&self) -> usize {
@@ -164,15 +187,18 @@ impl<H, S: Store> Client<H, S> {
         self.machine.wake_at()
     }
 
-    /// One step over the first `most` waiting inputs, then its outputs.
-    pub(crate) fn turn(&mut self, now: Time, most: usize) -> Vec<Sent> {
+    /// One step over the first `most` waiting inputs, then its outputs. The store answers after `late` polls, or at once.
+    pub(crate) fn turn(&mut self, now: Time, most: usize, late: usize) -> Vec<Sent> {
         let mut redo = Vec::new();
         let mut step = self.machine.begin(now, &mut self.rng);
         for input in self.queue.drain(..most.min(self.queue.len())) {
             redo.extend(copy(&input));
             step.feed(input);
         }
-        let result = step.commit(&mut self.store);
+        let result = match late {
+            0 => step.commit(&mut self.store),
+            polls => block_on(step.commit_async(&mut LateStore::new(Lent(&mut self.store), polls))),
+        };
         self.settle(result.map_err(|e| (e.source, e.inputs)), redo)
     }
     /// One step with one call.
@@ -237,6 +263,8 @@ impl<H, S: Store> Client<H, S> {
                     sent.push(Sent::Request(request_id, request));
                 }
                 Output::Refuse { id: message, status, .. } if self.shown.insert(id) => self.refused.push((message, status)),
+                Output::Accept { id: message, .. } => self.accepted.push(message),
+                Output::Upload { id: message, file, encryption } => self.uploads.push((message, file, encryption)),
                 Output::Event(event) if self.shown.insert(id) || !done => self.events.push(event),
                 _ => {}
             }
@@ -245,6 +273,18 @@ impl<H, S: Store> Client<H, S> {
             }
         }
         sent
+    }
+}
+
+/// A store that somebody else owns.
+struct Lent<'a, S>(&'a mut S);
+impl<S: Store> Store for Lent<'_, S> {
+    type Error = S::Error;
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, S::Error> {
+        self.0.load(keys)
+    }
+    fn commit(&mut self, batch: &Batch) -> Result<(), S::Error> {
+        self.0.commit(batch)
     }
 }
 

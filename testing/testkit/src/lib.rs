@@ -27,7 +27,7 @@ mod server;
 pub mod toy;
 mod world;
 
-pub use client::{Client, Stanza};
+pub use client::{Client, Stanza, Upload};
 pub use crash::{Crash, CrashError, CrashStore};
 pub use late::{LateEvent, LateStore, Ready, abandon_after, block_on};
 pub use seeded::Seeded;

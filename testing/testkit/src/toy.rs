@@ -14,6 +14,9 @@ impl Engine for Xor {
         "toy-xor"
     }
     fn outgoing(&self, _: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
+        if message.plain.content_type != ContentType::TEXT {
+            return Ok(Outcome::Rejected(Reason::Unsupported.into()));
+        }
         let mut body = vec![self.0];
         body.extend(message.plain.bytes().iter().map(|b| b ^ self.0));
         Ok(Outcome::Done(Encrypted::new(TYPE, body)?))
@@ -103,6 +106,9 @@ impl Engine for Numbered {
         "toy-numbered"
     }
     fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
+        if message.plain.content_type != ContentType::TEXT {
+            return Ok(Outcome::Rejected(Reason::Unsupported.into()));
+        }
         let to = match message.to {
             Recipients::People(people) => people.first().ok_or_else(|| std::io::Error::other("nobody"))?.clone(),
             Recipients::Device(device) => device.owner.clone(),

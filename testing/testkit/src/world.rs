@@ -78,6 +78,8 @@ pub struct World<H, S: Store = MemoryStore> {
     pub server: FakeServer,
     /// What the network does from here on.
     pub faults: Faults,
+    /// Stores answer after so many polls; 0: at once.
+    pub late: usize,
     clients: Vec<Client<H, S>>,
     /// What was sent to a client while it was away.
     spool: BTreeMap<usize, Vec<Input>>,
@@ -100,6 +102,7 @@ impl<H, S: Store> World<H, S> {
         World {
             server: FakeServer::default(),
             faults: Faults::default(),
+            late: 0,
             clients: Vec::new(),
             spool: BTreeMap::new(),
             flight: BTreeMap::new(),
@@ -230,7 +233,7 @@ impl<H, S: Store> World<H, S> {
                 store.plan(next, crash);
             }
             let before = self.clients[i].restarts();
-            let sent = self.clients[i].turn(Time(self.now), most);
+            let sent = self.clients[i].turn(Time(self.now), most, self.late);
             self.dispatch(i, sent);
             if self.clients[i].restarts() != before {
                 self.cut(i);
