@@ -194,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_escaped_comes_back(text in any::<String>()) {
+        fn whatever_is_escaped_comes_back(text in "[\\x00-\\x7f\\PC]{0,40}") {
             let node = read(&format!("<r a=\"{0}\" b='{0}'>.{0}.</r>", escaped(&text))).unwrap();
             let kept: String = text.chars().map(|c| match c {
                 '\t' | '\n' | '\r' => c,
