@@ -14,12 +14,17 @@
  *   files=aes         AES-256-GCM: a key, a nonce and, when the upload has ended, the tag as the key (48 + 12 bytes)
  *   shrink            takes multiples of 16 from an upload, but for its end
  *   up=N, down=N      refuses with N the chunk in which byte 30 000 is
+ * Compiled a second time with the names of port.h (and PORTED), it is an engine for subrosa.h: only how something is put off differs.
  */
 #include "phone.h"
-
-#include <bctoolbox/crypto.h>
+#ifdef PORTED
+#include "port.h"
+#else
 #include <linphone/core_utils.h>
 #include <linphone/im_encryption_engine.h>
+#endif
+
+#include <bctoolbox/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +42,9 @@ static struct {
 	int in, out, up, down; /* 0: none */
 } engine;
 
-/* An AES context of a transfer, found again by its message: the callbacks are told nothing else. */
+/* An AES context of a transfer, found again by its content. */
 static struct transfer {
-	LinphoneChatMessage *message;
+	LinphoneContent *content;
 	bctbx_aes_gcm_context_t *aes;
 } transfers[8];
 
@@ -118,6 +123,41 @@ static int decrypt(LinphoneChatMessage *message) {
 	return 0;
 }
 
+#ifdef PORTED
+static subrosa_machine *machine;
+static struct later {
+	uint64_t token;
+	bool incoming;
+	char *type, *body;
+} later[16];
+
+/* Done on another thread it would be the same: whoever has the token may complete it. */
+void ported_finish(void) {
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+		struct later one = later[i];
+		if (!one.token) continue;
+		later[i].token = 0;
+		char *done = one.incoming ? decode(one.body) : encode(one.body);
+		say("{\"event\":\"finished\",\"code\":%d}", done ? 0 : 400);
+		if (done) subrosa_machine_complete(machine, one.token, one.type, (uint8_t *)done, strlen(done), NULL);
+		else subrosa_machine_complete_rejected(machine, one.token, 400, NULL);
+		free(one.type), free(one.body), free(done);
+	}
+}
+
+static int put_off(LinphoneChatMessage *message, bool incoming) {
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+		if (later[i].token) continue;
+		const char *type = linphone_chat_message_get_content_type(message), *body = linphone_chat_message_get_utf8_text(message);
+		bool offer = incoming ? strlen(type) > 5 && !strcmp(type + strlen(type) - 5, "-file") : !strcmp(type, OFFER);
+		char then[128];
+		snprintf(then, sizeof then, "%s%s", incoming ? offer ? OFFER : "text/plain" : cipher_type(), !incoming && offer ? "-file" : "");
+		later[i] = (struct later){ subrosa_message_defer(message), incoming, strdup(then), strdup(body) };
+		return 1;
+	}
+	return 480;
+}
+#else
 /* One thing that waits for the next turn of the core. A hook stays for good: taking it away from within itself would pull the list
  * from under the core that walks it. */
 static struct later {
@@ -148,6 +188,8 @@ static int put_off(LinphoneChatMessage *message, bool incoming) {
 	}
 	return 480;
 }
+
+#endif
 
 static int told(const char *hook, LinphoneChatMessage *message, const char *type, int code) {
 	(void)message;
@@ -191,29 +233,29 @@ static void make_key(LinphoneImEncryptionEngine *e, LinphoneChatRoom *room, Linp
 	linphone_content_set_key(linphone_chat_message_get_file_transfer_information(message), (char *)key, engine.files == AES_FILES ? sizeof key : XOR_KEY);
 }
 
-static struct transfer *transfer_of(LinphoneChatMessage *message, const char *key, uint8_t mode) {
+static struct transfer *transfer_of(LinphoneContent *content, const char *key, uint8_t mode) {
 	struct transfer *unused = NULL;
 	for (size_t i = 0; i < sizeof transfers / sizeof *transfers; i++) {
-		if (transfers[i].message == message) return &transfers[i];
-		if (!transfers[i].message && !unused) unused = &transfers[i];
+		if (transfers[i].content == content) return &transfers[i];
+		if (!transfers[i].content && !unused) unused = &transfers[i];
 	}
 	if (unused) {
 		const uint8_t *bytes = (const uint8_t *)key;
-		*unused = (struct transfer){ message, bctbx_aes_gcm_context_new(bytes, AES_KEY, NULL, 0, bytes + AES_KEY, AES_NONCE, mode) };
+		*unused = (struct transfer){ content, bctbx_aes_gcm_context_new(bytes, AES_KEY, NULL, 0, bytes + AES_KEY, AES_NONCE, mode) };
 	}
 	return unused;
 }
 
-static int aes_chunk(LinphoneChatMessage *message, const char *key, uint8_t mode, const uint8_t *in, size_t size, uint8_t *out) {
-	struct transfer *transfer = transfer_of(message, key, mode);
+static int aes_chunk(LinphoneContent *content, const char *key, uint8_t mode, const uint8_t *in, size_t size, uint8_t *out) {
+	struct transfer *transfer = transfer_of(content, key, mode);
 	return transfer && bctbx_aes_gcm_process_chunk(transfer->aes, in, size, out) == 0 ? 0 : 500;
 }
 
-static int aes_end(LinphoneChatMessage *message, const char *key, uint8_t mode, uint8_t tag[AES_TAG]) {
-	struct transfer *transfer = transfer_of(message, key, mode);
+static int aes_end(LinphoneContent *content, const char *key, uint8_t mode, uint8_t tag[AES_TAG]) {
+	struct transfer *transfer = transfer_of(content, key, mode);
 	if (!transfer) return 500;
 	int failed = bctbx_aes_gcm_finish(transfer->aes, tag, AES_TAG);
-	transfer->message = NULL;
+	transfer->content = NULL;
 	return failed ? 500 : 0;
 }
 
@@ -238,7 +280,7 @@ static int upload(LinphoneImEncryptionEngine *e, LinphoneChatMessage *message, s
 		if (length != AES_KEY + AES_NONCE + AES_TAG) return length ? 0 : -1;
 		char whole[AES_KEY + AES_NONCE + AES_TAG];
 		memcpy(whole, key, sizeof whole);
-		int code = aes_end(message, key, BCTBX_GCM_ENCRYPT, (uint8_t *)whole + AES_KEY + AES_NONCE);
+		int code = aes_end(content, key, BCTBX_GCM_ENCRYPT, (uint8_t *)whole + AES_KEY + AES_NONCE);
 		linphone_content_set_key(content, whole, sizeof whole);
 		return told("upload", message, "end", code);
 	}
@@ -247,7 +289,7 @@ static int upload(LinphoneImEncryptionEngine *e, LinphoneChatMessage *message, s
 	else if (length) {
 		size_t left = linphone_content_get_file_size(content) - offset;
 		if (engine.shrink && *size < left) *size -= *size % 16;
-		code = length == XOR_KEY ? xor_chunk(key, offset, in, *size, out) : aes_chunk(message, key, BCTBX_GCM_ENCRYPT, in, *size, out);
+		code = length == XOR_KEY ? xor_chunk(key, offset, in, *size, out) : aes_chunk(content, key, BCTBX_GCM_ENCRYPT, in, *size, out);
 	}
 	say("{\"event\":\"hook\",\"hook\":\"upload\",\"offset\":%zu,\"size\":%zu,\"code\":%d}", offset, *size, code);
 	return code;
@@ -261,13 +303,13 @@ static int download(LinphoneImEncryptionEngine *e, LinphoneChatMessage *message,
 	if (!in || !size) {
 		if (length != AES_KEY + AES_NONCE + AES_TAG) return length ? 0 : -1;
 		uint8_t tag[AES_TAG];
-		int code = aes_end(message, key, BCTBX_GCM_DECRYPT, tag);
+		int code = aes_end(content, key, BCTBX_GCM_DECRYPT, tag);
 		if (!code && memcmp(tag, key + AES_KEY + AES_NONCE, AES_TAG)) code = 488;
 		return told("download", message, "end", code);
 	}
 	int code = -1;
 	if (engine.down && offset <= REFUSED_BYTE && REFUSED_BYTE < offset + size) code = engine.down;
-	else if (length) code = length == XOR_KEY ? xor_chunk(key, offset, in, size, out) : aes_chunk(message, key, BCTBX_GCM_DECRYPT, in, size, out);
+	else if (length) code = length == XOR_KEY ? xor_chunk(key, offset, in, size, out) : aes_chunk(content, key, BCTBX_GCM_DECRYPT, in, size, out);
 	say("{\"event\":\"hook\",\"hook\":\"download\",\"offset\":%zu,\"size\":%zu,\"code\":%d}", offset, size, code);
 	return code;
 }
@@ -295,14 +337,34 @@ static bool word(char *text) {
 	return true;
 }
 
-bool engine_set(LinphoneCore *core, char *words) {
-	static bool waits;
+static bool understood(char *words) {
 	memset(&engine, 0, sizeof engine);
 	for (char *next, *one = strtok_r(words, " ", &next); one; one = strtok_r(NULL, " ", &next)) {
 		if (word(one)) continue;
 		say("{\"event\":\"failed\",\"what\":\"no engine is made of %s\"}", one);
 		return false;
 	}
+	return true;
+}
+
+#ifdef PORTED
+subrosa_engine *ported_engine(subrosa_machine *in, char *words) {
+	static const subrosa_engine_cbs table = {
+		.size = sizeof table,
+		.process_outgoing_message = outgoing,
+		.process_incoming_message = incoming,
+		.is_encryption_enabled_for_file_transfer = encrypts_files,
+		.generate_file_transfer_key = make_key,
+		.process_uploading_file = upload,
+		.process_downloading_file = download,
+	};
+	machine = in;
+	return understood(words) ? subrosa_engine_new(&table, "sample", NULL, NULL) : NULL;
+}
+#else
+bool engine_set(LinphoneCore *core, char *words) {
+	static bool waits;
+	if (!understood(words)) return false;
 	LinphoneImEncryptionEngine *made = linphone_im_encryption_engine_new();
 	LinphoneImEncryptionEngineCbs *cbs = linphone_im_encryption_engine_get_callbacks(made);
 	linphone_im_encryption_engine_cbs_set_process_outgoing_message(cbs, outgoing);
@@ -318,3 +380,4 @@ bool engine_set(LinphoneCore *core, char *words) {
 	waits = true;
 	return true;
 }
+#endif

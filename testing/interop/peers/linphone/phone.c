@@ -7,7 +7,7 @@
  * gives files to the server at FILES (a URL).
  *
  *   route HOST:PORT            where everything is sent; before anything else
- *   engine WORDS               sets an engine (engines.c)
+ *   engine WORDS               sets an engine (engines.c; with ADAPTER also those of adapter.c)
  *   send WHO HEX               a text to sip:WHO@sip.test
  *   send-as WHO TYPE/SUB HEX   the same with another content type
  *   file WHO NAME PATH         a file; `memory WHO NAME PATH` the same from memory
@@ -267,11 +267,21 @@ static void download(size_t number, const char *path) {
 	say("{\"event\":\"done\"}");
 }
 
+static bool set_engine(char *words) {
+#ifdef ADAPTER
+	char address[256];
+	snprintf(address, sizeof address, "sip:%s@sip.test", own_name);
+	if (!strncmp(words, "subrosa", 7)) return adapter_set(core, address, words);
+	adapter_set(core, address, NULL);
+#endif
+	return engine_set(core, words);
+}
+
 static void obey(char *line) {
 	char *rest, *command = strtok_r(line, " ", &rest);
 	if (!command) return;
 	if (!strcmp(command, "engine")) {
-		if (engine_set(core, rest)) say("{\"event\":\"done\"}");
+		if (set_engine(rest)) say("{\"event\":\"done\"}");
 		return;
 	}
 	char *next[4] = { NULL };
@@ -325,10 +335,16 @@ int main(int argc, char **argv) {
 	bool in_order = false;
 	while (hear(&in_order)) {
 		linphone_core_iterate(core);
+#ifdef ADAPTER
+		adapter_turn();
+#endif
 		usleep(1000);
 	}
 	fflush(logged);
 	if (!in_order) _exit(0);
+#ifdef ADAPTER
+	adapter_set(core, "", NULL);
+#endif
 	for (size_t i = 0; i < count; i++) linphone_chat_message_unref(messages[i]);
 	linphone_core_stop(core);
 	linphone_core_unref(core);

@@ -20,4 +20,9 @@ uint8_t *unhex(const char *digits, size_t *size);
 /* Sets the engine that these words describe (engines.c), or says which word it does not know. */
 bool engine_set(LinphoneCore *core, char *words);
 
+/* The same over a Subrosa machine (adapter.c): `subrosa NAME` for one that comes with the library, `subrosa-c WORDS` for engines.c
+ * compiled against subrosa.h; `clear` before the name says yes to sending in clear when asked. */
+bool adapter_set(LinphoneCore *core, const char *address, char *words);
+void adapter_turn(void);
+
 #endif
