@@ -49,6 +49,8 @@ enum Command {
     },
     /// Build the web messenger's server as one binary with the page inside
     Gateway,
+    /// Build what C programs use: the header, the library, and what pkg-config says of them, into target/c
+    C,
     /// Take the pictures of the README anew
     Screenshots,
     /// Talk to other people's software; all of it unless named
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Test => test::test(),
         Command::Bench { json, web } => bench::bench(json, web),
         Command::Gateway => products::gateway(),
+        Command::C => products::c(),
         Command::Screenshots => products::screenshots(),
         Command::Interop { peers } => interop::interop(&peers),
         Command::Web { dev, tests } => {

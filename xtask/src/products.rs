@@ -1,4 +1,6 @@
-//! `cargo xtask gateway` and `screenshots`: what is made of the web messenger for others.
+//! `cargo xtask gateway`, `screenshots` and `c`: what is made for others.
+
+use std::fs;
 
 use crate::install::{Need, ensure};
 use crate::run::{Failure, cargo, quiet, root, target};
@@ -14,6 +16,35 @@ pub fn gateway() -> Result<(), Failure> {
     println!("docs/operate.md says how to run it.");
     Ok(())
 }
+
+/// What C programs are built with: the header, the library in both forms, and what pkg-config says of them.
+pub fn c() -> Result<(), Failure> {
+    ensure(&[Need::OpenSsl])?;
+    quiet("building libsubrosa", &mut cargo(&["build", "--locked", "--release", "-p", "subrosa-c"]))?;
+    let out = target().join("c");
+    let (include, lib, pkgconfig) = (out.join("include"), out.join("lib"), out.join("lib/pkgconfig"));
+    for directory in [&include, &lib, &pkgconfig] {
+        fs::create_dir_all(directory)?;
+    }
+    fs::copy(root().join("bindings/c/include/subrosa.h"), include.join("subrosa.h"))?;
+    for library in ["libsubrosa.so", "libsubrosa.a"] {
+        fs::copy(target().join("release").join(library), lib.join(library))?;
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    fs::write(
+        pkgconfig.join("subrosa.pc"),
+        format!(
+            "prefix=${{pcfiledir}}/../..\nincludedir=${{prefix}}/include\nlibdir=${{prefix}}/lib\n\n\
+             Name: subrosa\nDescription: Pluggable end-to-end encryption for instant messaging\nVersion: {version}\n\
+             Cflags: -I${{includedir}}\nLibs: -L${{libdir}} -lsubrosa\nLibs.private: {PRIVATE}\n"
+        ),
+    )?;
+    println!("\n{}", out.display());
+    println!("docs/c.md says how to build with it.");
+    Ok(())
+}
+/// What the static library needs of the system: `cargo rustc -p subrosa-c -- --print native-static-libs`.
+const PRIVATE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 
 /// The pictures of the README, anew.
 pub fn screenshots() -> Result<(), Failure> {
