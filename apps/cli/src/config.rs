@@ -12,6 +12,8 @@ pub struct Settings {
     pub trust: TrustSettings,
     /// `[send]`
     pub send: SendSettings,
+    /// `[sip]`
+    pub sip: SipSettings,
 }
 /// `[trust]`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -40,6 +42,19 @@ pub struct SendSettings {
 impl Default for SendSettings {
     fn default() -> Self {
         SendSettings { timeout: 30 }
+    }
+}
+
+/// `[sip]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SipSettings {
+    /// Seconds that the sender of a message waits while an engine works on it; then it is told 480 and nothing is shown.
+    pub hold: u64,
+}
+impl Default for SipSettings {
+    fn default() -> Self {
+        SipSettings { hold: 10 }
     }
 }
 

@@ -92,7 +92,14 @@ impl Home {
     }
     /// Room for one account (an address as [`bare`] gives it); nothing is in it yet.
     pub fn prepare(&self, jid: &str) -> Result<AccountDir, Failure> {
-        let dir = self.0.join("accounts").join(file_name(jid));
+        self.room("accounts", jid)
+    }
+    /// The same for an account on SIP: apart from those that are logged in.
+    pub fn prepare_sip(&self, address: &str) -> Result<AccountDir, Failure> {
+        self.room("sip", address)
+    }
+    fn room(&self, kind: &str, jid: &str) -> Result<AccountDir, Failure> {
+        let dir = self.0.join(kind).join(file_name(jid));
         DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| Failure::io("creating", &dir, &e))?;
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)).map_err(|e| Failure::io("protecting", &dir, &e))?;
         Ok(AccountDir { dir, jid: jid.into() })

@@ -13,6 +13,7 @@ mod logs;
 mod rpc;
 mod session;
 mod show;
+mod sip;
 mod socket;
 
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! What is printed for people. Everything that somebody else wrote goes through [`clean`]: a message must not move the
 //! cursor, change a title or hide what stands before it.
 use crate::args::Level;
-use crate::rpc::types::{DeviceInfo, DeviceResult, Message, Notification, SendOutcome, State, Status};
+use crate::rpc::types::{DeviceInfo, DeviceResult, Fate, Message, Notification, Progress, SendOutcome, State, Status};
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write;
 
@@ -166,6 +166,39 @@ pub fn note(note: &Notification, accounts: bool) -> String {
         Notification::LeftOut(l) => {
             let from = l.from.as_deref().map_or_else(|| "somebody".into(), clean);
             format!("{account}! {from} sent something that can't be taken: {}", clean(&l.reason))
+        }
+        Notification::State(s) => {
+            let (id, to) = (clean(&s.id), s.to.as_deref().map_or_else(|| "the other side".into(), clean));
+            let code = s.status.map_or(String::new(), |status| format!(" ({status})"));
+            match s.state {
+                Progress::InProgress => format!("{account}* message {id} is on its way to {to}"),
+                Progress::Delivered => format!("{account}* message {id} was delivered to {to}{code}"),
+                Progress::NotDelivered => {
+                    format!(
+                        "{account}! message {id} was not delivered to {to}{code}: {}",
+                        clean(s.reason.as_deref().unwrap_or("no reason was given"))
+                    )
+                }
+            }
+        }
+        Notification::Typing(t) => format!("{account}* {} {}", clean(&t.from), if t.composing { "is writing" } else { "has stopped writing" }),
+        Notification::Receipt(r) => {
+            let what = match r.fate {
+                Fate::Delivered => "has",
+                Fate::Displayed => "has read",
+                Fate::Failed => "can't show",
+            };
+            format!("{account}* {} {what} message {}", clean(&r.from), clean(&r.id))
+        }
+        Notification::File(f) => {
+            let what = format!("{} ({}, {} bytes)", clean(&f.name), clean(&f.content_type), f.size);
+            let through = f.protocol.as_deref().map_or_else(|| "not encrypted".into(), engine);
+            let became = match (&f.path, &f.reason) {
+                (Some(path), _) => format!("it is in {}", clean(&path.display().to_string())),
+                (None, Some(reason)) => format!("it could not be fetched: {}", clean(reason)),
+                (None, None) => "it was not fetched; say where to with --download-dir".into(),
+            };
+            format!("{account}{}{} {} ({through}) sent a file: {what}; {became}", mark(f.again), time(f.time), clean(&f.from))
         }
         Notification::Connection(c) => {
             let state = match c.state {

@@ -17,8 +17,24 @@ use tokio::task::JoinSet;
 pub async fn run(home: &Home, account: Option<&str>, engine: Choice, with: &str) -> Result<(), Failure> {
     let with = bare(with)?;
     let accounts = Accounts::open(home, account, false, Some(&engine)).await?;
+    let end = talk(&accounts, accounts.ended(), &with, Shows::Theirs).await;
+    accounts.stop().await;
+    end
+}
+
+/// What a conversation shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// What belongs to it; the rest stays unread.
+    Theirs,
+    /// What others write too: whoever carries it gives nothing more before that was shown.
+    All,
+}
+
+/// The conversation, over whoever carries it. `ended`: why it is over, once nothing more comes.
+pub async fn talk(backend: &dyn Backend, ended: impl Future<Output = Failure>, with: &str, shows: Shows) -> Result<(), Failure> {
     let (subscriber, mut notes) = mpsc::unbounded_channel();
-    accounts.subscribe(None, subscriber)?;
+    backend.subscribe(None, subscriber)?;
     let (typed, mut input) = mpsc::channel(16);
     tokio::spawn(async move {
         let mut reader = BufReader::new(tokio::io::stdin());
@@ -32,20 +48,20 @@ pub async fn run(home: &Home, account: Option<&str>, engine: Choice, with: &str)
     });
     let mut sending = JoinSet::new();
     let (mut open, mut worst) = (true, None);
-    let end = loop {
+    loop {
         tokio::select! {
             () = interrupted() => break Ok(()),
             note = notes.recv() => {
-                let Some(note) = note else { break Err(accounts.ended().await) };
+                let Some(note) = note else { break Err(ended.await) };
                 if let Some(failure) = refused(&note) {
                     break Err(failure);
                 }
-                if belongs(&note, &with) && !is_quiet(&note) {
+                if (shows == Shows::All || belongs(&note, with)) && !is_quiet(&note) {
                     if let Err(failure) = print(&format!("{}\n", show::note(&note, false))) {
                         break Err(failure);
                     }
                     if let Some(seq) = note.seq() {
-                        accounts.shown(note.account(), seq);
+                        backend.shown(note.account(), seq);
                     }
                 }
             }
@@ -55,7 +71,7 @@ pub async fn run(home: &Home, account: Option<&str>, engine: Choice, with: &str)
                 Some(Some(text)) if text.trim().is_empty() => {}
                 Some(Some(text)) => {
                     // begun here, so that lines leave in their order
-                    let reply = accounts.begin(Call::Send(SendText { to: with.clone(), text, id: None, timeout: None, account: None }));
+                    let reply = backend.begin(Call::Send(SendText { to: with.to_owned(), text, id: None, timeout: None, account: None }));
                     sending.spawn(reply);
                 }
             },
@@ -71,9 +87,7 @@ pub async fn run(home: &Home, account: Option<&str>, engine: Choice, with: &str)
             }
             () = std::future::ready(()), if !open && sending.is_empty() => break worst.map_or(Ok(()), Err),
         }
-    };
-    accounts.stop().await;
-    end
+    }
 }
 
 fn belongs(note: &Notification, with: &str) -> bool {
@@ -84,6 +98,10 @@ fn belongs(note: &Notification, with: &str) -> bool {
         Notification::KeyChanged(k) => k.jid == with || k.jid == k.account,
         Notification::Bounced(b) => b.from == with,
         Notification::LeftOut(l) => l.from.as_deref() == Some(with),
+        Notification::Typing(t) => t.from == with,
+        Notification::Receipt(r) => r.from == with,
+        Notification::File(f) => f.from == with,
+        Notification::State(_) => false,
         Notification::NotSent(_) | Notification::Connection(_) => true,
     }
 }

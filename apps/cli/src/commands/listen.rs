@@ -11,30 +11,35 @@ use tokio::sync::mpsc;
 
 pub async fn run(home: &Home, account: Option<&str>, engine: Choice) -> Result<(), Failure> {
     let accounts = Accounts::open(home, account, true, Some(&engine)).await?;
+    let end = show_all(&accounts, accounts.ended(), accounts.are_several()).await;
+    accounts.stop().await;
+    end
+}
+
+/// Shows what comes, whoever carries it. `ended`: why it is over, once nothing more comes. `several`: of several accounts.
+pub async fn show_all(backend: &dyn Backend, ended: impl Future<Output = Failure>, several: bool) -> Result<(), Failure> {
     let (subscriber, mut notes) = mpsc::unbounded_channel();
-    accounts.subscribe(None, subscriber)?;
-    let end = loop {
+    backend.subscribe(None, subscriber)?;
+    loop {
         tokio::select! {
             () = interrupted() => break Ok(()),
             note = notes.recv() => {
-                let Some(note) = note else { break Err(accounts.ended().await) };
-                if let Some(failure) = refused(&note).filter(|_| !accounts.are_several()) {
+                let Some(note) = note else { break Err(ended.await) };
+                if let Some(failure) = refused(&note).filter(|_| !several) {
                     break Err(failure);
                 }
                 if is_quiet(&note) {
                     continue;
                 }
-                if let Err(failure) = print(&format!("{}\n", show::note(&note, accounts.are_several()))) {
+                if let Err(failure) = print(&format!("{}\n", show::note(&note, several))) {
                     break Err(failure); // not shown: it stays unread
                 }
                 if let Some(seq) = note.seq() {
-                    accounts.shown(note.account(), seq);
+                    backend.shown(note.account(), seq);
                 }
             }
         }
-    };
-    accounts.stop().await;
-    end
+    }
 }
 
 /// The server will not have us, and nobody tries again: there is nothing to wait for.
@@ -48,5 +53,6 @@ pub fn refused(note: &Notification) -> Option<Failure> {
 }
 /// Not connected yet: what is to be expected at the start.
 pub fn is_quiet(note: &Notification) -> bool {
-    matches!(note, Notification::Connection(Connection { state: State::Offline, reason: None, .. }))
+    // what becomes of a message of ours its answer says
+    matches!(note, Notification::Connection(Connection { state: State::Offline, reason: None, .. }) | Notification::State(_))
 }

@@ -1,5 +1,5 @@
 //! `subrosa login`: checks the password at once, makes and publishes the device, says who it is.
-use super::{print, read};
+use super::{password, print, read};
 use crate::args;
 use crate::config::Account;
 use crate::failure::{Failure, FaultName};
@@ -9,18 +9,12 @@ use crate::host::{Host, link, new_id};
 use crate::rpc::Call;
 use crate::rpc::server::{Backend, closed};
 use crate::rpc::types::Status;
-use std::io::{BufRead, IsTerminal};
-use std::path::Path;
 use std::sync::Arc;
-use zeroize::Zeroizing;
-
-/// The longest password taken.
-const PASSWORD_LIMIT: u64 = 4096;
 
 pub async fn run(home: &Home, args: args::Login) -> Result<(), Failure> {
     let jid = bare(&args.jid)?;
     let settings = home.settings()?;
-    let password = password(&jid, args.password_file.as_deref())?;
+    let password = password::asked(&jid, args.password_file.as_deref())?;
     let ca = args.ca.map(|ca| std::path::absolute(&ca).map_err(|e| Failure::io("finding", &ca, &e))).transpose()?;
     if let Some(host) = &args.host {
         link::host(host)?;
@@ -67,33 +61,4 @@ fn undo(dir: &AccountDir, fresh: bool, failure: Failure) -> Failure {
         tracing::warn!(code = %e.code, "a login that failed could not be cleaned up");
     }
     failure
-}
-
-fn password(jid: &str, file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
-    let password = match (file, std::env::var("SUBROSA_PASSWORD")) {
-        (Some(path), _) => {
-            let file = std::fs::File::open(path).map_err(|e| Failure::io("reading", path, &e))?;
-            first_line(std::io::BufReader::new(file)).map_err(|e| Failure::io("reading", path, &e))?
-        }
-        (None, Ok(given)) => Zeroizing::new(given),
-        (None, Err(_)) if std::io::stdin().is_terminal() => {
-            let asked = rpassword::prompt_password(format!("Password of {jid}: "));
-            Zeroizing::new(asked.map_err(|e| Failure::usage(format!("the password can't be read from the terminal: {e}")))?)
-        }
-        (None, Err(_)) => {
-            let sentence = "there is no terminal to ask for the password; give it in a file (--password-file) or in SUBROSA_PASSWORD";
-            return Err(Failure::usage(sentence));
-        }
-    };
-    if password.is_empty() {
-        return Err(Failure::usage("the password is empty; nothing was done"));
-    }
-    Ok(password)
-}
-fn first_line(file: impl BufRead) -> std::io::Result<Zeroizing<String>> {
-    let mut line = Zeroizing::new(String::with_capacity(256)); // not moved while it is read: no copies stay behind
-    file.take(PASSWORD_LIMIT).read_line(&mut line)?;
-    let end = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(end);
-    Ok(line)
 }

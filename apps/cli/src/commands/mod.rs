@@ -4,8 +4,10 @@ mod listen;
 mod login;
 mod logout;
 mod look;
+pub mod password;
 mod rpc;
 mod send;
+mod sip;
 
 use crate::args::{Args, Command};
 use crate::engine::Choice;
@@ -31,6 +33,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         Command::Fingerprint => look::fingerprint(&home, account).await,
         Command::Status => look::status(&home, account).await,
         Command::Logout { yes, offline } => logout::run(&home, account, yes, offline).await,
+        Command::Sip(sip) => sip::run(&home, *sip).await,
         Command::Rpc(named) => rpc::run(&home, account, engine(&named)?).await,
     }
 }

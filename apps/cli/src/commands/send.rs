@@ -20,7 +20,7 @@ pub async fn run(
     timeout: Option<u64>,
 ) -> Result<(), Failure> {
     let to = bare(&to)?;
-    let text = if text == "-" { standard_input()? } else { text.to_owned() };
+    let text = self::text(text)?;
     let accounts = Accounts::open(home, account, false, Some(&engine)).await?;
     let answer = accounts.call(Call::Send(SendText { to: to.clone(), text, id, timeout, account: None })).await;
     accounts.stop().await;
@@ -54,6 +54,10 @@ fn lines(result: &SendResult) -> String {
         text.push('\n');
     }
     text
+}
+/// What stands on the command line, or standard input for `-`.
+pub fn text(given: &str) -> Result<String, Failure> {
+    if given == "-" { standard_input() } else { Ok(given.to_owned()) }
 }
 /// Up to the limit of a message and a little more, so that too much is seen as such.
 fn standard_input() -> Result<String, Failure> {

@@ -21,6 +21,9 @@ impl Drive {
             },
             Call::Status(_) => self.status(),
             Call::Devices(devices) => return self.devices(devices.jid.as_deref(), waiter),
+            Call::SendFile(_) | Call::Typing(_) | Call::MarkRead(_) => {
+                Err(Failure::new("method.sip", FaultName::Caller, "files, typing notices and receipts go over SIP only; use `subrosa sip`"))
+            }
             Call::Logout(_) | Call::Version(_) | Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
         };
         let _ = waiter.send(answer);

@@ -36,9 +36,16 @@ pub fn of(account: &str, id: OutputId, event: Event, engine: Option<&str>) -> Op
                     text: text.to_owned(),
                     time: message.sent().0,
                 }),
-                None => {
-                    Notification::Undecryptable(Undecryptable { account, seq, again, id, from, device, reason: Reason::Unsupported.code().into() })
-                }
+                None => Notification::Undecryptable(Undecryptable {
+                    account,
+                    seq,
+                    again,
+                    id,
+                    from,
+                    device,
+                    reason: Reason::Unsupported.code().into(),
+                    status: None,
+                }),
             }
         }
         Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => return None,
@@ -50,6 +57,7 @@ pub fn of(account: &str, id: OutputId, event: Event, engine: Option<&str>) -> Op
             from: from.to_string(),
             device: device.map(|d| DeviceNumber::from(&d.id)),
             reason: why.reason.code().into(),
+            status: engine.map(|_| why.status.code()),
         }),
         Event::DeviceNew { device, key, trust } => Notification::DeviceNew(DeviceSeen {
             account,
@@ -89,7 +97,7 @@ pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[De
     let code = if why.reason == Reason::NoDevice { "send.nobody".into() } else { format!("send.{}", why.reason.code()) };
     let to = to.unwrap_or("the recipient");
     let mut failure = Failure::new(&code, FaultName::Peer, format!("nothing was sent to {to}: {}", why.reason.sentence()));
-    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), engine: None }));
+    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), engine: None, status: None }));
     failure
 }
 /// One line of the answer to `devices`.

@@ -8,7 +8,7 @@ pub const VERSION: u32 = 2;
 
 /// A request, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "params", rename_all = "lowercase")]
+#[serde(tag = "method", content = "params", rename_all = "snake_case")]
 pub enum Call {
     /// What speaks here.
     Version(Nothing),
@@ -16,6 +16,12 @@ pub enum Call {
     Status(Scope),
     /// A message to a person.
     Send(SendText),
+    /// A file to a person (SIP).
+    SendFile(SendFile),
+    /// Somebody writes here, or has stopped (SIP).
+    Typing(Typing),
+    /// A message was read (SIP).
+    MarkRead(MarkRead),
     /// Devices and their keys.
     Devices(Devices),
     /// A decision about a key.
@@ -66,6 +72,51 @@ impl std::fmt::Debug for SendText {
         let text = format_args!("({} bytes)", self.text.len());
         f.debug_struct("SendText").field("to", &self.to).field("id", &self.id).field("text", &text).finish_non_exhaustive()
     }
+}
+
+/// `send_file`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendFile {
+    /// A person's address.
+    pub to: String,
+    /// Which file, on the disk of the program. The other side is told its name, without the directories.
+    pub path: std::path::PathBuf,
+    /// What it is; left out: `application/octet-stream`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Seconds to wait for the other side's answer, the upload included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// From which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// `typing`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typing {
+    /// Who sees it.
+    pub to: String,
+    /// `false`: it has stopped.
+    pub composing: bool,
+    /// From which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// `mark_read`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkRead {
+    /// Who wrote it.
+    pub from: String,
+    /// The message's.
+    pub id: String,
+    /// Of which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 /// `devices`
@@ -140,6 +191,9 @@ impl Call {
             Call::Version(_) => None,
             Call::Status(Scope { account })
             | Call::Send(SendText { account, .. })
+            | Call::SendFile(SendFile { account, .. })
+            | Call::Typing(Typing { account, .. })
+            | Call::MarkRead(MarkRead { account, .. })
             | Call::Devices(Devices { account, .. })
             | Call::Trust(SetTrust { account, .. })
             | Call::Subscribe(Subscribe { account, .. })
@@ -176,6 +230,9 @@ pub struct SendResult {
     /// The engine, where it is not OMEMO: `"xor"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// What the other side answered (SIP): 200, or why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 /// Who got it, who not and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -298,6 +355,30 @@ pub enum State {
     Refused,
 }
 
+/// The answer to `status` (SIP).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SipStatus {
+    /// As `version` says.
+    #[serde(flatten)]
+    pub version: Version,
+    /// The one that the program was started for.
+    pub accounts: Vec<SipAccount>,
+}
+/// One account on SIP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SipAccount {
+    /// Its address.
+    pub account: String,
+    /// What all messages go through.
+    pub engine: String,
+    /// How it is registered; `online` too where it is not to be.
+    pub connection: State,
+    /// Where others reach it: `udp 127.0.0.1:5060`.
+    pub listens: Vec<String>,
+    /// Messages that were not answered yet.
+    pub queued: usize,
+}
+
 /// What comes without being asked for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
@@ -316,6 +397,14 @@ pub enum Notification {
     Bounced(Bounced),
     /// Something came that can't be taken.
     LeftOut(LeftOut),
+    /// How far a message of ours is (SIP).
+    State(MessageState),
+    /// Somebody writes, or has stopped (SIP).
+    Typing(TypingSeen),
+    /// What became of a message of ours at the other side (SIP).
+    Receipt(Receipt),
+    /// Somebody sent a file (SIP).
+    File(FileSeen),
     /// The connection changed.
     Connection(Connection),
 }
@@ -364,6 +453,9 @@ pub struct Undecryptable {
     pub device: Option<DeviceNumber>,
     /// Why it can't be read.
     pub reason: String,
+    /// What its sender was answered, where engines answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 /// `device_new`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -448,6 +540,98 @@ pub struct LeftOut {
     /// Why.
     pub reason: String,
 }
+/// `state`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageState {
+    /// Which account's.
+    pub account: String,
+    /// The message's.
+    pub id: String,
+    /// Whom it is for; `null` for what an earlier process left.
+    pub to: Option<String>,
+    /// How far it is.
+    pub state: Progress,
+    /// The code that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why not, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+/// How far a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// On its way: its file is being uploaded, its engine works, or the other side has not answered.
+    InProgress,
+    /// The other side, or a server that keeps it, has taken it.
+    Delivered,
+    /// It has not, and will not.
+    NotDelivered,
+}
+/// `typing`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypingSeen {
+    /// Which account's.
+    pub account: String,
+    /// Who.
+    pub from: String,
+    /// `false`: it has stopped.
+    pub composing: bool,
+}
+/// `receipt`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Which account's.
+    pub account: String,
+    /// Whose program says so.
+    pub from: String,
+    /// The message's.
+    pub id: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+/// What became of a message at the other side (RFC 5438).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It arrived.
+    Delivered,
+    /// Somebody has seen it.
+    Displayed,
+    /// It can't be shown there.
+    Failed,
+}
+/// `file`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSeen {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Who sent it.
+    pub from: String,
+    /// As the sender calls it.
+    pub name: String,
+    /// What it is, as the sender says.
+    pub content_type: String,
+    /// How many bytes, as the sender says.
+    pub size: u64,
+    /// What the offer went through; `null`: it came in clear.
+    pub protocol: Option<String>,
+    /// When it was sent: milliseconds since 1970.
+    pub time: u64,
+    /// Where it lies now, whole and checked; `null`: it was not fetched, or could not be.
+    pub path: Option<std::path::PathBuf>,
+    /// Why it could not be fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
 /// `connection`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -471,19 +655,37 @@ impl Notification {
             | Notification::Undecryptable(Undecryptable { seq, .. })
             | Notification::DeviceNew(DeviceSeen { seq, .. })
             | Notification::KeyChanged(KeyChanged { seq, .. })
-            | Notification::NotSent(NotSent { seq, .. }) => Some(*seq),
-            Notification::Bounced(_) | Notification::LeftOut(_) | Notification::Connection(_) => None,
+            | Notification::NotSent(NotSent { seq, .. })
+            | Notification::File(FileSeen { seq, .. }) => Some(*seq),
+            Notification::Bounced(_)
+            | Notification::LeftOut(_)
+            | Notification::State(_)
+            | Notification::Typing(_)
+            | Notification::Receipt(_)
+            | Notification::Connection(_) => None,
+        }
+    }
+    /// The number and the flag of one that is kept until shown.
+    pub fn counted(&mut self) -> Option<(&mut u64, &mut bool)> {
+        match self {
+            Notification::Message(Message { seq, again, .. })
+            | Notification::Undecryptable(Undecryptable { seq, again, .. })
+            | Notification::DeviceNew(DeviceSeen { seq, again, .. })
+            | Notification::KeyChanged(KeyChanged { seq, again, .. })
+            | Notification::NotSent(NotSent { seq, again, .. })
+            | Notification::File(FileSeen { seq, again, .. }) => Some((seq, again)),
+            Notification::Bounced(_)
+            | Notification::LeftOut(_)
+            | Notification::State(_)
+            | Notification::Typing(_)
+            | Notification::Receipt(_)
+            | Notification::Connection(_) => None,
         }
     }
     /// Marks it as possibly shown before.
     pub fn set_again(&mut self) {
-        match self {
-            Notification::Message(Message { again, .. })
-            | Notification::Undecryptable(Undecryptable { again, .. })
-            | Notification::DeviceNew(DeviceSeen { again, .. })
-            | Notification::KeyChanged(KeyChanged { again, .. })
-            | Notification::NotSent(NotSent { again, .. }) => *again = true,
-            Notification::Bounced(_) | Notification::LeftOut(_) | Notification::Connection(_) => {}
+        if let Some((_, again)) = self.counted() {
+            *again = true;
         }
     }
 }
@@ -504,6 +706,10 @@ impl Notification {
             | Notification::NotSent(NotSent { account, .. })
             | Notification::Bounced(Bounced { account, .. })
             | Notification::LeftOut(LeftOut { account, .. })
+            | Notification::State(MessageState { account, .. })
+            | Notification::Typing(TypingSeen { account, .. })
+            | Notification::Receipt(Receipt { account, .. })
+            | Notification::File(FileSeen { account, .. })
             | Notification::Connection(Connection { account, .. }) => account,
         }
     }
