@@ -44,6 +44,8 @@ async fn empty(directory: &Path) {
     }
 }
 
+type Cipher = Option<Box<dyn FileCipher>>;
+
 /// Flips bits, takes what it likes, refuses where it is told to, adds bytes at the end.
 #[derive(Default)]
 struct Odd {
@@ -77,7 +79,7 @@ async fn files_of_all_sizes_arrive_and_the_server_learns_nothing() {
         for cipher in 0..3 {
             let (from, to) = (source(size), tempfile::tempdir().unwrap());
             let key = FileKey((0..44).collect::<Vec<u8>>().into());
-            let (up, down): (Option<Box<dyn FileCipher>>, Option<Box<dyn FileCipher>>) = match cipher {
+            let (up, down): (Cipher, Cipher) = match cipher {
                 0 => (None, None),
                 1 => (Some(Box::new(Odd { shrink: true, ..Odd::default() })), Some(Box::new(Odd::default()))),
                 _ => (Some(Box::new(AesGcm::upload(&key, Layout::AES256).unwrap())), Some(Box::new(AesGcm::download(&key, Layout::AES256).unwrap()))),
@@ -304,7 +306,8 @@ async fn what_is_no_http_is_no_answer() {
 #[tokio::test]
 async fn answers_that_are_none() {
     let good = |port: u16, size: usize| stored(&format!("http://127.0.0.1:{port}/f"), size);
-    let cases: [(&str, fn(String) -> String, &str); 9] = [
+    type Change = fn(String) -> String;
+    let cases: [(&str, Change, &str); 9] = [
         ("transfer.answer", |_| String::new(), "XML"),
         ("transfer.answer", |_| "OK".into(), "XML"),
         ("transfer.answer", |xml| xml[..100].into(), "XML"),
