@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TAG = 16 };
@@ -79,40 +80,51 @@ static int fail_for(struct transfer *transfer, const char *what, subrosa_error *
 	return fail(transfer, status);
 }
 
-/* Runs the cipher over what Liblinphone offers. It has no more room than that, and no way to wait for more. Gives how many bytes were
- * taken; what the engine made has to be as many. */
+/* The final call of the engine. Gives how many bytes it still had; there has to be room for them. */
+static size_t finish(struct transfer *transfer, uint8_t *out, size_t room) {
+	const uint8_t *rest;
+	size_t size;
+	subrosa_error *error = NULL;
+	transfer->ended = true;
+	if (subrosa_cipher_finish(transfer->cipher, transfer->up ? transfer->file : NULL, &rest, &size, &error)) fail_for(transfer, "a file was refused at its end", error);
+	else if (size > room) fail(transfer, 500);
+	else if (size) memcpy(out, rest, size);
+	return transfer->failed ? 0 : size;
+}
+
+/* Runs the cipher over what Liblinphone offers, and ends it with the last byte: Liblinphone's own final call has no room for what an
+ * engine kept until then. Gives how many bytes were taken; what came out has to be as many. */
 static size_t run(struct transfer *transfer, const uint8_t *in, size_t size, uint8_t *out) {
-	size_t done = 0, taken = 1;
+	size_t done = 0, made = 0, taken = 1;
 	while (done < size && taken) {
-		const uint8_t *made;
-		size_t made_size;
+		const uint8_t *piece;
+		size_t length;
 		subrosa_error *error = NULL;
-		if (subrosa_cipher_chunk(transfer->cipher, in + done, size - done, &taken, &made, &made_size, &error)) {
+		if (subrosa_cipher_chunk(transfer->cipher, in + done, size - done, &taken, &piece, &length, &error)) {
 			fail_for(transfer, "a file was refused", error);
 			return 0;
 		}
-		if (made_size != taken) {
-			bctbx_error("subrosa: this engine changes the length of files, for which Liblinphone has no room");
-			fail(transfer, 500);
-			return 0;
-		}
-		memcpy(out + done, made, made_size);
-		done += taken;
+		if (length > size - made) break;
+		if (length) memcpy(out + made, piece, length);
+		done += taken, made += length;
 	}
 	transfer->offset += done;
-	return done;
-}
-
-static void finish(struct transfer *transfer) {
-	const uint8_t *rest;
-	size_t rest_size;
-	subrosa_error *error = NULL;
-	transfer->ended = true;
-	if (subrosa_cipher_finish(transfer->cipher, transfer->up ? transfer->file : NULL, &rest, &rest_size, &error)) fail_for(transfer, "a file was refused at its end", error);
-	else if (rest_size) fail(transfer, 500);
+	if (transfer->offset == subrosa_content_get_file_size(transfer->file)) made += finish(transfer, out + made, size - made);
+	if (!transfer->failed && made != done) {
+		bctbx_error("subrosa: this engine changes the length of files, for which Liblinphone has no room");
+		fail(transfer, 500);
+	}
+	return transfer->failed ? 0 : done;
 }
 
 /* Uploads */
+
+/* Of a file that has a path the core finds it out only after it has asked for the key. */
+static size_t size_of(LinphoneContent *content) {
+	const char *path = linphone_content_get_file_path(content);
+	struct stat found;
+	return path && !stat(path, &found) ? (size_t)found.st_size : linphone_content_get_file_size(content);
+}
 
 static void begin_upload(subrosa_linphone *adapter, struct transfer *transfer) {
 	LinphoneContent *content = linphone_chat_message_get_file_transfer_information(transfer->message);
@@ -121,7 +133,7 @@ static void begin_upload(subrosa_linphone *adapter, struct transfer *transfer) {
 	subrosa_cipher_free(transfer->cipher), subrosa_content_unref(transfer->file);
 	transfer->cipher = NULL, transfer->file = NULL, transfer->offset = 0, transfer->ended = false;
 	subrosa_error *error = NULL;
-	subrosa_content *offered = subrosa_content_new(slash ? slash + 1 : path ? path : "", "application/octet-stream", content ? linphone_content_get_file_size(content) : 0, NULL);
+	subrosa_content *offered = subrosa_content_new(slash ? slash + 1 : path ? path : "", "application/octet-stream", content ? size_of(content) : 0, NULL);
 	struct job *job = job_new(adapter, transfer->message, UPLOAD, id);
 	adapter->inside++;
 	if (subrosa_machine_offer_file(adapter->machine, id, chat, offered, &error)) fail_for(transfer, "a file was not taken", error);
@@ -168,8 +180,7 @@ static int upload(LinphoneImEncryptionEngine *engine, LinphoneChatMessage *messa
 	if (transfer->clear) return -1;
 	LinphoneContent *content = linphone_chat_message_get_file_transfer_information(message);
 	if (!in || !size) {
-		if (transfer->ended) return 0;
-		finish(transfer);
+		if (!transfer->ended) finish(transfer, NULL, 0);
 		if (!transfer->failed) keep_key(content, transfer->file); /* now with its tag */
 		return 0;
 	}
@@ -233,8 +244,9 @@ static int download(LinphoneImEncryptionEngine *engine, LinphoneChatMessage *mes
 		transfer->offset += size, transfer->ended = last;
 		return -1;
 	}
-	if (last) finish(transfer);
-	else if (run(transfer, in, size, out) != size) fail(transfer, 500);
+	if (last && !transfer->ended) finish(transfer, NULL, 0);
+	else if (!last && transfer->ended) fail(transfer, 400); /* more than the offer said */
+	else if (!last && run(transfer, in, size, out) != size) fail(transfer, 500);
 	return transfer->failed;
 }
 

@@ -11,10 +11,10 @@
  *   async             answers 1, and finishes in the next turn of the core
  *   in=N, out=N       a callback that returns N
  *   files=xor         32 random bytes as the key
- *   files=aes         AES-256-GCM: a key, a nonce and, when the upload has ended, the tag as the key (48 + 12 bytes)
+ *   files=aes         AES-256-GCM: a key and a nonce are the key, and behind them, when the upload has ended, the tag
  *   shrink            takes multiples of 16 from an upload, but for its end
  *   up=N, down=N      refuses with N the chunk in which byte 30 000 is
- * Compiled a second time with the names of port.h (and PORTED), it is an engine for subrosa.h: only how something is put off differs.
+ * Compiled a second time with the names of port.h (and PORTED), it is an engine for subrosa.h: only how something is put off differs, and that a tag has a place of its own.
  */
 #include "phone.h"
 #ifdef PORTED
@@ -34,6 +34,11 @@
 #define CIPHER "cipher/"
 
 enum { AES_KEY = 32, AES_NONCE = 12, AES_TAG = 16, XOR_KEY = 32, REFUSED_BYTE = 30000 };
+#ifdef PORTED
+enum { AES_SIZE = AES_KEY + AES_NONCE };
+#else
+enum { AES_SIZE = AES_KEY + AES_NONCE + AES_TAG };
+#endif
 
 static struct {
 	enum { SKIP, XOR, XOR_SAMPLE, HEX, B64, EMPTY } text;
@@ -226,12 +231,36 @@ static bool_t encrypts_files(LinphoneImEncryptionEngine *e, LinphoneChatRoom *ro
 
 static void make_key(LinphoneImEncryptionEngine *e, LinphoneChatRoom *room, LinphoneChatMessage *message) {
 	(void)e, (void)room;
-	uint8_t key[AES_KEY + AES_NONCE + AES_TAG] = { 0 };
+	uint8_t key[AES_SIZE] = { 0 };
 	bctbx_rng_context_t *rng = bctbx_rng_context_new();
 	bctbx_rng_get(rng, key, engine.files == AES_FILES ? AES_KEY + AES_NONCE : XOR_KEY);
 	bctbx_rng_context_free(rng);
-	linphone_content_set_key(linphone_chat_message_get_file_transfer_information(message), (char *)key, engine.files == AES_FILES ? sizeof key : XOR_KEY);
+	linphone_content_set_key(linphone_chat_message_get_file_transfer_information(message), (char *)key, engine.files == AES_FILES ? AES_SIZE : XOR_KEY);
 }
+
+#ifdef PORTED
+static void keep_tag(LinphoneContent *content, const char *key, const uint8_t tag[AES_TAG]) {
+	(void)key;
+	subrosa_content_set_tag(content, tag, AES_TAG);
+}
+
+static bool has_tag(LinphoneContent *content, const char *key, const uint8_t tag[AES_TAG]) {
+	(void)key;
+	const uint8_t *sent = subrosa_content_get_tag(content, NULL);
+	return sent && !memcmp(sent, tag, AES_TAG);
+}
+#else
+static void keep_tag(LinphoneContent *content, const char *key, const uint8_t tag[AES_TAG]) {
+	char whole[AES_SIZE];
+	memcpy(whole, key, AES_KEY + AES_NONCE), memcpy(whole + AES_KEY + AES_NONCE, tag, AES_TAG);
+	linphone_content_set_key(content, whole, sizeof whole);
+}
+
+static bool has_tag(LinphoneContent *content, const char *key, const uint8_t tag[AES_TAG]) {
+	(void)content;
+	return !memcmp(key + AES_KEY + AES_NONCE, tag, AES_TAG);
+}
+#endif
 
 static struct transfer *transfer_of(LinphoneContent *content, const char *key, uint8_t mode) {
 	struct transfer *unused = NULL;
@@ -277,11 +306,10 @@ static int upload(LinphoneImEncryptionEngine *e, LinphoneChatMessage *message, s
 	const char *key;
 	size_t length = key_of(message, &key, &content);
 	if (!in || !size) {
-		if (length != AES_KEY + AES_NONCE + AES_TAG) return length ? 0 : -1;
-		char whole[AES_KEY + AES_NONCE + AES_TAG];
-		memcpy(whole, key, sizeof whole);
-		int code = aes_end(content, key, BCTBX_GCM_ENCRYPT, (uint8_t *)whole + AES_KEY + AES_NONCE);
-		linphone_content_set_key(content, whole, sizeof whole);
+		uint8_t tag[AES_TAG];
+		if (length != AES_SIZE) return length ? 0 : -1;
+		int code = aes_end(content, key, BCTBX_GCM_ENCRYPT, tag);
+		if (!code) keep_tag(content, key, tag);
 		return told("upload", message, "end", code);
 	}
 	int code = -1;
@@ -301,10 +329,10 @@ static int download(LinphoneImEncryptionEngine *e, LinphoneChatMessage *message,
 	const char *key;
 	size_t length = key_of(message, &key, &content);
 	if (!in || !size) {
-		if (length != AES_KEY + AES_NONCE + AES_TAG) return length ? 0 : -1;
+		if (length != AES_SIZE) return length ? 0 : -1;
 		uint8_t tag[AES_TAG];
 		int code = aes_end(content, key, BCTBX_GCM_DECRYPT, tag);
-		if (!code && memcmp(tag, key + AES_KEY + AES_NONCE, AES_TAG)) code = 488;
+		if (!code && !has_tag(content, key, tag)) code = 488;
 		return told("download", message, "end", code);
 	}
 	int code = -1;
