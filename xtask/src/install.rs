@@ -56,7 +56,7 @@ impl Need {
             Self::Browser => &["chromium", "chromium-driver"],
             Self::Postgres => &["postgresql"],
             Self::Npm => &["nodejs", "npm"],
-            Self::Linphone => &["liblinphone-dev", "python3"],
+            Self::Linphone => &["liblinphone-dev", "linphone-common", "pkg-config", "gcc"],
             Self::Sipp => &["sip-tester"],
             Self::Valgrind => &["valgrind", "libc6-dbg"],
             Self::Gajim | Self::Components | Self::Wasm | Self::Python => &[],
