@@ -30,6 +30,7 @@ mod prosody;
 mod proxy;
 mod server;
 mod subrosa;
+mod subrosa_sip;
 mod tap;
 mod wire;
 
@@ -47,6 +48,7 @@ pub use prosody::Prosody;
 pub use proxy::Proxy;
 pub use server::{Friends, Seen, Server, StartError};
 pub use subrosa::{Delivery, Device, Sent, Subrosa, subrosa_program};
+pub use subrosa_sip::{Outcome, SentFile, SipOptions, SubrosaSip, Words};
 pub use tap::Tap;
 pub use wire::Wire;
 
