@@ -25,3 +25,7 @@ pub use closures::Closures;
 pub use completions::{Completer, Completions, completions};
 pub use preshared::{KeyError, PresharedAead};
 pub use xor::{XOR_SAMPLE_KEY, Xor};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/write-an-engine.md")]
+mod the_page {}
