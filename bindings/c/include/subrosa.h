@@ -868,8 +868,8 @@ const char *subrosa_output_get_service(const subrosa_outputs *outputs);
 /* The file that is to be uploaded, with its key. A new reference: give it back with `subrosa_content_unref`. */
 subrosa_content *subrosa_output_get_file(const subrosa_outputs *outputs);
 
-/* What runs over the file, to be taken once; ask for the file before. It is yours, on any thread, with the engine it began with: give it
-   back with `subrosa_cipher_free`. NULL: the file goes in clear, or the cipher was taken. */
+/* What runs over the file, to be taken once. It is yours, on any thread, with the engine it began with: give it back with
+   `subrosa_cipher_free`. NULL: the file goes in clear, as a person allowed, or the cipher was taken. */
 subrosa_cipher *subrosa_output_take_cipher(subrosa_outputs *outputs);
 
 /* Offers the next bytes of the file. `taken`: becomes how many the engine took; offer the rest again, with more behind it, at the start

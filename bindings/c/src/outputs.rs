@@ -53,10 +53,12 @@ pub enum OutputCode {
 
 /// What one commit gave. One thread at a time uses it. What the functions that look at an output give lives until the next one is
 /// taken, and they give NULL or 0 where the output has no such thing.
-pub struct COutputs(Mutex<Cursor>);
+pub struct COutputs(pub(crate) Mutex<Cursor>);
 pub(crate) struct Cursor {
     rest: std::vec::IntoIter<Released>,
     pub current: Option<Released>,
+    /// The cipher of the current output is C's.
+    pub cipher_taken: bool,
     pub texts: Texts,
 }
 impl Handle for COutputs {
@@ -64,7 +66,7 @@ impl Handle for COutputs {
 }
 impl COutputs {
     pub(crate) fn give(released: Vec<Released>) -> *mut Self {
-        let cursor = Cursor { rest: released.into_iter(), current: None, texts: Texts::default() };
+        let cursor = Cursor { rest: released.into_iter(), current: None, cipher_taken: false, texts: Texts::default() };
         give(Arc::new(COutputs(Mutex::new(cursor))))
     }
 }
@@ -116,6 +118,7 @@ pub unsafe extern "C" fn subrosa_outputs_next(outputs: *mut COutputs) -> c_int {
     get(OutputCode::None as c_int, || {
         let mut cursor = lock(&unsafe { live(outputs) }?.0);
         cursor.texts.clear();
+        cursor.cipher_taken = false;
         cursor.current = cursor.rest.next();
         Ok(cursor.current.as_ref().map_or(OutputCode::None, |current| code(&current.output)) as c_int)
     })

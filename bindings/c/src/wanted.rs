@@ -2,8 +2,9 @@
 #![allow(unsafe_code)] // exports
 use crate::cipher::Cipher;
 use crate::content::Content;
-use crate::handle::give;
-use crate::outputs::{COutputs, look, words};
+use crate::error::get;
+use crate::handle::{give, live, lock};
+use crate::outputs::{COutputs, Cursor, look, words};
 use std::ffi::{c_char, c_int};
 use subrosa_engine::*;
 
@@ -56,16 +57,25 @@ pub unsafe extern "C" fn subrosa_output_get_file(outputs: *const COutputs) -> *m
         Some(give(Content::new(file, encryption.as_ref().map(|(key, _)| key))))
     })
 }
-/// What runs over the file, to be taken once; ask for the file before. It is yours, on any thread, with the engine it began with: give it
-/// back with `subrosa_cipher_free`. NULL: the file goes in clear, or the cipher was taken.
+/// What runs over the file, to be taken once. It is yours, on any thread, with the engine it began with: give it back with
+/// `subrosa_cipher_free`. NULL: the file goes in clear, as a person allowed, or the cipher was taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_output_take_cipher(outputs: *mut COutputs) -> *mut Cipher {
-    look(outputs, std::ptr::null_mut(), |output, _| {
-        let Output::Upload { file, encryption, .. } = output else { return None };
-        let file = file.clone();
-        encryption.as_mut()?;
-        let (key, cipher) = encryption.take()?;
-        drop(key);
-        Some(Cipher::give(cipher, file))
+    get(std::ptr::null_mut(), || {
+        let mut cursor = lock(&unsafe { live(outputs) }?.0);
+        let Cursor { current: Some(current), cipher_taken: taken @ false, .. } = &mut *cursor else { return Ok(std::ptr::null_mut()) };
+        let Output::Upload { file, encryption: Some((_, cipher)), .. } = &mut current.output else { return Ok(std::ptr::null_mut()) };
+        *taken = true;
+        Ok(Cipher::give(std::mem::replace(cipher, Box::new(Taken)), file.clone()))
     })
+}
+/// In the place of a cipher that C took.
+struct Taken;
+impl FileCipher for Taken {
+    fn chunk(&mut self, _: u64, _: &[u8], _: &mut Vec<u8>) -> Result<usize, Status> {
+        Err(Status::INTERNAL)
+    }
+    fn finish(self: Box<Self>, _: &mut FileInfo, _: &mut Vec<u8>) -> Result<(), Status> {
+        Err(Status::INTERNAL)
+    }
 }

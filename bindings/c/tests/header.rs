@@ -1,8 +1,8 @@
 //! `include/subrosa.h` is what the sources say, and compilers of C and C++ take it.
 #![allow(clippy::unwrap_used, clippy::panic)]
-mod common;
-
 use std::path::Path;
+use std::process::Command;
+use subrosa_interop::{find_program, goes_on};
 
 /// Renew the header with `SUBROSA_RENEW=1 cargo test -p subrosa-c --test header`.
 #[test]
@@ -20,6 +20,29 @@ fn the_header_is_not_stale() {
         panic!("{} is stale: renew it with `SUBROSA_RENEW=1 cargo test -p subrosa-c --test header`", path.display());
     }
 }
+/// Strict compilers of several standards take it, and one of C++.
+#[test]
+fn compilers_take_the_header() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("only.c");
+    std::fs::write(&source, "#include \"subrosa.h\"\nint main(void) { return SUBROSA_FAULT_NONE; }\n").unwrap();
+    let strict = ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"];
+    for (compiler, options) in [
+        ("cc", ["-x", "c", "-std=c89"]),
+        ("cc", ["-x", "c", "-std=c99"]),
+        ("cc", ["-x", "c", "-std=c17"]),
+        ("c++", ["-x", "c++", "-std=c++98"]),
+        ("c++", ["-x", "c++", "-std=c++20"]),
+    ] {
+        if !goes_on("c", false, find_program(compiler).is_none().then(|| format!("there is no {compiler}"))) {
+            continue;
+        }
+        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
+        let output = Command::new(compiler).args(options).args(strict).arg("-Wno-long-long").arg("-I").arg(include).arg(&source).output().unwrap();
+        assert!(output.status.success(), "{compiler} {options:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 /// What cbindgen leaves as it is: C89 has no comma at the end of an enumeration and no `//`, and a comment of one line is one line.
 fn in_shape(header: &str) -> String {
     let mut lines: Vec<String> = Vec::new();

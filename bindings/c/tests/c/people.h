@@ -124,24 +124,10 @@ static void person_acts(person *p) {
     CHECK(subrosa_output_get_chat(out) == NULL);
     subrosa_outputs_free(out);
 }
-/* Until nobody has anything left to do. */
-static void both_act(person *p) {
-    int turns = 0;
-    do {
-        person_acts(p);
-        person_acts(p->peer);
-        CHECK(++turns < 100);
-    } while (subrosa_machine_get_waiting(p->machine) + subrosa_machine_get_waiting(p->peer->machine) > 0);
-}
 /* What happened to p since the last look. */
 static void happened(const char *file, int line, person *p, const char *expected) {
     same(file, line, p->diary, expected);
     p->diary[0] = 0;
 }
 #define HAPPENED(p, expected) happened(__FILE__, __LINE__, p, expected)
-
-static void sends(person *p, const char *text) {
-    DOES(subrosa_machine_send_text(p->machine, "m", p->peer->address, text, &error));
-    both_act(p);
-}
 #endif

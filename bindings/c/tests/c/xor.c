@@ -107,6 +107,19 @@ static void keep_log(void *user_data, int level, const char *message) {
 static person alice, bob;
 static xor_state of_alice, of_bob, of_bob_anew;
 
+/* Until nobody has anything left to do. */
+static void both_act(person *p) {
+    int turns = 0;
+    do {
+        person_acts(p);
+        person_acts(p->peer);
+        CHECK(++turns < 100);
+    } while (subrosa_machine_get_waiting(p->machine) + subrosa_machine_get_waiting(p->peer->machine) > 0);
+}
+static void sends(person *p, const char *text) {
+    DOES(subrosa_machine_send_text(p->machine, "m", p->peer->address, text, &error));
+    both_act(p);
+}
 static void there_and_back(void) {
     static const char *texts[] = { "Bla bla bla bla", "Super", "SuperSecretXorKey and NULs before", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\xb9" };
     size_t i;
