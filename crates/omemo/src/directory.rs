@@ -1,8 +1,8 @@
-//! Who has which devices: lists and bundles of everybody, ours included (XEP-0384 §5.3).
+//! Who has which devices: lists and bundles of everybody, ours included (XEP-0384 §5.2, §5.3).
 //!
 //! Owns the questions to the server and what is learned from its answers. Knows nothing about messages.
 //! A list is used as it was pushed or last fetched, and asked for again after a while: without a presence subscription
-//! nobody pushes (XEP-0384 §5.3.1). An error never empties a list that is known.
+//! nobody pushes (XEP-0384 §5.2). An error never empties a list that is known.
 use crate::join;
 use crate::random;
 use crate::records::{self, Absent, People, Seen, SessionRecord, Spoken};
@@ -48,6 +48,18 @@ pub(crate) fn refresh(cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt>
     let people = cx.records.get(records::people(owner))?;
     let stale = Version::ALL.map(|v| !is_fresh(people.and_then(|p| p.seen(v)), online, cx.now));
     for version in Version::ALL.into_iter().zip(stale).filter(|(_, stale)| *stale).map(|(v, _)| v) {
+        cx.network.ask(Request::Fetch(list_node(owner, version)));
+    }
+    Ok(())
+}
+/// A device wrote that is on no list we know: a push was lost, or never came. Asks at most once a minute, because who writes so
+/// may be anybody (XEP-0384 §6).
+pub(crate) fn doubt(cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt> {
+    let now = cx.now;
+    let people = cx.records.get(records::people(owner))?;
+    let recent = |seen: Seen| seen.at <= now && now.0 < seen.at.0.saturating_add(MINUTE);
+    let open = Version::ALL.map(|v| !people.and_then(|p| p.seen(v)).is_some_and(recent));
+    for version in Version::ALL.into_iter().zip(open).filter(|(_, open)| *open).map(|(v, _)| v) {
         cx.network.ask(Request::Fetch(list_node(owner, version)));
     }
     Ok(())

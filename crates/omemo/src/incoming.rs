@@ -2,7 +2,7 @@
 //!
 //! Owns which session reads it and what follows: a used prekey is replaced, a new session answered, a heartbeat sent, a lost
 //! session set up again. On a message that is refused for what it is, everything stays as it was.
-use crate::directory::{bundle_node, refresh};
+use crate::directory::{bundle_node, doubt};
 use crate::join;
 use crate::outgoing::send_empty;
 use crate::payload;
@@ -26,6 +26,8 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
     let us = cx.records.get(records::account())?.map(|a| a.device);
     // without an identity of ours nothing is for us: still read, to know whether it is OMEMO at all
     let found = match encrypted::parse(message.body, cx.me.as_str(), us.unwrap_or_default()) {
+        // anybody on the way can have written it (XEP-0420 §10)
+        Ok(found) if found.encrypted.is_none() && found.envelope => return Ok(Outcome::Rejected(Reason::Malformed.into())),
         // it says that it is encrypted (XEP-0380), in a way that is not OMEMO's: what is beside it is no message in clear
         Ok(found) if found.encrypted.is_none() && found.encryption.is_some() => return Ok(Outcome::Rejected(Reason::Unsupported.into())),
         Ok(found) => found.encrypted,
@@ -44,7 +46,7 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
     }
     // a device that is on no list: perhaps ours is old (XEP-0384 §6)
     if cx.records.get(records::people(message.from))?.and_then(|p| p.find(found.sid)).is_none_or(|e| !e.is_listed()) {
-        refresh(cx, message.from)?;
+        doubt(cx, message.from)?;
     }
     let read = cx.attempt(|cx| {
         let opened = match found.version {
@@ -265,10 +267,13 @@ fn decrypt_payload(found: &Encrypted, material: &[u8]) -> Result<Option<Zeroizin
 /// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4). `None`: there is nothing in it.
 fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Result<Option<Plaintext>, Reason> {
     let envelope = sce::parse(plain).map_err(|_| Reason::Malformed)?;
-    let to = if message.from == me { &message.chat.0 } else { me };
+    // what others write to us alone names us; in a room, and on our other devices, it names the conversation
+    let to = if message.chat.0 == *message.from && message.from != me { me } else { &message.chat.0 };
     let names = |claimed: &Option<String>, real: &Address| claimed.as_ref().is_none_or(|jid| is_bare(jid, real));
     let apart = envelope.time.map_or(0, |claimed| claimed.0.abs_diff(message.sent.0));
-    if !names(&envelope.from, message.from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
+    // without a recipient a server could turn a message to a room into one to us alone, or back (XEP-0384 §5.5.1)
+    let unaddressed = envelope.to.is_none() && message.chat.0 != *message.from && message.from != me;
+    if unaddressed || !names(&envelope.from, message.from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
         return Err(Reason::EnvelopeMismatch);
     }
     if envelope.content.is_empty() {

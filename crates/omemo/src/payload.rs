@@ -1,4 +1,4 @@
-//! The ciphers under a message: legacy AES-128-GCM (XEP-0384 0.3.0 §4.4) and OMEMO 2's AES-256-CBC with HMAC (§4.4).
+//! The ciphers under a message: legacy AES-128-GCM (XEP-0384 0.3.0 §4.5) and OMEMO 2's AES-256-CBC with HMAC (§4.4).
 //!
 //! Owns the way from a plaintext to ciphertext and *key material*, the few bytes that go through the ratchet to every device,
 //! and back. Knows no XML and no session.
@@ -49,7 +49,7 @@ pub struct Omemo2Payload {
     pub key_material: Zeroizing<[u8; 48]>,
 }
 
-/// What goes through the ratchet in an OMEMO 2 message without payload (XEP-0384 §4.4).
+/// What goes through the ratchet in an OMEMO 2 message without payload (XEP-0384 §5.5.3).
 pub const OMEMO2_EMPTY: [u8; 32] = [0; 32];
 
 impl std::fmt::Debug for LegacyPayload {
@@ -103,7 +103,7 @@ pub fn decrypt_legacy(key_material: &[u8], iv: &[u8], payload: &[u8]) -> Result<
 }
 
 /// Whether this is what goes through the ratchet when a message has no payload: legacy 16 bytes, from some peers 32;
-/// OMEMO 2 32 bytes (XEP-0384 §4.4: zeros, which nobody needs to check).
+/// OMEMO 2 32 bytes (XEP-0384 §5.5.3: zeros, which nobody needs to check).
 ///
 /// # Errors
 /// [`PayloadError::KeyLength`]

@@ -1,4 +1,4 @@
-//! Device lists: which devices an account says it has (XEP-0384 §5.3.1; 0.3.0 §4.2).
+//! Device lists: which devices an account says it has (XEP-0384 §5.3.1; 0.3.0 §4.3).
 use super::read::Reader;
 use super::{Version, WireError, write};
 use std::collections::HashSet;

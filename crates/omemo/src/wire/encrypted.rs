@@ -5,7 +5,7 @@ use super::{MAX_ID, Version, WireError, write};
 /// The most keys with our id that are kept (and later tried).
 pub const MAX_OWN_KEYS: usize = 8;
 
-/// What people see whose client cannot read the message. Only legacy: OMEMO 2 forbids it (XEP-0420 §8).
+/// What people see whose client cannot read the message. Only legacy: OMEMO 2 forbids it (XEP-0420 §7).
 const FALLBACK: &str = "This message is encrypted with OMEMO, and this client cannot read it.";
 
 /// What the children of a `<message>` hold for us.
@@ -17,6 +17,8 @@ pub struct Message {
     pub encryption: Option<String>,
     /// The `<body>` in clear: a fallback text beside an encrypted element, never the message.
     pub body: Option<String>,
+    /// There is an envelope in clear (XEP-0420), which belongs inside of the encryption only.
+    pub envelope: bool,
 }
 
 /// `<encrypted>`, as far as it concerns one device.
@@ -81,6 +83,7 @@ pub fn parse(children: &[u8], jid: &str, device: u32) -> Result<Message, WireErr
             ("encryption", "urn:xmpp:eme:0") if message.encryption.is_none() => {
                 message.encryption = element.attribute("namespace").map(str::to_owned);
             }
+            ("envelope", super::sce::SCE) => message.envelope = true,
             ("body", "jabber:client" | "") if message.body.is_none() => message.body = Some(std::mem::take(&mut *reader.text()?)),
             _ => {}
         }

@@ -58,7 +58,7 @@ pub enum WireError {
     /// An id that is not a decimal number.
     #[error("the id of <{0}> is not a number")]
     BadId(&'static str),
-    /// An id above 2³¹−1 (XEP-0384 §5.3.1).
+    /// An id above 2³¹−1 (XEP-0384 §5.1, §5.3.2).
     #[error("the id of <{0}> is above 2147483647")]
     IdOutOfRange(&'static str),
     /// The same id for two keys.

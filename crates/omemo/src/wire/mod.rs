@@ -22,7 +22,7 @@ pub use version::{NodeKind, Version};
 pub const MAX_BYTES: usize = 256 * 1024;
 /// The deepest nesting that is read.
 pub const MAX_DEPTH: usize = 32;
-/// The highest device or key id (XEP-0384 §5.3.1). 0 is accepted from peers, never given out.
+/// The highest device or key id (XEP-0384 §5.1, §5.3.2). 0 is accepted from peers, never given out.
 pub const MAX_ID: u32 = 0x7fff_ffff;
 
 /// A device or key id as peers write it.

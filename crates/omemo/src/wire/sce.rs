@@ -1,4 +1,4 @@
-//! Stanza Content Encryption: the envelope inside an OMEMO 2 payload (XEP-0420 0.5.0, XEP-0384 §4.5).
+//! Stanza Content Encryption: the envelope inside an OMEMO 2 payload (XEP-0420 0.5.0, XEP-0384 §5.5.1).
 //!
 //! Owns the affix elements and the padding. What the affixes claim is compared with nothing here: only who knows the stanza can.
 use super::read::{Element, Reader, Token, once};
@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 use subrosa_engine::Time;
 use zeroize::Zeroizing;
 
-const SCE: &str = "urn:xmpp:sce:1";
+pub(super) const SCE: &str = "urn:xmpp:sce:1";
 const CLIENT: &str = "jabber:client";
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// Content is padded up to this, so that short words look alike.
@@ -28,7 +28,7 @@ pub struct Outgoing<'a> {
     pub time: Time,
 }
 
-/// An envelope that was read. What it claims is not compared with anything yet (XEP-0420 §5).
+/// An envelope that was read. What it claims is not compared with anything yet (XEP-0420 §4).
 #[derive(Clone)]
 pub struct Envelope {
     /// A run of elements, serialised, each with its namespace. Elements that must not come encrypted (hints, stanza ids,
@@ -132,7 +132,7 @@ fn attribute(element: &Element, name: &'static str, attribute: &'static str) -> 
     element.attribute(attribute).map(str::to_owned).ok_or(WireError::MissingAttribute { element: name, attribute })
 }
 
-/// Whether an element counts only outside of the encryption, where servers see it (XEP-0420 §8, XEP-0384 §5.5).
+/// Whether an element counts only outside of the encryption, where servers see it (XEP-0420 §9).
 fn belongs_outside(element: &Element) -> bool {
     matches!(element.namespace.as_str(), "urn:xmpp:hints" | "urn:xmpp:sid:0" | "urn:xmpp:eme:0" | "http://jabber.org/protocol/address")
         && element.name != "origin-id"
