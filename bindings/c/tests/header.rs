@@ -48,7 +48,7 @@ fn in_shape(header: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let (mut comment, mut text): (bool, Vec<String>) = (false, Vec::new());
     for line in header.lines().map(str::trim_end) {
-        let indent = &line[..line.len() - line.trim_start().len()];
+        let indent = line.split_at(line.find(|c: char| c != ' ').unwrap_or(0)).0;
         match line.trim_start() {
             "/*" => comment = true,
             "*/" if comment => {
