@@ -5,12 +5,19 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use subrosa_interop::FileServer;
 use support::{Place, Rpc};
 
 const ALICE: &str = "sip:alice@sip.test";
 const BOB: &str = "sip:bob@sip.test";
 
+/// A loopback address that nobody else here uses, so that a port on it is free.
+fn host() -> String {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    format!("127.{}.{low}.{}", high | 1, NEXT.fetch_add(1, Ordering::Relaxed))
+}
 /// `subrosa sip` in a directory of its own.
 fn sip(place: &Place, from: &str, engine: &str, args: &[&str]) -> Command {
     place.command(&[&["sip", "--from", from, "--engine", engine, "--listen", "127.0.0.1:0"], args].concat())
@@ -24,13 +31,12 @@ fn rpc(place: &Place, from: &str, engine: &str, args: &[&str]) -> (Rpc, String) 
     let tcp = listens.iter().find_map(|place| place.as_str()?.strip_prefix("tcp ")).expect("it listens by TCP").to_owned();
     (rpc, format!("sip:{tcp};transport=tcp"))
 }
-/// Alice reaches Bob, and he her: by a port that was free a moment ago.
+/// Alice reaches Bob, and he her.
 fn pair(engine: &str, args: &[&str]) -> (Place, Rpc, Place, Rpc) {
-    let (alice, bob) = (Place::new(), Place::new());
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (b, to_bob) = rpc(&bob, BOB, engine, &[&["--proxy", &format!("sip:127.0.0.1:{port};transport=tcp")], args].concat());
+    let (alice, bob, host) = (Place::new(), Place::new(), host());
+    let (b, to_bob) = rpc(&bob, BOB, engine, &[&["--proxy", &format!("sip:{host}:5060;transport=tcp")], args].concat());
     let mut command = sip(&alice, ALICE, engine, &[&["rpc", "--proxy", &to_bob], args].concat());
-    command.args(["--transport", "tcp", "--listen", &format!("127.0.0.1:{port}")]);
+    command.args(["--transport", "tcp", "--listen", &format!("{host}:5060")]);
     let mut a = Rpc::start(command);
     a.online();
     (alice, a, bob, b)
@@ -120,7 +126,9 @@ fn files_arrive_as_they_were() {
         let file = bob.note("file");
         assert_eq!((file["name"].as_str(), file["size"].as_u64()), (Some(format!("file {n}.bin").as_str()), Some(size as u64)), "{file}");
         assert_eq!((file["content_type"].as_str(), file["protocol"].as_str()), (Some("image/png"), Some("xor")), "{file}");
-        assert_eq!(std::fs::read(file["path"].as_str().expect("fetched")).unwrap(), bytes);
+        let fetched = std::fs::read(file["path"].as_str().expect("fetched")).unwrap();
+        let differs = fetched.iter().zip(&bytes).position(|(a, b)| a != b);
+        assert!(fetched == bytes, "{size}: {} bytes, the first other one is {differs:?}", fetched.len());
         if size > 16 {
             assert!(files.uploads().iter().all(|upload| upload.bytes != bytes), "the server has it in clear");
         }
@@ -160,7 +168,7 @@ fn commands_say_what_was_answered() {
     assert!(!alice.path().join("sip").exists());
     let err = support::failed(run("base64", &["send", BOB, "x"]), 10, &["send"]);
     assert!(err.contains("sip:bob@sip.test refused the message: 488 Not Acceptable Here"), "{err}");
-    let nobody = format!("sip:127.0.0.1:{};transport=tcp", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    let nobody = format!("sip:{}:5060;transport=tcp", host());
     let out = sip(&alice, ALICE, "xor", &["send", BOB, "x", "--proxy", &nobody]).output().unwrap();
     let err = support::failed(out, 10, &["send"]);
     assert!(err.contains("was not reached"), "{err}");
@@ -168,11 +176,10 @@ fn commands_say_what_was_answered() {
 
 #[test]
 fn a_chat_is_line_by_line() {
-    let (alice, bob) = (Place::new(), Place::new());
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (mut b, to_bob) = rpc(&bob, BOB, "xor", &["--proxy", &format!("sip:127.0.0.1:{port};transport=tcp")]);
+    let (alice, bob, host) = (Place::new(), Place::new(), host());
+    let (mut b, to_bob) = rpc(&bob, BOB, "xor", &["--proxy", &format!("sip:{host}:5060;transport=tcp")]);
     let mut command = sip(&alice, ALICE, "xor", &["chat", "bob@sip.test", "--proxy", &to_bob, "--transport", "tcp"]);
-    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+    command.args(["--listen", &format!("{host}:5060")]);
     let mut chat: Child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(chat.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut input = chat.stdin.take().unwrap();
@@ -197,14 +204,34 @@ fn what_was_not_shown_is_shown_by_the_next_process() {
     let first = b.message("one");
     b.call("shown", json!({"seq": first["seq"]}));
     b.message("two");
+    // answered when it is stored, and with it what came before
+    a.call("send", json!({"to": BOB, "text": "three", "id": "m3"}));
     b.kill();
     let (mut b, _) = rpc(&bob, BOB, "xor", &[]);
     assert_eq!(b.message("two")["id"], "m2");
+    assert_eq!(b.message("three")["id"], "m3");
     assert!(b.left().iter().all(|line| line["method"] != "message"));
     b.end();
     let (mut b, _) = rpc(&bob, BOB, "xor", &[]);
     b.call("status", json!({}));
     assert!(b.left().iter().all(|line| line["method"] != "message"), "it was shown");
+}
+
+#[test]
+fn what_could_not_be_printed_was_not_shown() {
+    let (alice, bob, host) = (Place::new(), Place::new(), host());
+    let mut command = sip(&bob, BOB, "xor", &["listen", "--transport", "tcp"]);
+    command.args(["--listen", &format!("{host}:5060")]);
+    let mut listening = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(listening.stdout.take().unwrap()).lines();
+    lines.find(|line| line.as_ref().unwrap().contains("online")).expect("online");
+    drop(lines);
+    let proxy = format!("sip:{host}:5060;transport=tcp");
+    // its answer may come too late for a program that ends: then its sender is told that it is not there
+    sip(&alice, ALICE, "xor", &["send", BOB, "into the void", "--proxy", &proxy]).output().unwrap();
+    assert_eq!(listening.wait().unwrap().code(), Some(1));
+    let (mut b, _) = rpc(&bob, BOB, "xor", &[]);
+    b.message("into the void");
 }
 
 #[test]
@@ -217,6 +244,60 @@ fn one_process_has_the_state_of_an_account() {
     memory.end();
     running.end();
     rpc(&bob, BOB, "xor", &[]).0.end();
+}
+
+/// Who registers with `realm` and answers a challenge is taken, or never, and the rest is told 501; where it listens.
+fn registrar(takes: bool) -> (String, std::sync::mpsc::Receiver<String>) {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let uri = format!("sip:{};transport=udp", socket.local_addr().unwrap());
+    let (seen, requests) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 65536];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let request = support::text(&buffer[..length]);
+            let field = |name: &str| request.lines().filter(|line| line.starts_with(name)).map(|line| format!("{line}\r\n")).collect::<String>();
+            let same = ["Via:", "From:", "Call-ID:", "CSeq:"].map(field).concat() + field("To:").trim_end() + ";tag=r\r\n";
+            let (code, more) = match (request.starts_with("REGISTER "), takes && request.contains("\r\nAuthorization: Digest ")) {
+                (false, _) => ("501 Not Implemented", String::new()),
+                (true, true) => ("200 OK", field("Contact:") + "Expires: 600\r\n"),
+                (true, false) => ("401 Unauthorized", "WWW-Authenticate: Digest realm=\"sip.test\", nonce=\"n\", qop=\"auth\"\r\n".to_owned()),
+            };
+            let _ = socket.send_to(format!("SIP/2.0 {code}\r\n{same}{more}Content-Length: 0\r\n\r\n").as_bytes(), from);
+            if seen.send(request).is_err() {
+                return;
+            }
+        }
+    });
+    (uri, requests)
+}
+
+#[test]
+fn who_registers_is_online_when_the_registrar_says_so() {
+    let (registrar, requests) = registrar(true);
+    let alice = Place::new();
+    let mut command = sip(&alice, ALICE, "xor", &["rpc", "-vvv", "--registrar", &registrar]);
+    let mut rpc = Rpc::start({
+        command.env("SUBROSA_PASSWORD", "correct horse");
+        command
+    });
+    rpc.online();
+    assert_eq!(rpc.call("status", json!({}))["accounts"][0]["connection"], "online");
+    let log = rpc.end();
+    let requests: Vec<_> = requests.try_iter().collect();
+    assert!(requests.last().unwrap().contains("xpires: 0") || requests.last().unwrap().contains("xpires=0"), "it is taken back: {requests:?}");
+    assert!(requests.iter().all(|request| request.starts_with("REGISTER sip:") && !request.contains("correct horse")), "{requests:?}");
+    assert!(!log.contains("correct horse"));
+}
+
+#[test]
+fn a_registrar_that_refuses_ends_it() {
+    let (registrar, _requests) = registrar(false);
+    let alice = Place::new();
+    for args in [&["listen"][..], &["send", BOB, "x"]] {
+        let mut command = sip(&alice, ALICE, "xor", &[args, &["--registrar", &registrar]].concat());
+        let err = support::failed(command.env("SUBROSA_PASSWORD", "wrong horse").output().unwrap(), 4, args);
+        assert!(err.contains("password") && !err.contains("wrong horse"), "{err}");
+    }
 }
 
 #[test]

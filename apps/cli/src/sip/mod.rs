@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use subrosa_engine::{Address, ChatId, Headers, Input, Kind, MessageId, Plaintext, Recipients};
 use subrosa_sip::agent::{Agent, Handle};
-use subrosa_sip::{Connection, Way};
+use subrosa_sip::{Connection, Transport, Way};
 use tokio::sync::{oneshot, watch};
 
 /// How long a message waits for its answer, unless told otherwise: longer than the transport does.
@@ -60,6 +60,8 @@ struct Settings {
     registers: bool,
     downloads: Option<PathBuf>,
     lock: Option<Lock>,
+    /// Resolves when the agent's thread has let the store go.
+    closed: oneshot::Receiver<()>,
 }
 /// What is under way.
 #[derive(Default)]
@@ -80,7 +82,7 @@ struct Open {
 
 impl Phone {
     fn new(agent: Agent<Connection>, engine: &str, settings: Settings) -> Arc<Self> {
-        let Settings { purpose, registers, downloads, lock } = settings;
+        let Settings { purpose, registers, downloads, lock, closed } = settings;
         let listens = [(Way::Udp, "udp"), (Way::Tcp, "tcp"), (Way::Tls, "tls")];
         let listens = listens.iter().filter_map(|(way, name)| Some(format!("{name} {}", agent.transport().listens(*way)?))).collect();
         let state = if registers { State::Connecting } else { State::Online };
@@ -98,14 +100,15 @@ impl Phone {
             line: watch::channel((state, None)).0,
             lock: Mutex::new(lock),
         });
-        tokio::spawn(phone.clone().run(agent));
+        tokio::spawn(phone.clone().run(agent, closed));
         phone
     }
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// Until it is told to stop, or the agent ends.
-    async fn run(self: Arc<Self>, agent: Agent<Connection>) {
+    async fn run(self: Arc<Self>, agent: Agent<Connection>, closed: oneshot::Receiver<()>) {
+        let mut last = 0;
         let (mut stopping, mut shown, mut seen_by) = (self.stopping.subscribe(), self.shown.subscribe(), self.seen_by.subscribe());
         loop {
             let next = async {
@@ -118,12 +121,20 @@ impl Phone {
             };
             let Some(event) = event else { break };
             let Some(seq) = self.happened(event) else { continue };
+            last = seq;
             tokio::select! {
                 _ = stopping.wait_for(|stopping| *stopping) => break,
                 _ = shown.wait_for(|shown| *shown >= seq) => {}
             }
         }
-        agent.close().await;
+        if *self.shown.borrow() < last {
+            // closing would take what was told last
+            agent.transport().close().await;
+            drop(agent);
+        } else {
+            agent.close().await;
+        }
+        let _ = closed.await;
         let mut desk = self.desk();
         desk.subscribers.clear();
         desk.open.clear();

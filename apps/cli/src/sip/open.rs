@@ -8,11 +8,12 @@ use crate::home::Home;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use subrosa_engine::{Address, Machine, MemoryStore, Store};
+use subrosa_engine::{Address, Batch, Key, Machine, MemoryStore, Store};
 use subrosa_engines::Completions;
 use subrosa_sip::agent::{self, Agent};
 use subrosa_sip::{Config, Connection, Listen, Roots};
 use subrosa_store::SqliteStore;
+use tokio::sync::oneshot;
 
 /// A person's address: `sip:bob@example.org`, or without `sip:`.
 pub fn address(text: &str) -> Result<Address, Failure> {
@@ -33,8 +34,8 @@ pub async fn start(home: &Home, line: &args::Line, purpose: Purpose) -> Result<A
     let engine = choice.other().unwrap_or_default();
     let downloads = line.download_dir.as_deref().map(directory).transpose()?;
     if line.memory || purpose == Purpose::Once {
-        let agent = open(config, machine, MemoryStore::default(), settings, completions).await?;
-        return Ok(Phone::new(agent, engine, Settings { purpose, registers, downloads, lock: None }));
+        let (agent, closed) = open(config, machine, MemoryStore::default(), settings, completions).await?;
+        return Ok(Phone::new(agent, engine, Settings { purpose, registers, downloads, lock: None, closed }));
     }
     let dir = home.prepare_sip(me.as_str())?;
     let Some(lock) = dir.lock()? else {
@@ -43,8 +44,8 @@ pub async fn start(home: &Home, line: &args::Line, purpose: Purpose) -> Result<A
         return Err(Failure::new("data.in-use", FaultName::Store, sentence));
     };
     let store = SqliteStore::open(dir.store(), &dir.store_key(true)?).map_err(|e| Failure::coded(&e))?;
-    let agent = open(config, machine, store, settings, completions).await?;
-    Ok(Phone::new(agent, engine, Settings { purpose, registers, downloads, lock: Some(lock) }))
+    let (agent, closed) = open(config, machine, store, settings, completions).await?;
+    Ok(Phone::new(agent, engine, Settings { purpose, registers, downloads, lock: Some(lock), closed }))
 }
 
 async fn open<S: Store + Send + 'static>(
@@ -53,15 +54,27 @@ async fn open<S: Store + Send + 'static>(
     store: S,
     settings: agent::Settings,
     completions: Option<Completions>,
-) -> Result<Agent<Connection>, Failure> {
+) -> Result<(Agent<Connection>, oneshot::Receiver<()>), Failure> {
     let connection = Connection::start(config).await.map_err(|e| Failure::coded(&e))?;
-    let agent = Agent::start(machine, store, connection, settings).map_err(|e| Failure::coded(&e))?;
+    let (open, closed) = oneshot::channel();
+    let agent = Agent::start(machine, Watched(store, open), connection, settings).map_err(|e| Failure::coded(&e))?;
     if let Some(completions) = completions {
         let handle = agent.handle().clone();
         completions.on_ready(move || handle.wake());
         agent.handle().attend(move || completions.drain().collect());
     }
-    Ok(agent)
+    Ok((agent, closed))
+}
+/// Says by its end that the store is closed: the process must not end before (see [`crate::host::open::joined`]).
+struct Watched<S>(S, #[allow(dead_code, reason = "dropped = said")] oneshot::Sender<()>);
+impl<S: Store> Store for Watched<S> {
+    type Error = S::Error;
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, S::Error> {
+        self.0.load(keys)
+    }
+    fn commit(&mut self, batch: &Batch) -> Result<(), S::Error> {
+        self.0.commit(batch)
+    }
 }
 
 /// One that runs here.
