@@ -8,8 +8,8 @@ use super::frame::Frame;
 use super::head::{Head, Start};
 use super::{Happening, NAME};
 use crate::address::uri_in;
-use crate::bare;
 use crate::message::{Answer, AnswerHandle, Arrived, SipMessage, is_reserved};
+use crate::{BodyError, bare, inflated};
 use futures_util::FutureExt as _;
 use rsipstack::sip::headers::make_header;
 use rsipstack::sip::{self, Header, HeadersExt as _, Method, Request, Response, StatusCode, Version};
@@ -34,7 +34,7 @@ pub(super) enum Turn {
 
 /// Everything that comes passes here.
 pub(super) async fn take(shared: &Arc<Shared>, frame: Frame, flow: &Flow, peer: SocketAddr) -> Turn {
-    let (mut head, refused, body) = match frame {
+    let (mut head, refused, mut body) = match frame {
         Frame::Ping => return Turn::Answer(b"\r\n".to_vec(), peer),
         Frame::Message(head, body) => (head, None, body),
         Frame::Refused(head, code, why) | Frame::Last(Some(head), code, why) => (head, Some((code, why)), Vec::new()),
@@ -43,7 +43,8 @@ pub(super) async fn take(shared: &Arc<Shared>, frame: Frame, flow: &Flow, peer: 
     // an answer says nothing about where it came from
     let reply = if matches!(head.start, Start::Request { .. }) { head.came_from(peer) } else { Some(peer) };
     let Some(reply) = reply else { return Turn::Done };
-    match refused.map_or_else(|| refusal(&head, &body), Some) {
+    let refused = refused.or_else(|| refusal(&head, &body)).or_else(|| unpack(&mut head, &mut body, shared.config.limits.body).err());
+    match refused {
         Some((code, why)) => answer(&head, code, why, reply),
         None => match message(head, body) {
             Ok(message) => received(shared, message, flow, peer, reply).await,
@@ -56,7 +57,7 @@ fn answer(head: &Head, code: u16, why: &str, reply: SocketAddr) -> Turn {
     let fields: &[(&str, &str)] = match code {
         200 => &[ALLOW, ("Accept", "*/*")],
         405 => &[ALLOW],
-        415 => &[("Accept-Encoding", "identity")],
+        415 => &[("Accept-Encoding", "identity, deflate")],
         420 => &[("Unsupported", head.get("require", "require").unwrap_or("?"))],
         _ => &[("Warning", &warning)],
     };
@@ -73,7 +74,7 @@ fn refusal(head: &Head, body: &[u8]) -> Option<(u16, &'static str)> {
     if head.get("require", "require").is_some_and(|options| !options.is_empty()) {
         return Some((420, ""));
     }
-    if head.get("content-encoding", "e").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+    if head.get("content-encoding", "e").is_some_and(|encoding| !["identity", "deflate"].iter().any(|known| encoding.eq_ignore_ascii_case(known))) {
         return Some((415, ""));
     }
     if !body.is_empty() && head.get("content-type", "c").is_none() {
@@ -84,6 +85,19 @@ fn refusal(head: &Head, body: &[u8]) -> Option<(u16, &'static str)> {
         return Some((400, "From is not an address with a tag"));
     }
     None
+}
+/// A body that travels compressed is unpacked before anybody reads it: Liblinphone compresses its receipts without asking.
+fn unpack(head: &mut Head, body: &mut Vec<u8>, limit: usize) -> Result<(), (u16, &'static str)> {
+    if matches!(head.start, Start::Request { .. })
+        && head.get("content-encoding", "e").is_some_and(|encoding| encoding.eq_ignore_ascii_case("deflate"))
+    {
+        *body = inflated(body, limit).map_err(|error| match error {
+            BodyError::TooLarge(_) => (413, "the body is too large"),
+            _ => (400, "the body is not encoded as it says"),
+        })?;
+        head.fields.retain(|(name, _)| !["content-encoding", "e"].iter().any(|encoding| name.eq_ignore_ascii_case(encoding)));
+    }
+    Ok(())
 }
 /// For rsipstack. The Request-URI is kept as it was written: rsipstack escapes an escape again.
 fn message(head: Head, body: Vec<u8>) -> Result<sip::SipMessage, Box<Head>> {
