@@ -62,6 +62,7 @@ pub(crate) fn uri_in(text: &str) -> Option<&str> {
     }
 }
 /// The host of an address, without its port.
+#[cfg(feature = "connection")]
 pub(crate) fn host_of(address: &str) -> &str {
     let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
     match host.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
@@ -70,6 +71,7 @@ pub(crate) fn host_of(address: &str) -> &str {
     }
 }
 /// The user part of an address.
+#[cfg(feature = "connection")]
 pub(crate) fn user_of(address: &str) -> &str {
     let user = address.split_once('@').map_or("", |(user, _)| user);
     user.split_once(':').map_or(user, |(_, user)| user)
@@ -162,6 +164,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "connection")]
     fn parts_are_found() {
         assert_eq!((user_of("sip:alice@[::1]:5"), host_of("sip:alice@[::1]:5")), ("alice", "::1"));
         assert_eq!((user_of("sip:bob@x.org:5070"), host_of("sip:bob@x.org:5070")), ("bob", "x.org"));

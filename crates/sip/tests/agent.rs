@@ -482,6 +482,24 @@ async fn a_store_that_fails_holds_everything_back_until_it_works() {
 }
 
 #[tokio::test]
+async fn a_store_that_fails_for_too_long_shows_nothing_that_was_refused() {
+    let (tls, disk) = (certificate(), Disk::default());
+    let mut settings = quiet();
+    settings.hold = Duration::from_millis(500);
+    let bob = peer(config(BOB, &tls), disk.clone(), settings).await;
+    let mut alice = config(ALICE, &tls);
+    alice.proxy = Some(uri(Way::Tcp, bob.agent.transport()));
+    let alice = peer(alice, Disk::default(), quiet()).await;
+    *disk.broken.lock().unwrap() = true;
+    alice.agent.handle().text(&bob.me(), "meanwhile");
+    assert!(matches!(alice.event().await, AgentEvent::NotDelivered { why, .. } if why.status.code() == 480));
+    assert!(matches!(bob.event().await, AgentEvent::StoreFailed { .. }));
+    *disk.broken.lock().unwrap() = false;
+    alice.agent.handle().text(&bob.me(), "afterwards");
+    assert_eq!(words(&bob.event().await).unwrap().2, "afterwards");
+}
+
+#[tokio::test]
 async fn engines_come_and_go_while_it_runs() {
     let (alice, bob) = pair(quiet()).await;
     // Bob's engine goes: nothing takes its place

@@ -62,7 +62,8 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How long a sender waits for an outcome that is pending; then it is 480 and nothing is shown. 10 s.
+    /// How long a sender waits for an outcome that is pending; then it is 480 and nothing is shown. 10 s; less than the transport
+    /// holds ([`crate::Timeouts::hold`]).
     pub hold: Duration,
     /// Which content types the application shows; others are refused 415. Replaces [`Machine::shows`]. `text/*`.
     pub shows: fn(&ContentType) -> bool,

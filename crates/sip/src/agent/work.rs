@@ -123,9 +123,17 @@ impl<S: Store, T: Transport> Work<S, T> {
         for source in &mut self.sources {
             self.inputs.extend(source());
         }
-        let due = self.machine.wake_at().is_some_and(|at| at <= now());
+        let now = now();
+        // while the store failed their senders gave up, or were told so: what is shown now they would not know of
+        let is_late = |input: &mut Input| matches!(input, Input::Receive { answer_by: Some(by), .. } if *by <= now);
+        for late in self.inputs.extract_if(.., is_late).collect::<Vec<_>>() {
+            if let Input::Receive { id, from, .. } = late {
+                self.answer(from, id, Status::UNAVAILABLE.into());
+            }
+        }
+        let due = self.machine.wake_at().is_some_and(|at| at <= now);
         let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
-        let mut step = self.machine.begin(now(), &mut rng);
+        let mut step = self.machine.begin(now, &mut rng);
         std::mem::take(&mut self.inputs).into_iter().for_each(|input| step.feed(input));
         if due {
             step.feed(Input::Tick);
@@ -255,7 +263,7 @@ impl<S: Store, T: Transport> Work<S, T> {
             Event::Sent { id, kind: Kind::Text | Kind::FileOffer | Kind::Call | Kind::Other, report } => {
                 self.tell(owed, AgentEvent::InProgress { id, report })
             }
-            Event::NotSent { id, kind, why, .. } if matches!(kind, Kind::Typing | Kind::Receipt) => {
+            Event::NotSent { id, kind: Kind::Typing | Kind::Receipt, why, .. } => {
                 tracing::debug!(%id, %why, "a notice was not sent");
                 self.inputs.push(Input::Done(output));
             }

@@ -141,7 +141,7 @@ pub(super) fn datagram(bytes: &[u8], limits: &Limits) -> Option<Frame> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
     use super::*;
     use proptest::prelude::*;
 

@@ -32,7 +32,7 @@
 //! [`Timeouts::hold`]. What is not well-formed is answered 400 where it says enough to be answered, other methods 405, OPTIONS 200.
 //!
 //! # Logs
-//! No message and no header field is logged, at no level.
+//! No message, no body and no credential is logged. rsipstack writes the header fields of answers at `debug` and `trace`.
 mod config;
 mod error;
 mod flow;
