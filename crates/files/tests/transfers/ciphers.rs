@@ -134,7 +134,9 @@ impl FileCipher for Panics {
         Ok(())
     }
 }
-pub struct DropPanics;
+/// Panics while it is dropped, after it said so: what a cipher wipes then must be wiped in any case.
+#[derive(Default)]
+pub struct DropPanics(pub Arc<AtomicU64>);
 impl FileCipher for DropPanics {
     fn chunk(&mut self, offset: u64, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Status> {
         flip(offset, input, output);
@@ -146,6 +148,7 @@ impl FileCipher for DropPanics {
 }
 impl Drop for DropPanics {
     fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
         panic!("dropped");
     }
 }
