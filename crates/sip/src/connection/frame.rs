@@ -1,6 +1,6 @@
 //! Where one message ends and the next begins on a stream (RFC 3261 §18.3), in bounded memory whatever comes.
 //!
-//! rsipstack's own framing closes a stream over a body of 64 KiB, and adds a Content-Length near 2⁶⁴ to the length of the head.
+//! rsipstack's own framing closes a stream over a body of more than 64 KiB, and adds a Content-Length near 2⁶⁴ to the length of the head.
 use super::config::Limits;
 use super::head::Head;
 use bytes::{Buf, BytesMut};
