@@ -278,4 +278,20 @@ mod tests {
         let args = Args::try_parse_from(["subrosa", "send", "bob@x", "--", "-1"]).expect("parses");
         assert!(matches!(args.command, Command::Send { text, .. } if text == "-1"));
     }
+
+    /// Every command in the blocks of docs/cli.md; `…` stands for what a reader fills in.
+    #[test]
+    fn the_documents_commands_are_true() {
+        let text = include_str!("../../../docs/cli.md").replace("\\\n", " ");
+        let mut commands = 0;
+        for line in text.split("```").skip(1).step_by(2).flat_map(str::lines).filter(|line| line.starts_with("subrosa ")) {
+            let words = line.split(" #").next().unwrap_or_default();
+            // quotes are around what has spaces or semicolons
+            let quoted = words.split('"').enumerate().flat_map(|(n, part)| if n % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
+            let given: Vec<_> = quoted.filter(|word| *word != "…").collect();
+            Args::try_parse_from(&given).unwrap_or_else(|e| panic!("{line}: {e}"));
+            commands += 1;
+        }
+        assert!(commands >= 15, "{commands}");
+    }
 }

@@ -72,6 +72,9 @@ fn a_call_crosses_the_line_unchanged() {
         Call::Version(Nothing {}),
         Call::Status(Scope { account: Some("a@x".into()) }),
         Call::Send(SendText { to: "b@x".into(), text: "line\nbreak \u{1F511}".into(), id: None, timeout: Some(3), account: None }),
+        Call::SendFile(SendFile { to: "sip:b@x".into(), path: "/a/b".into(), content_type: None, timeout: Some(3), account: None }),
+        Call::Typing(Typing { to: "sip:b@x".into(), composing: false, account: None }),
+        Call::MarkRead(MarkRead { from: "sip:b@x".into(), id: "m".into(), account: None }),
         Call::Devices(Devices { jid: Some("b@x".into()), account: None }),
         Call::Trust(SetTrust { jid: "b@x".into(), device: 5, fingerprint: Some("00".into()), level: Level::Verified, account: None }),
         Call::Subscribe(Subscribe { confirm: true, account: None }),
@@ -145,6 +148,9 @@ fn the_documents_examples_are_true() {
     for method in ["version", "status", "send", "devices", "trust", "subscribe", "shown", "logout", "message", "undecryptable", "device_new"] {
         assert!(methods.contains(&format!("\"{method}\"")), "no example of {method}");
     }
+    for method in ["send_file", "typing", "mark_read", "state", "receipt", "file"] {
+        assert!(methods.contains(&format!("\"{method}\"")), "no example of {method}");
+    }
     for method in ["key_changed", "not_sent", "bounced", "left_out", "connection"] {
         assert!(methods.contains(&format!("\"{method}\"")), "no example of {method}");
     }
@@ -153,6 +159,11 @@ fn result(value: &Value) {
     fn is<T: serde::de::DeserializeOwned + Serialize>(value: &Value) -> bool {
         serde_json::from_value::<T>(value.clone()).is_ok_and(|t| serde_json::to_value(t).is_ok_and(|v| v == *value))
     }
-    let known = is::<SendResult>(value) || is::<DeviceList>(value) || is::<Status>(value) || is::<Version>(value) || *value == json!({});
+    let known = is::<SendResult>(value)
+        || is::<DeviceList>(value)
+        || is::<Status>(value)
+        || is::<SipStatus>(value)
+        || is::<Version>(value)
+        || *value == json!({});
     assert!(known, "no result of any method: {value}");
 }
