@@ -20,6 +20,7 @@ struct State {
     uploads: Vec<Upload>,
     /// Empty POSTs, as the first of each transfer is.
     greetings: usize,
+    tampers: bool,
 }
 
 /// What was sent as one file.
@@ -61,9 +62,9 @@ impl FileServer {
         lock(&self.state).greetings
     }
 
-    /// Changes the newest file, as a server may. False: there is none.
-    pub fn change(&self, how: impl FnOnce(&mut Vec<u8>)) -> bool {
-        lock(&self.state).uploads.last_mut().map(|upload| how(&mut upload.bytes)).is_some()
+    /// From now on it changes one bit of whatever it is given.
+    pub fn tamper(&self) {
+        lock(&self.state).tampers = true;
     }
 }
 
@@ -125,7 +126,7 @@ impl Request {
             state.greetings += 1;
             return (204, "", Vec::new());
         }
-        let Some(upload) = first_part(&self.content_type, &self.body) else { return (400, "", Vec::new()) };
+        let Some(mut upload) = first_part(&self.content_type, &self.body) else { return (400, "", Vec::new()) };
         let said = |name: &str| {
             let found = upload.headers.split_once(name).map_or("", |(_, rest)| rest);
             found.split(['"', '\r', '\n']).next().unwrap_or_default().trim().replace('&', "&amp;").replace('<', "&lt;")
@@ -138,6 +139,10 @@ impl Request {
             said("Content-Type:"),
             state.uploads.len(),
         );
+        let middle = upload.bytes.len() / 2;
+        if let Some(byte) = upload.bytes.get_mut(middle).filter(|_| state.tampers) {
+            *byte ^= 1;
+        }
         state.uploads.push(upload);
         (200, "application/xml", xml.into_bytes())
     }

@@ -13,14 +13,44 @@ use serde_json::Value;
 
 use crate::file_server::FileServer;
 use crate::lines::{Lines, PeerError};
-use crate::peer::peers_dir;
+use crate::peer::workspace;
 use crate::process::find_program;
 
 /// The Debian packages that bring the library and what compiles against it.
 pub const LINPHONE_PACKAGES: &str = "liblinphone-dev gcc libc6-dev pkg-config";
 
-/// Its parts, below `peers/linphone`.
-const SOURCES: [&str; 3] = ["phone.h", "phone.c", "engines.c"];
+/// What may be its engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Build {
+    /// Samples in C, over liblinphone alone.
+    Bare,
+    /// Those, and a Subrosa machine by `examples/linphone`.
+    Adapter,
+}
+
+impl Build {
+    /// Its parts, from the root of the workspace; C files are compiled.
+    fn sources(self) -> &'static [&'static str] {
+        match self {
+            Self::Bare => {
+                &["testing/interop/peers/linphone/phone.h", "testing/interop/peers/linphone/phone.c", "testing/interop/peers/linphone/engines.c"]
+            }
+            Self::Adapter => &[
+                "bindings/c/include/subrosa.h",
+                "examples/linphone/subrosa_linphone.h",
+                "examples/linphone/private.h",
+                "examples/linphone/messages.c",
+                "examples/linphone/files.c",
+                "testing/interop/peers/linphone/phone.h",
+                "testing/interop/peers/linphone/port.h",
+                "testing/interop/peers/linphone/phone.c",
+                "testing/interop/peers/linphone/engines.c",
+                "testing/interop/peers/linphone/ported.c",
+                "testing/interop/peers/linphone/adapter.c",
+            ],
+        }
+    }
+}
 
 /// How its SIP goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +79,15 @@ pub struct Linphone {
     pub port: u16,
     /// Declared after the process, so removed after its end.
     home: tempfile::TempDir,
+}
+
+impl Drop for Linphone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.home.disable_cleanup(true);
+            eprintln!("{} leaves its log in {}", self.lines.name(), self.home.path().display());
+        }
+    }
 }
 
 /// A message as it came, or as it was given to the application.
@@ -125,11 +164,19 @@ impl Linphone {
     /// # Errors
     /// [`PeerError::Missing`] where liblinphone is not installed, otherwise what went wrong.
     pub fn start(name: &str, transport: Transport, files: &FileServer) -> Result<Self, PeerError> {
+        Self::start_build(Build::Bare, name, transport, files)
+    }
+
+    /// The same, with more engines.
+    ///
+    /// # Errors
+    /// As [`Linphone::start`].
+    pub fn start_build(build: Build, name: &str, transport: Transport, files: &FileServer) -> Result<Self, PeerError> {
         let peer = format!("linphone ({name})");
         if let Some(what) = Self::missing() {
             return Err(PeerError::Missing { peer, what });
         }
-        let program = program().map_err(|what| PeerError::Refused { peer: peer.clone(), what })?;
+        let program = program(build).map_err(|what| PeerError::Refused { peer: peer.clone(), what })?;
         let home = tempfile::Builder::new().prefix("subrosa-linphone-").tempdir();
         let home = home.map_err(|source| PeerError::Process { peer: peer.clone(), source })?;
         let mut lines = Lines::start(&peer, Command::new(program).args([name, transport.name()]).arg(home.path()).arg(&files.url))?;
@@ -270,12 +317,33 @@ impl Linphone {
         })
     }
 
+    /// Whether a message has left: it was said to be in progress.
+    pub fn has_left(&mut self, message: u64) -> bool {
+        !self.lines.take(|line| (line["event"] == "state" && line["message"] == message && line["state"] == "InProgress").then_some(())).is_empty()
+    }
+
     /// Waits until it says that a message can't be decrypted; its content type.
     ///
     /// # Errors
     /// As [`Linphone::read`].
     pub fn undecryptable(&mut self) -> Result<String, PeerError> {
         self.lines.wait("word of a message that can't be read", |line| (line["event"] == "undecryptable").then(|| string(line, "type")))
+    }
+
+    /// Waits until the adapter says that a message did not leave; the code.
+    ///
+    /// # Errors
+    /// As [`Linphone::read`].
+    pub fn not_sent(&mut self) -> Result<u64, PeerError> {
+        self.lines.wait("word of a message that is not sent", |line| (line["event"] == "not-sent").then(|| number(line, "code")))
+    }
+
+    /// Waits until the adapter says that something was not shown; the code.
+    ///
+    /// # Errors
+    /// As [`Linphone::read`].
+    pub fn not_received(&mut self) -> Result<u64, PeerError> {
+        self.lines.wait("word of a message that is not shown", |line| (line["event"] == "not-received").then(|| number(line, "code")))
     }
 
     /// Waits until somebody types.
@@ -352,28 +420,34 @@ fn unhex(digits: &Value) -> Vec<u8> {
 }
 
 /// The compiled phone, compiled again only when its source has changed.
-fn program() -> Result<&'static Path, String> {
-    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PROGRAM.get_or_init(compile).as_deref().map_err(String::clone)
+fn program(build: Build) -> Result<&'static Path, String> {
+    static PROGRAMS: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let [bare, adapter] = &PROGRAMS;
+    let program = if build == Build::Bare { bare } else { adapter };
+    program.get_or_init(|| compile(build)).as_deref().map_err(String::clone)
 }
 
-fn compile() -> Result<PathBuf, String> {
-    let sources = peers_dir().join("linphone");
-    let mut hash = DefaultHasher::new();
-    for source in SOURCES {
-        std::fs::read(sources.join(source)).map_err(|error| format!("{source}: {error}"))?.hash(&mut hash);
+fn compile(build: Build) -> Result<PathBuf, String> {
+    let library = if build == Build::Adapter { Some(library()?) } else { None };
+    let (root, mut hash) = (workspace(), DefaultHasher::new());
+    for source in build.sources() {
+        std::fs::read(root.join(source)).map_err(|error| format!("{source}: {error}"))?.hash(&mut hash);
     }
-    let target = crate::peer::workspace().join("target/interop");
-    let program = target.join(format!("phone-{:016x}", hash.finish()));
+    let target = root.join("target/interop");
+    let program = target.join(format!("phone-{:?}-{:016x}", build, hash.finish()).to_lowercase());
     if program.is_file() {
         return Ok(program);
     }
     let flags = Command::new("pkg-config").args(["--cflags", "--libs", "linphone"]).output().map_err(|error| format!("pkg-config: {error}"))?;
-    let made = target.join(format!("phone-{:016x}-{}", hash.finish(), std::process::id()));
+    let made = target.join(format!("{}-{}", program.display(), std::process::id()));
     std::fs::create_dir_all(&target).map_err(|error| format!("{}: {error}", target.display()))?;
     let mut compiler = Command::new("cc");
     compiler.args(["-std=gnu11", "-Wall", "-Wextra", "-g", "-o"]).arg(&made);
-    compiler.args(SOURCES.iter().filter(|source| source.ends_with(".c")).map(|source| sources.join(source)));
+    compiler.args(build.sources().iter().filter(|source| source.ends_with(".c")).map(|source| root.join(source)));
+    if let Some(library) = library {
+        compiler.arg("-DADAPTER").arg("-I").arg(root.join("bindings/c/include")).arg("-I").arg(root.join("examples/linphone"));
+        compiler.arg("-L").arg(&library).arg("-lsubrosa").arg(format!("-Wl,-rpath,{}", library.display()));
+    }
     // Debian's linphone.pc names what the library needs, and not the library.
     compiler.args(String::from_utf8_lossy(&flags.stdout).split_whitespace()).arg("-llinphone");
     let out = compiler.output().map_err(|error| format!("cc: {error}"))?;
@@ -383,4 +457,19 @@ fn compile() -> Result<PathBuf, String> {
     // Several tests may be at it: each puts a whole program there.
     std::fs::rename(&made, &program).map_err(|error: io::Error| format!("{}: {error}", program.display()))?;
     Ok(program)
+}
+
+/// Where `libsubrosa.so` is, built now beside this very program: no crate of ours links it, so cargo has no reason to.
+fn library() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let profile = own.ancestors().nth(2).ok_or("this program is not below target/")?.to_owned();
+    let name = profile.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).args(["build", "--quiet", "--locked", "--package", "subrosa-c", "--lib"]);
+    cargo.args(["--profile", if name == "debug" { "dev" } else { &name }]).arg("--target-dir").args(profile.parent());
+    let out = cargo.output().map_err(|error| format!("cargo: {error}"))?;
+    match out.status.success() {
+        true => Ok(profile),
+        false => Err(format!("libsubrosa does not build:\n{}", String::from_utf8_lossy(&out.stderr))),
+    }
 }

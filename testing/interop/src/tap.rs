@@ -4,6 +4,9 @@
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::lines::PATIENCE;
 
 /// Listens on a port of its own and passes on to a phone.
 #[derive(Debug)]
@@ -15,33 +18,52 @@ pub struct Tap {
 
 #[derive(Debug, Default)]
 struct Heard {
+    phone: u16,
     there: Vec<u8>,
     back: Vec<u8>,
 }
 
 impl Tap {
-    /// Stands before the phone that listens on `port`.
+    /// Opens a port; whom it leads to is said by [`Tap::lead_to`], before anybody connects.
     ///
     /// # Errors
     /// When no port can be opened.
-    pub fn before(port: u16) -> io::Result<Self> {
+    pub fn open() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let own = listener.local_addr()?.port();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let shared = Arc::clone(&heard);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                let phone = lock(&shared).phone;
                 // A phone that is away: the other one sees its connection closed.
-                let _ = connect(client, port, &shared);
+                let _ = connect(client, phone, &shared);
             }
         });
         Ok(Self { port: own, heard })
+    }
+
+    /// The phone that listens on `port` is on the other end.
+    pub fn lead_to(&self, port: u16) {
+        lock(&self.heard).phone = port;
     }
 
     /// Whether these bytes went over the line, in either direction.
     pub fn carried(&self, what: &[u8]) -> bool {
         let heard = lock(&self.heard);
         [&heard.there, &heard.back].into_iter().any(|bytes| bytes.windows(what.len()).any(|part| part == what))
+    }
+
+    /// The same, once there are so many of them; after a minute those that there are. A receipt may be quicker than an answer.
+    pub fn wait_for_answers(&self, count: usize) -> Vec<u16> {
+        let start = Instant::now();
+        loop {
+            let answers = self.answers();
+            if answers.len() >= count || start.elapsed() > PATIENCE {
+                return answers;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The codes of the final answers to MESSAGE requests that went there, in order.

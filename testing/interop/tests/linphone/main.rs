@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod among_themselves;
+mod ours;
+mod pairings;
+mod phone;
 
 use subrosa_interop::{FileServer, Linphone, PeerError, Tap, Transport, goes_on};
 
@@ -27,7 +30,8 @@ impl Pair {
         let files = FileServer::start().unwrap();
         let made = (|| {
             let (mut one, mut other) = Linphone::pair(Transport::Tcp, &files)?;
-            let tap = Tap::before(other.port).unwrap();
+            let tap = Tap::open().unwrap();
+            tap.lead_to(other.port);
             one.route(tap.port)?;
             one.engine(marie)?;
             other.engine(pauline)?;

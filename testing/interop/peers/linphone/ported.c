@@ -1,0 +1,3 @@
+/* engines.c once more, as an engine for subrosa.h. */
+#define PORTED
+#include "engines.c"
