@@ -294,8 +294,14 @@ async fn a_message_is_challenged_too_but_not_by_anybody() {
     let seen = registrar.seen();
     let proved = seen.iter().find(|s| s.text.starts_with("MESSAGE") && s.field("Proxy-Authorization").is_some()).unwrap();
     assert!(proved.field("Route").is_some_and(|route| route.contains(";lr>")) && proved.field("CSeq") == Some("2 MESSAGE"));
-    config.password = Some(Zeroizing::new("wrong".into()));
+    // one realm and no other
     config.register = false;
+    config.realm = Some("elsewhere.test".into());
+    let before = registrar.seen().len();
+    assert_eq!(Connection::start(config.clone()).await.unwrap().send(message("1b", "")).await.code(), 407);
+    assert!(registrar.seen()[before..].iter().all(|s| s.field("Proxy-Authorization").is_none()));
+    config.realm = None;
+    config.password = Some(Zeroizing::new("wrong".into()));
     assert_eq!(Connection::start(config.clone()).await.unwrap().send(message("2", "")).await.code(), 407);
 
     // whoever gets a message may ask for a proof; they get none
