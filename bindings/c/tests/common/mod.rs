@@ -27,7 +27,17 @@ pub fn library() -> &'static Path {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--locked", "--package", "subrosa-c", "--lib", "--target-dir"]).arg(profile.parent().unwrap());
         let name = profile.file_name().unwrap().to_str().unwrap();
-        cargo.args(["--profile", if name == "debug" { "dev" } else { name }]);
+        let bench = !cfg!(test); // a bench without the harness
+        cargo.args([
+            "--profile",
+            if name == "debug" {
+                "dev"
+            } else if bench {
+                "bench"
+            } else {
+                name
+            },
+        ]);
         succeed(&mut cargo);
         profile
     })
@@ -65,6 +75,9 @@ impl Program {
     /// One of `tests/c`.
     pub fn of(name: &str, link: Link) -> Option<Self> {
         Self::compile(&[here().join("tests/c").join(name)], link, &[])
+    }
+    pub fn path(&self) -> &Path {
+        &self.path
     }
     pub fn run(&self, arguments: &[&str]) -> String {
         let output = succeed(Command::new(&self.path).args(arguments));
