@@ -111,15 +111,15 @@ impl Engine for Flawed {
         Ok(Outcome::Done(FileKey(key.into())))
     }
     fn upload(&self, _: &FileInfo, key: &FileKey) -> Result<Box<dyn FileCipher>, Status> {
-        FlawedFile::new(self.0, key, true)
+        FlawedFile::boxed(self.0, key, true)
     }
     fn download(&self, _: &FileInfo, key: &FileKey) -> Result<Box<dyn FileCipher>, Status> {
-        FlawedFile::new(self.0, key, false)
+        FlawedFile::boxed(self.0, key, false)
     }
 }
 struct FlawedFile(Flaw, [u8; 16], bool, Vec<u8>);
 impl FlawedFile {
-    fn new(flaw: Flaw, key: &FileKey, up: bool) -> Result<Box<dyn FileCipher>, Status> {
+    fn boxed(flaw: Flaw, key: &FileKey, up: bool) -> Result<Box<dyn FileCipher>, Status> {
         let key: [u8; 16] = key.0.as_slice().try_into().map_err(|_| Status::BAD_REQUEST)?;
         Ok(Box::new(FlawedFile(flaw, key, up, key.to_vec())))
     }

@@ -63,11 +63,11 @@ pub fn encrypts_files(make: Make, promises: Promises) {
     }
     for size in SIZES {
         let (bytes, mut wires) = (content(size, 1), Vec::new());
-        for most in [1, 17, 16_384, 1 << 20].into_iter().filter(|most| size / most < 60_000) {
+        for most in [1, 17, 16_384, 1 << 20].into_iter().filter(|most| size / most < 10_000) {
             let (mut info, key, cipher) = pair.offer("a file", &file("a.bin", &bytes)).expect("it encrypts files");
             let wire = drive(cipher, &bytes, &mut info, pair.world.rng(), most).expect("encrypts");
             assert!(size < 16 || wire != bytes, "{size} bytes left in clear");
-            for other in [1, 16, 4096, 1 << 20].into_iter().filter(|other| wire.len() / other < 60_000) {
+            for other in [1, 16, 4096, 1 << 20].into_iter().filter(|other| wire.len() / other < 10_000) {
                 assert_eq!(pair.fetch(&info, &key, &wire, other).expect("decrypts"), bytes, "{size} bytes, chunks of {most} and {other}");
             }
             wires.push(wire);
