@@ -12,10 +12,14 @@ use crate::web::{self, Flavour};
 /// Package, bench, and how it is built: those that drive a browser, which does the work, quickly.
 type Bench = (&'static str, &'static str, &'static str);
 
-const CORE: [Bench; 3] = [
+const CORE: [Bench; 7] = [
     ("subrosa-ratchet", "ratchet", "bench"),
     ("subrosa-omemo", "omemo", "bench"),
     ("subrosa-store", "store", "bench"),
+    ("subrosa-files", "files", "bench"),
+    ("subrosa-engines", "engines", "bench"),
+    ("subrosa-c", "c", "bench"),
+    ("subrosa-sip", "sip", "bench"),
 ];
 /// The page's comes after the gateway's, which builds the gateway that it runs on.
 const WEB: [Bench; 3] = [("subrosa-wasm-tests", "web", "test"), ("subrosa-gateway", "gateway", "bench"), ("subrosa-browser-tests", "page", "test")];
@@ -73,7 +77,11 @@ pub fn bench(json: bool, web: bool) -> Result<(), Failure> {
         quiet("building subrosa", &mut cargo(&["build", "--locked", "-p", "subrosa-cli"]))?;
     }
     for (package, name, profile) in benches {
-        let mut command = cargo(&["bench", "--locked", "--profile", profile, "-p", package, "--bench", name, "--", "--json"]);
+        let mut command = cargo(&["bench", "--locked", "--profile", profile, "-p", package, "--bench", name]);
+        if *package == "subrosa-sip" {
+            command.args(["--features", "connection"]);
+        }
+        command.args(["--", "--json"]);
         command.env("SUBROSA_GATEWAY", target().join("release/subrosa-gateway")).env("SUBROSA_BIN", target().join("debug/subrosa"));
         let output = quiet(&format!("measuring {name}"), &mut command)?;
         lines.extend(output.lines().filter(|line| line.starts_with('{')).map(str::to_owned));

@@ -13,7 +13,18 @@ const WASM: [&str; 4] = ["subrosa-wasm", "subrosa-wasm-tests", "subrosa-web-page
 
 pub fn test() -> Result<(), Failure> {
     let start = Instant::now();
-    ensure(&[Need::OpenSsl, Need::Prosody, Need::Postgres, Need::Browser, Need::Components, Need::Wasm, Need::Python, Need::Linphone, Need::Sipp, Need::Valgrind])?;
+    ensure(&[
+        Need::OpenSsl,
+        Need::Prosody,
+        Need::Postgres,
+        Need::Browser,
+        Need::Components,
+        Need::Wasm,
+        Need::Python,
+        Need::Linphone,
+        Need::Sipp,
+        Need::Valgrind,
+    ])?;
     quiet("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     checks::all()?;
     loud("clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
