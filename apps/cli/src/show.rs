@@ -1,7 +1,7 @@
 //! What is printed for people. Everything that somebody else wrote goes through [`clean`]: a message must not move the
 //! cursor, change a title or hide what stands before it.
 use crate::args::Level;
-use crate::rpc::types::{DeviceInfo, DeviceResult, Fate, Message, Notification, Progress, SendOutcome, State, Status};
+use crate::rpc::types::{DeviceInfo, DeviceResult, Fate, HowFar, Message, Notification, SendOutcome, State, Status};
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write;
 
@@ -171,9 +171,9 @@ pub fn note(note: &Notification, accounts: bool) -> String {
             let (id, to) = (clean(&s.id), s.to.as_deref().map_or_else(|| "the other side".into(), clean));
             let code = s.status.map_or(String::new(), |status| format!(" ({status})"));
             match s.state {
-                Progress::InProgress => format!("{account}* message {id} is on its way to {to}"),
-                Progress::Delivered => format!("{account}* message {id} was delivered to {to}{code}"),
-                Progress::NotDelivered => {
+                HowFar::InProgress => format!("{account}* message {id} is on its way to {to}"),
+                HowFar::Delivered => format!("{account}* message {id} was delivered to {to}{code}"),
+                HowFar::NotDelivered => {
                     format!(
                         "{account}! message {id} was not delivered to {to}{code}: {}",
                         clean(s.reason.as_deref().unwrap_or("no reason was given"))

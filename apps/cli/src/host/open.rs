@@ -90,7 +90,11 @@ fn open(what: Open) -> Result<(Drive, Option<Login>), Failure> {
     let (chosen, completions) = engine.install(&mut machine)?.unwrap_or((omemo.id(), None));
     machine.route(move |_| Some(chosen));
     if let Some(completions) = &completions {
-        completions.on_ready(move || drop(bell.upgrade().map(|jobs| jobs.send(Job::Completed))));
+        completions.on_ready(move || {
+            if let Some(jobs) = bell.upgrade() {
+                let _ = jobs.send(Job::Completed);
+            }
+        });
     }
     let mut drive = Drive::new(&dir.jid, machine, store, omemo, policy, (engine, completions), link)?;
     let login = drive.login()?;

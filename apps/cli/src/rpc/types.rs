@@ -550,7 +550,7 @@ pub struct MessageState {
     /// Whom it is for; `null` for what an earlier process left.
     pub to: Option<String>,
     /// How far it is.
-    pub state: Progress,
+    pub state: HowFar,
     /// The code that was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -561,7 +561,7 @@ pub struct MessageState {
 /// How far a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Progress {
+pub enum HowFar {
     /// On its way: its file is being uploaded, its engine works, or the other side has not answered.
     InProgress,
     /// The other side, or a server that keeps it, has taken it.

@@ -2,7 +2,7 @@
 use super::Phone;
 use crate::failure::{Failure, FaultName};
 use crate::host::notes;
-use crate::rpc::types::{Fate, FileSeen, Message, MessageState, Notification, Progress, Receipt, SendResult, State, TypingSeen, Undecryptable};
+use crate::rpc::types::{Fate, FileSeen, HowFar, Message, MessageState, Notification, Receipt, SendResult, State, TypingSeen, Undecryptable};
 use serde_json::json;
 use subrosa_engine::{Address, MessageId, Plaintext, Reason, Refusal};
 use subrosa_sip::agent::{AgentEvent, TransferState};
@@ -30,7 +30,7 @@ impl Phone {
             AgentEvent::NotReceived { why, .. } if why.reason == Reason::Duplicate => None,
             AgentEvent::NotReceived { id, from, why } => self.unreadable(&id, &from, why.reason, Some(why.status.code())),
             AgentEvent::InProgress { id, .. } | AgentEvent::Waiting { id } => self.on_its_way(&id),
-            AgentEvent::Delivered { id, code } => self.over(&id, Progress::Delivered, Some(code), Ok(())),
+            AgentEvent::Delivered { id, code } => self.over(&id, HowFar::Delivered, Some(code), Ok(())),
             AgentEvent::NotDelivered { id, why } => self.not_delivered(&id, &why),
             AgentEvent::NotSent { id, why, .. } => self.not_sent(&id, &why),
             AgentEvent::Transfer { id, state } => self.transfer(&id, state),
@@ -125,7 +125,7 @@ impl Phone {
                     return self.tell(Notification::File(FileSeen { reason: Some(crate::failure::chain(&why)), ..seen }));
                 }
                 let failure = Failure::new("send.file", FaultName::Caller, format!("the file was not sent: {}", crate::failure::chain(&why)));
-                self.over(id, Progress::NotDelivered, None, Err(failure))
+                self.over(id, HowFar::NotDelivered, None, Err(failure))
             }
             _ => None,
         }
@@ -140,7 +140,7 @@ impl Phone {
             }
             open.to.clone()
         };
-        self.state(id, Some(to), Progress::InProgress, None, None)
+        self.state(id, Some(to), HowFar::InProgress, None, None)
     }
     fn not_delivered(&self, id: &MessageId, why: &NotDelivered) -> Option<u64> {
         let to = self.desk().open.get(id).map_or_else(|| "the other side".to_owned(), |open| open.to.clone());
@@ -152,15 +152,15 @@ impl Phone {
                 Failure::new("send.refused", FaultName::Peer, format!("{to} refused the message: {code} {}{reason}", why.cause))
             }
         };
-        self.over(id, Progress::NotDelivered, Some(code), Err(failure))
+        self.over(id, HowFar::NotDelivered, Some(code), Err(failure))
     }
     fn not_sent(&self, id: &MessageId, why: &Refusal) -> Option<u64> {
         let to = self.desk().open.get(id).map(|open| open.to.clone());
         let failure = notes::not_sent_failure(id.as_str(), to.as_deref(), why, &[]);
-        self.over(id, Progress::NotDelivered, None, Err(failure))
+        self.over(id, HowFar::NotDelivered, None, Err(failure))
     }
     /// Nothing more becomes of it: its caller is answered, and everybody is told.
-    fn over(&self, id: &MessageId, state: Progress, status: Option<u16>, end: Result<(), Failure>) -> Option<u64> {
+    fn over(&self, id: &MessageId, state: HowFar, status: Option<u16>, end: Result<(), Failure>) -> Option<u64> {
         let open = self.desk().open.remove(id);
         let result = SendResult { id: id.to_string(), devices: Vec::new(), engine: Some(self.engine.clone()), status };
         let reason = end.as_ref().err().map(|failure| failure.sentence.clone());
@@ -174,7 +174,7 @@ impl Phone {
         });
         self.state(id, to, state, status, reason)
     }
-    fn state(&self, id: &MessageId, to: Option<String>, state: Progress, status: Option<u16>, reason: Option<String>) -> Option<u64> {
+    fn state(&self, id: &MessageId, to: Option<String>, state: HowFar, status: Option<u16>, reason: Option<String>) -> Option<u64> {
         self.tell(Notification::State(MessageState { account: self.account.clone(), id: id.to_string(), to, state, status, reason }))
     }
 }
