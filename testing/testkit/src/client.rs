@@ -1,11 +1,11 @@
 //! One device: a machine, its store, its randomness, and what a host owes them. It does what a careful
 //! application does: commits a step, then performs its outputs, then says `Done`; after a crash it starts
 //! a new machine over the same store.
-use crate::{Crash, CrashError, CrashStore, LateStore, Seeded, block_on};
+use crate::{Crash, CrashError, CrashStore, LateStore, Made, Seeded, Taken, What, block_on};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use subrosa_engine::{
     Address, Batch, ChatId, ContentType, Context, Engine, Event, FileCipher, FileInfo, FileKey, Halt, Input, Installed, Key, Kind, Machine,
-    MessageId, Output, OutputId, Outputs, Recipients, Request, RequestId, Status, Store, Time, Wire,
+    MessageId, Output, OutputId, Outputs, Recipients, Request, RequestId, Status, Store, Time,
 };
 
 /// A message on its way. Ends up as one [`Input::Receive`] for every session it reaches.
@@ -38,6 +38,13 @@ pub(crate) enum Sent {
 }
 
 type Install<H> = Box<dyn Fn(&mut Machine) -> H>;
+type Neglect = Box<dyn FnMut(&Output) -> bool>;
+
+/// A copy of what a client has on disk: its store, and what its history knows as shown.
+pub struct Snapshot<S> {
+    store: S,
+    shown: BTreeSet<OutputId>,
+}
 
 /// One device of one account.
 pub struct Client<H, S: Store> {
@@ -64,6 +71,9 @@ pub struct Client<H, S: Store> {
     accepted: Vec<MessageId>,
     uploads: Vec<Upload>,
     restarts: usize,
+    /// `Some`: somebody watches.
+    notes: Option<Vec<What>>,
+    neglects: Option<Neglect>,
 }
 
 /// A file that may go out: whose offer it is, what is known of it, and its key and cipher; none: in clear.
@@ -92,7 +102,28 @@ impl<H, S: Store> Client<H, S> {
             accepted: Vec::new(),
             uploads: Vec::new(),
             restarts: 0,
+            notes: None,
+            neglects: None,
         }
+    }
+    pub(crate) fn watch(&mut self) {
+        self.notes = Some(Vec::new());
+    }
+    pub(crate) fn take_notes(&mut self) -> Vec<What> {
+        self.notes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+    fn note(&mut self, what: impl FnOnce(&Address) -> What) {
+        if let Some(notes) = &mut self.notes {
+            notes.push(what(&self.me));
+        }
+    }
+    /// A broken application: what the rule says yes to is not performed, and `Done` all the same. For mutants.
+    pub fn neglect(&mut self, rule: impl FnMut(&Output) -> bool + 'static) {
+        self.neglects = Some(Box::new(rule));
+    }
+    /// Whether it is connected.
+    pub fn is_online(&self) -> bool {
+        self.online
     }
     /// The account.
     pub fn me(&self) -> &Address {
@@ -153,6 +184,7 @@ impl<H, S: Store> Client<H, S> {
     /// been told it has, what the user had not been told is stored.
     pub(crate) fn restart(&mut self, refeed: Vec<Input>) {
         self.restarts += 1;
+        self.note(|_| What::Restarted);
         self.machine = Machine::new(self.me.clone());
         self.handle = (self.install)(&mut self.machine);
         self.unacked.clear();
@@ -189,17 +221,20 @@ impl<H, S: Store> Client<H, S> {
 
     /// One step over the first `most` waiting inputs, then its outputs. The store answers after `late` polls, or at once.
     pub(crate) fn turn(&mut self, now: Time, most: usize, late: usize) -> Vec<Sent> {
-        let mut redo = Vec::new();
+        let (mut redo, mut taken) = (Vec::new(), Vec::new());
         let mut step = self.machine.begin(now, &mut self.rng);
         for input in self.queue.drain(..most.min(self.queue.len())) {
             redo.extend(copy(&input));
+            if self.notes.is_some() {
+                taken.push(Taken::from(&input));
+            }
             step.feed(input);
         }
         let result = match late {
             0 => step.commit(&mut self.store),
             polls => block_on(step.commit_async(&mut LateStore::new(Lent(&mut self.store), polls))),
         };
-        self.settle(result.map_err(|e| (e.source, e.inputs)), redo)
+        self.settle(result.map_err(|e| (e.source, e.inputs)), redo, taken)
     }
     /// One step with one call.
     pub(crate) fn call<E: Engine, T: Send + 'static>(
@@ -213,11 +248,17 @@ impl<H, S: Store> Client<H, S> {
         let mut result = step.commit(&mut self.store);
         let answer = result.as_mut().ok().and_then(|outputs| outputs.reply(&reply));
         let restarts = self.restarts;
-        let sent = self.settle(result.map_err(|e| (e.source, e.inputs)), Vec::new());
+        let sent = self.settle(result.map_err(|e| (e.source, e.inputs)), Vec::new(), Vec::new());
         (sent, answer.filter(|_| self.restarts == restarts))
     }
-    fn settle(&mut self, result: Result<Outputs, (CrashError<S::Error>, Vec<Input>)>, redo: Vec<Input>) -> Vec<Sent> {
+    fn settle(&mut self, result: Result<Outputs, (CrashError<S::Error>, Vec<Input>)>, redo: Vec<Input>, taken: Vec<Taken>) -> Vec<Sent> {
         let crash = self.store.take_tripped();
+        if let Ok(outputs) = &result {
+            self.note(|me| What::Committed { taken, made: Made::all(me, outputs) });
+        }
+        if let Some(crash) = crash {
+            self.note(|_| What::Tripped(crash));
+        }
         match (result, crash) {
             (Ok(outputs), None) => self.perform(outputs, usize::MAX),
             (Ok(outputs), Some(crash)) => {
@@ -243,15 +284,16 @@ impl<H, S: Store> Client<H, S> {
         let mut sent = Vec::new();
         for (id, output) in outputs.into_iter().take(most) {
             let mut done = output.is_owed();
+            if done && self.neglects.as_mut().is_some_and(|rule| rule(&output)) {
+                self.queue.push_back(Input::Done(id));
+                continue;
+            }
+            let stanza = Stanza::of(&self.me, &output);
             match output {
                 Output::Transmit { .. } if self.unacked.contains_key(&id) => continue, // comes again, and is still under way
                 Output::Transmit { .. } if self.acked.contains(&id) => {}
-                Output::Transmit { id: message, part, chat, to, kind, wire, .. } => {
-                    let (content_type, body, in_clear) = match wire {
-                        Wire::Encrypted(part) => (part.content_type.clone(), part.body.clone(), false),
-                        Wire::Clear { plain, .. } => (plain.content_type.clone(), plain.bytes().to_vec(), true),
-                    };
-                    let stanza = Stanza { id: message, part, from: self.me.clone(), chat, to, kind, content_type, body, in_clear };
+                Output::Transmit { .. } => {
+                    let Some(stanza) = stanza else { continue };
                     if done {
                         self.unacked.insert(id, stanza.clone());
                     }
@@ -285,6 +327,18 @@ impl<S: Store> Store for Lent<'_, S> {
     }
     fn commit(&mut self, batch: &Batch) -> Result<(), S::Error> {
         self.0.commit(batch)
+    }
+}
+
+impl<H, S: Store + Clone> Client<H, S> {
+    /// What it has on disk now.
+    pub fn snapshot(&mut self) -> Snapshot<S> {
+        Snapshot { store: self.store.inner_mut().clone(), shown: self.shown.clone() }
+    }
+    /// Puts an older copy in the place of its disk. Restart the process at once.
+    pub(crate) fn roll_back(&mut self, to: &Snapshot<S>) {
+        *self.store.inner_mut() = to.store.clone();
+        self.shown.clone_from(&to.shown);
     }
 }
 

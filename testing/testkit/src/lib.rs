@@ -24,12 +24,15 @@ mod crash;
 mod late;
 mod seeded;
 mod server;
+pub mod simulation;
 pub mod toy;
+mod watch;
 mod world;
 
-pub use client::{Client, Stanza, Upload};
+pub use client::{Client, Snapshot, Stanza, Upload};
 pub use crash::{Crash, CrashError, CrashStore};
 pub use late::{LateEvent, LateStore, Ready, abandon_after, block_on};
 pub use seeded::Seeded;
 pub use server::{Access, FakeServer, PepNode, Push, Quirks};
+pub use watch::{Happening, Made, Taken, What};
 pub use world::{ClientId, Faults, World, crash_everywhere, was_sent};

@@ -56,7 +56,6 @@ type Service = Box<dyn FnMut(&str, &[u8]) -> Option<Vec<u8>>>;
 type Rule = Box<dyn FnMut(&Address, &Request) -> Option<RequestError>>;
 
 /// A PEP server of many accounts.
-#[derive(Default)]
 pub struct FakeServer {
     nodes: BTreeMap<(Address, String), PepNode>,
     strangers: Vec<(Address, Address)>,
@@ -64,8 +63,24 @@ pub struct FakeServer {
     service: Option<Service>,
     seen: Vec<Vec<u8>>,
     requests: Vec<(Address, Request)>,
+    /// What [`Self::saw`] and [`Self::requests`] tell; a long run switches it off.
+    pub(crate) remembers: bool,
     /// Where it differs from the default.
     pub quirks: Quirks,
+}
+impl Default for FakeServer {
+    fn default() -> Self {
+        FakeServer {
+            nodes: BTreeMap::new(),
+            strangers: Vec::new(),
+            rule: None,
+            service: None,
+            seen: Vec::new(),
+            requests: Vec::new(),
+            remembers: true,
+            quirks: Quirks::default(),
+        }
+    }
 }
 
 impl FakeServer {
@@ -114,12 +129,16 @@ impl FakeServer {
         &self.requests
     }
     pub(crate) fn see(&mut self, bytes: &[u8]) {
-        self.seen.push(bytes.to_vec());
+        if self.remembers {
+            self.seen.push(bytes.to_vec());
+        }
     }
 
     /// Answers one request and says what has to be pushed.
     pub fn answer(&mut self, from: &Address, request: &Request) -> (Result<Vec<Item>, RequestError>, Option<Push>) {
-        self.requests.push((from.clone(), request.clone()));
+        if self.remembers {
+            self.requests.push((from.clone(), request.clone()));
+        }
         if let Some(error) = self.rule.as_mut().and_then(|rule| rule(from, request)) {
             return (Err(error), None);
         }

@@ -5,19 +5,19 @@
 //! again. From the server to a client [`Faults`] decide. Who is offline finds messages when they come back.
 use crate::client::{Client, Sent, Stanza};
 use crate::server::{FakeServer, Push};
-use crate::{Crash, Seeded};
-use std::collections::BTreeMap;
+use crate::{Crash, Happening, Seeded, Snapshot, What};
+use std::collections::{BTreeMap, BTreeSet};
 use subrosa_engine::{
-    Address, ChatId, Context, Engine, Event, Halt, Headers, Input, Installed, Item, Keep, Kind, Machine, MemoryStore, MessageId, Node, OutputId, Plaintext,
-    Recipients, Request, RequestError, RequestId, Store, Time,
+    Address, ChatId, Context, Engine, Event, Halt, Headers, Input, Installed, Item, Keep, Kind, Machine, MemoryStore, MessageId, Node, OutputId,
+    Plaintext, Recipients, Request, RequestError, RequestId, Store, Time,
 };
 
 /// Names a client of a [`World`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ClientId(usize);
+pub struct ClientId(pub(crate) usize);
 
 /// How bad the way from the server to a client is. Chances are in thousandths.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// A message never arrives, at one session of one recipient.
     pub lose: u32,
@@ -72,6 +72,16 @@ enum Packet {
     },
 }
 
+impl Packet {
+    /// Whose stream it is on.
+    fn client(&self) -> usize {
+        match self {
+            Packet::Stanza { client, .. } | Packet::Request { client, .. } | Packet::Message { client, .. } => *client,
+            Packet::Answer { client, .. } | Packet::Acknowledged { client, .. } | Packet::Push { client, .. } => *client,
+        }
+    }
+}
+
 /// Everybody.
 pub struct World<H, S: Store = MemoryStore> {
     /// The server: nodes to look at, to damage, to refuse.
@@ -88,6 +98,10 @@ pub struct World<H, S: Store = MemoryStore> {
     order: BTreeMap<(usize, bool), u64>,
     /// Every stanza that reached the server, in order.
     stanzas: Vec<Stanza>,
+    /// Who is in which room.
+    rooms: BTreeMap<Address, BTreeSet<Address>>,
+    /// `Some`: somebody watches.
+    happenings: Option<Vec<Happening>>,
     interest: Box<dyn Fn(&str) -> bool>,
     rng: Seeded,
     now: u64,
@@ -108,6 +122,8 @@ impl<H, S: Store> World<H, S> {
             flight: BTreeMap::new(),
             order: BTreeMap::new(),
             stanzas: Vec::new(),
+            rooms: BTreeMap::new(),
+            happenings: None,
             interest: Box::new(|_| true),
             rng: Seeded::new(seed),
             now: 1_700_000_000_000,
@@ -123,6 +139,9 @@ impl<H, S: Store> World<H, S> {
     pub fn join_with(&mut self, account: &str, store: S, install: impl Fn(&mut Machine) -> H + 'static) -> ClientId {
         let rng = self.rng.fork();
         self.clients.push(Client::new(account.into(), store, rng, Box::new(install)));
+        if let (Some(_), Some(client)) = (&self.happenings, self.clients.last_mut()) {
+            client.watch();
+        }
         let id = ClientId(self.clients.len() - 1);
         if let Some((_, commit, crash)) = self.plan.filter(|(client, ..)| *client == id.0) {
             self.clients[id.0].store().plan(commit, crash);
@@ -146,6 +165,39 @@ impl<H, S: Store> World<H, S> {
     pub fn stanzas(&self) -> &[Stanza] {
         &self.stanzas
     }
+    /// Collects what happens from here on, for [`Self::take_happenings`]; [`Self::stanzas`] and the server remember nothing more.
+    pub fn watch(&mut self) {
+        self.happenings = Some(Vec::new());
+        self.server.remembers = false;
+        self.clients.iter_mut().for_each(Client::watch);
+    }
+    /// What happened since the last time, in order.
+    pub fn take_happenings(&mut self) -> Vec<Happening> {
+        self.happenings.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+    fn note(&mut self, client: usize, what: impl FnOnce() -> What) {
+        if let Some(happenings) = &mut self.happenings {
+            happenings.push(Happening { at: Time(self.now), client: ClientId(client), what: what() });
+        }
+    }
+    fn collect(&mut self, client: usize) {
+        for what in self.clients[client].take_notes() {
+            self.note(client, || what);
+        }
+    }
+    /// Who is in a room: what is sent to its address goes to the sessions of all of them, the sending one included. Members
+    /// may write, others get nothing and are not let in.
+    pub fn set_room(&mut self, room: &str, members: impl IntoIterator<Item = Address>) {
+        self.rooms.insert(room.into(), members.into_iter().collect());
+    }
+    /// Who is in a room.
+    pub fn members(&self, room: &Address) -> impl Iterator<Item = &Address> {
+        self.rooms.get(room).into_iter().flatten()
+    }
+    /// Whether anything is on its way to or from a client, or waits there.
+    pub fn is_busy(&self, who: ClientId) -> bool {
+        !self.clients[who.0].queue.is_empty() || self.flight.values().any(|packet| packet.client() == who.0)
+    }
     /// The clock.
     pub fn now(&self) -> Time {
         Time(self.now)
@@ -161,10 +213,14 @@ impl<H, S: Store> World<H, S> {
     }
     /// A user writes to somebody. The id is the one in all events about the message.
     pub fn send(&mut self, from: ClientId, to: &str, text: &str) -> MessageId {
+        let to: Address = to.into();
+        self.send_to(from, ChatId(to.clone()), vec![to], text)
+    }
+    /// The same to several people in one conversation.
+    pub fn send_to(&mut self, from: ClientId, chat: ChatId, people: Vec<Address>, text: &str) -> MessageId {
         self.sequence += 1;
         let id = MessageId(format!("m{}", self.sequence).into());
-        let to: Address = to.into();
-        let (chat, to) = (ChatId(to.clone()), Recipients::People(vec![to]));
+        let to = Recipients::People(people);
         self.feed(from, Input::Send { id: id.clone(), chat, to, kind: Kind::Text, plain: Plaintext::text(text), headers: Headers::default() });
         id
     }
@@ -176,8 +232,11 @@ impl<H, S: Store> World<H, S> {
         engine: Installed<E>,
         f: impl FnMut(&E, &mut Context<'_>) -> Result<T, Halt> + Send,
     ) -> Option<T> {
+        let before = self.clients[who.0].restarts();
         let (sent, reply) = self.clients[who.0].call(Time(self.now), engine, f);
+        self.collect(who.0);
         self.dispatch(who.0, sent);
+        self.revive(who.0, before);
         reply
     }
 
@@ -197,26 +256,44 @@ impl<H, S: Store> World<H, S> {
     fn advance(&mut self, end: Option<u64>) {
         for turns in 0.. {
             assert!(turns < 200_000, "the clients never come to rest");
-            if self.act() {
-                continue;
-            }
-            let packet = self.flight.keys().next().map(|(due, _)| *due);
-            let wakes = self.clients.iter().enumerate().filter(|(_, c)| c.online).filter_map(|(i, c)| Some((c.wake_at()?.0, i)));
-            let wake = wakes.min().filter(|(at, _)| *at <= end.unwrap_or(self.now));
-            match (packet, wake) {
-                (due, Some((at, client))) if due.is_none_or(|due| at < due) => {
-                    self.now = self.now.max(at);
-                    self.clients[client].queue.push_back(Input::Tick);
-                }
-                (Some(due), _) if end.is_none_or(|end| due <= end) => {
-                    self.now = self.now.max(due);
-                    if let Some((_, packet)) = self.flight.pop_first() {
-                        self.arrive(packet);
-                    }
-                }
-                _ => break,
+            if !self.once(end) {
+                break;
             }
         }
+    }
+    /// One thing that happens until then: a client's step, or something that arrives. `false`: there is none, and it is then.
+    pub fn step(&mut self, end: Time) -> bool {
+        let more = self.once(Some(end.0));
+        if !more {
+            self.now = self.now.max(end.0);
+        }
+        more
+    }
+    /// The same without letting time pass but for what travels. `false`: everybody is at rest.
+    pub fn settle(&mut self) -> bool {
+        self.once(None)
+    }
+    fn once(&mut self, end: Option<u64>) -> bool {
+        if self.act() {
+            return true;
+        }
+        let packet = self.flight.keys().next().map(|(due, _)| *due);
+        let wakes = self.clients.iter().enumerate().filter(|(_, c)| c.online).filter_map(|(i, c)| Some((c.wake_at()?.0, i)));
+        let wake = wakes.min().filter(|(at, _)| *at <= end.unwrap_or(self.now));
+        match (packet, wake) {
+            (due, Some((at, client))) if due.is_none_or(|due| at < due) => {
+                self.now = self.now.max(at);
+                self.clients[client].queue.push_back(Input::Tick);
+            }
+            (Some(due), _) if end.is_none_or(|end| due <= end) => {
+                self.now = self.now.max(due);
+                if let Some((_, packet)) = self.flight.pop_first() {
+                    self.arrive(packet);
+                }
+            }
+            _ => return false,
+        }
+        true
     }
     /// One step of the first client that has something to do.
     fn act(&mut self) -> bool {
@@ -234,19 +311,25 @@ impl<H, S: Store> World<H, S> {
             }
             let before = self.clients[i].restarts();
             let sent = self.clients[i].turn(Time(self.now), most, self.late);
+            self.collect(i);
             self.dispatch(i, sent);
-            if self.clients[i].restarts() != before {
-                self.cut(i);
-                self.connect(ClientId(i));
-            }
+            self.revive(i, before);
             return true;
         }
         false
+    }
+    /// A process that died connects again, as the new one it is.
+    fn revive(&mut self, client: usize, restarts_before: usize) {
+        if self.clients[client].restarts() != restarts_before {
+            self.cut(client);
+            self.connect(ClientId(client));
+        }
     }
 
     /// The process of a client dies now and starts again over its store.
     pub fn crash(&mut self, who: ClientId) {
         self.clients[who.0].restart(Vec::new());
+        self.collect(who.0);
         self.cut(who.0);
         self.connect(who);
     }
@@ -311,10 +394,7 @@ impl<H, S: Store> World<H, S> {
         up = usize::try_from(self.rng.below(up as u64 + 1)).unwrap_or(0);
         let flight = std::mem::take(&mut self.flight);
         for (due, packet) in flight {
-            let of = match &packet {
-                Packet::Stanza { client, .. } | Packet::Request { client, .. } | Packet::Message { client, .. } => *client,
-                Packet::Answer { client, .. } | Packet::Acknowledged { client, .. } | Packet::Push { client, .. } => *client,
-            };
+            let of = packet.client();
             match packet {
                 packet if of != broken => drop(self.flight.insert(due, packet)),
                 packet @ (Packet::Stanza { .. } | Packet::Request { .. }) if up > 0 => {
@@ -329,8 +409,11 @@ impl<H, S: Store> World<H, S> {
     fn arrive(&mut self, packet: Packet) {
         match packet {
             Packet::Stanza { client, stream, output, stanza } => {
+                self.note(client, || What::Reached(stanza.id.clone(), stanza.part));
                 self.route(Some(client), &stanza);
-                self.stanzas.push(stanza);
+                if self.happenings.is_none() {
+                    self.stanzas.push(stanza);
+                }
                 self.post(client, false, Packet::Acknowledged { client, stream, output });
             }
             Packet::Request { client, stream, id, request } => {
@@ -355,24 +438,32 @@ impl<H, S: Store> World<H, S> {
             _ => {}
         }
     }
-    /// To every session of the recipients, and a carbon to every other one of the sender.
+    /// To every session of the recipients, and a carbon to every other one of the sender; in a room to everybody's.
     fn route(&mut self, from: Option<usize>, stanza: &Stanza) {
         self.server.see(&stanza.body);
-        let people: Vec<Address> = match &stanza.to {
-            Recipients::People(people) => people.clone(),
-            Recipients::Device(device) => vec![device.owner.clone()],
+        let room = self.rooms.get(&stanza.chat.0).filter(|_| matches!(stanza.to, Recipients::People(_)));
+        let in_room = room.is_some();
+        let people: Vec<Address> = match (room, &stanza.to) {
+            (Some(members), _) => members.iter().cloned().collect(),
+            (None, Recipients::People(people)) => people.clone(),
+            (None, Recipients::Device(device)) => vec![device.owner.clone()],
         };
+        if in_room && !people.contains(&stanza.from) {
+            if let Some(client) = from {
+                self.note(client, || What::Bounced(stanza.id.clone(), stanza.part));
+            }
+            return;
+        }
         for i in 0..self.clients.len() {
             let me = self.clients[i].me().clone();
             let own = me == stanza.from;
-            if Some(i) == from || !(own || people.contains(&me)) {
+            if (Some(i) == from && !in_room) || !(own || people.contains(&me)) {
                 continue; // a note to oneself goes to one's other devices
             }
-            let chat = if own { stanza.chat.clone() } else { ChatId(stanza.from.clone()) };
-            if self.rng.permille(self.faults.lose) {
-                continue;
-            }
-            let copies = if self.rng.permille(self.faults.duplicate) { 2 } else { 1 };
+            let chat = if own || in_room { stanza.chat.clone() } else { ChatId(stanza.from.clone()) };
+            let lost = self.rng.permille(self.faults.lose);
+            let copies = if lost { 0 } else { 1 + u32::from(self.rng.permille(self.faults.duplicate)) };
+            self.note(i, || What::Routed { id: stanza.id.clone(), part: stanza.part, from: stanza.from.clone(), copies });
             for _ in 0..copies {
                 let input = Input::Receive {
                     id: stanza.id.clone(),
@@ -409,6 +500,13 @@ impl<H, S: Store> World<H, S> {
     }
 }
 
+impl<H, S: Store + Clone> World<H, S> {
+    /// A client's disk is put back to an older copy; the process starts anew over it.
+    pub fn roll_back(&mut self, who: ClientId, to: &Snapshot<S>) {
+        self.clients[who.0].roll_back(to);
+        self.crash(who);
+    }
+}
 impl<H> World<H, MemoryStore> {
     /// A device joins with a store in memory, which outlives its crashes.
     pub fn join(&mut self, account: &str, install: impl Fn(&mut Machine) -> H + 'static) -> ClientId {
