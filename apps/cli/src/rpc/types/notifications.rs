@@ -1,0 +1,340 @@
+//! What comes without being asked for.
+use super::{DeviceNumber, DeviceResult, State};
+use crate::args::Level;
+use serde::{Deserialize, Serialize};
+
+/// What comes without being asked for.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params", rename_all = "snake_case")]
+pub enum Notification {
+    /// Somebody wrote.
+    Message(Message),
+    /// Somebody wrote and it can't be read.
+    Undecryptable(Undecryptable),
+    /// A device that was not known before.
+    DeviceNew(DeviceSeen),
+    /// A known device showed another key: refused until `trust` names it.
+    KeyChanged(KeyChanged),
+    /// A message that had waited could not be sent after all.
+    NotSent(NotSent),
+    /// A message came back from the other side.
+    Bounced(Bounced),
+    /// Something came that can't be taken.
+    LeftOut(LeftOut),
+    /// How far a message of ours is (SIP).
+    State(MessageState),
+    /// Somebody writes, or has stopped (SIP).
+    Typing(TypingSeen),
+    /// What became of a message of ours at the other side (SIP).
+    Receipt(Receipt),
+    /// Somebody sent a file (SIP).
+    File(FileSeen),
+    /// The connection changed.
+    Connection(Connection),
+}
+/// `message`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Which account's.
+    pub account: String,
+    /// Counts the notifications of an account that want to be shown; for `shown`.
+    pub seq: u64,
+    /// May have been shown before: a crash came between. Same `id`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Who wrote it: the account itself for what its other devices sent.
+    pub from: String,
+    /// The conversation it belongs to.
+    pub chat: String,
+    /// Which device wrote it.
+    pub device: Option<DeviceNumber>,
+    /// The version it was encrypted in, or the engine: `"omemo:2"`, `"xor"`. `null`: it came in clear.
+    pub protocol: Option<String>,
+    /// What the key that wrote it is worth.
+    pub trust: Option<Level>,
+    /// What was said.
+    pub text: String,
+    /// When, by the server's clock: milliseconds since 1970.
+    pub time: u64,
+}
+/// `undecryptable`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecryptable {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Who wrote it.
+    pub from: String,
+    /// Which device, where the message says so.
+    pub device: Option<DeviceNumber>,
+    /// Why it can't be read.
+    pub reason: String,
+    /// What its sender was answered, where engines answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+/// `device_new`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceSeen {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// Whose.
+    pub jid: String,
+    /// Its number.
+    pub device: DeviceNumber,
+    /// Its key.
+    pub fingerprint: String,
+    /// What the policy made of it.
+    pub trust: Level,
+}
+/// `key_changed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyChanged {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// Whose.
+    pub jid: String,
+    /// Its number.
+    pub device: DeviceNumber,
+    /// The key it had.
+    pub known: String,
+    /// The key it shows now.
+    pub fingerprint: String,
+}
+/// `not_sent`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotSent {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Why not.
+    pub reason: String,
+    /// Every device that was considered.
+    pub devices: Vec<DeviceResult>,
+}
+/// `bounced`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounced {
+    /// Which account's.
+    pub account: String,
+    /// The message's.
+    pub id: String,
+    /// Who sent it back.
+    pub from: String,
+    /// The condition of RFC 6120: `service-unavailable`.
+    pub condition: String,
+    /// The other side's engine refused it: the very code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What the code is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+/// `left_out`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which account's.
+    pub account: String,
+    /// Who sent it, where that could be read.
+    pub from: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+/// `state`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageState {
+    /// Which account's.
+    pub account: String,
+    /// The message's.
+    pub id: String,
+    /// Whom it is for; `null` for what an earlier process left.
+    pub to: Option<String>,
+    /// How far it is.
+    pub state: HowFar,
+    /// The code that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why not, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+/// How far a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HowFar {
+    /// On its way: its file is being uploaded, its engine works, or the other side has not answered.
+    InProgress,
+    /// The other side, or a server that keeps it, has taken it.
+    Delivered,
+    /// It has not, and will not.
+    NotDelivered,
+}
+/// `typing`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypingSeen {
+    /// Which account's.
+    pub account: String,
+    /// Who.
+    pub from: String,
+    /// `false`: it has stopped.
+    pub composing: bool,
+}
+/// `receipt`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Which account's.
+    pub account: String,
+    /// Whose program says so.
+    pub from: String,
+    /// The message's.
+    pub id: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+/// What became of a message at the other side (RFC 5438).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It arrived.
+    Delivered,
+    /// Somebody has seen it.
+    Displayed,
+    /// It can't be shown there.
+    Failed,
+}
+/// `file`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSeen {
+    /// As in [`Message`].
+    pub account: String,
+    /// As in [`Message`].
+    pub seq: u64,
+    /// As in [`Message`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The message's.
+    pub id: String,
+    /// Who sent it.
+    pub from: String,
+    /// As the sender calls it.
+    pub name: String,
+    /// What it is, as the sender says.
+    pub content_type: String,
+    /// How many bytes, as the sender says.
+    pub size: u64,
+    /// What the offer went through; `null`: it came in clear.
+    pub protocol: Option<String>,
+    /// When it was sent: milliseconds since 1970.
+    pub time: u64,
+    /// Where it lies now, whole and checked; `null`: it was not fetched, or could not be.
+    pub path: Option<std::path::PathBuf>,
+    /// Why it could not be fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+/// `connection`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Which account's.
+    pub account: String,
+    /// Where it stands now.
+    pub state: State,
+    /// Why, where it went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+impl Notification {
+    /// The number to give to `shown`; `None`: nobody waits for it.
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            Notification::Message(Message { seq, .. })
+            | Notification::Undecryptable(Undecryptable { seq, .. })
+            | Notification::DeviceNew(DeviceSeen { seq, .. })
+            | Notification::KeyChanged(KeyChanged { seq, .. })
+            | Notification::NotSent(NotSent { seq, .. })
+            | Notification::File(FileSeen { seq, .. }) => Some(*seq),
+            Notification::Bounced(_)
+            | Notification::LeftOut(_)
+            | Notification::State(_)
+            | Notification::Typing(_)
+            | Notification::Receipt(_)
+            | Notification::Connection(_) => None,
+        }
+    }
+    /// The number and the flag of one that is kept until shown.
+    pub fn counted(&mut self) -> Option<(&mut u64, &mut bool)> {
+        match self {
+            Notification::Message(Message { seq, again, .. })
+            | Notification::Undecryptable(Undecryptable { seq, again, .. })
+            | Notification::DeviceNew(DeviceSeen { seq, again, .. })
+            | Notification::KeyChanged(KeyChanged { seq, again, .. })
+            | Notification::NotSent(NotSent { seq, again, .. })
+            | Notification::File(FileSeen { seq, again, .. }) => Some((seq, again)),
+            Notification::Bounced(_)
+            | Notification::LeftOut(_)
+            | Notification::State(_)
+            | Notification::Typing(_)
+            | Notification::Receipt(_)
+            | Notification::Connection(_) => None,
+        }
+    }
+    /// Marks it as possibly shown before.
+    pub fn set_again(&mut self) {
+        if let Some((_, again)) = self.counted() {
+            *again = true;
+        }
+    }
+}
+impl std::fmt::Debug for Notification {
+    /// The kind and the number; never the text.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Notification({:?})", self.seq())
+    }
+}
+impl Notification {
+    /// Which account's.
+    pub fn account(&self) -> &str {
+        match self {
+            Notification::Message(Message { account, .. })
+            | Notification::Undecryptable(Undecryptable { account, .. })
+            | Notification::DeviceNew(DeviceSeen { account, .. })
+            | Notification::KeyChanged(KeyChanged { account, .. })
+            | Notification::NotSent(NotSent { account, .. })
+            | Notification::Bounced(Bounced { account, .. })
+            | Notification::LeftOut(LeftOut { account, .. })
+            | Notification::State(MessageState { account, .. })
+            | Notification::Typing(TypingSeen { account, .. })
+            | Notification::Receipt(Receipt { account, .. })
+            | Notification::File(FileSeen { account, .. })
+            | Notification::Connection(Connection { account, .. }) => account,
+        }
+    }
+}
