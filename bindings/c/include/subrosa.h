@@ -18,7 +18,7 @@
    it is in use. Strings and buffers that are not what they are said to be can't be seen either.
 
    THREADS  A subrosa_machine may be used from any thread. What feeds it only adds to a queue, never waits, and may be called from inside
-   every callback. What runs it (commit, install, remove, route, set_..., wake_at, download, omemo_...) does so on the thread that called,
+   every callback but a bell. What runs it (commit, install, remove, route, set_..., wake_at, download, omemo_...) does so on the thread that called,
    one at a time, others wait; from inside a callback of the same machine it is refused. subrosa_machine_set_user_data, _get_user_data,
    _get_waiting, _set_bell, _ref and _unref neither run it nor wait. Engines, errors, the log and questions: any thread. A subrosa_message,
    a subrosa_chat and a subrosa_row live for one call of a callback, on its thread. Everything else is used by one thread at a time, whichever.
@@ -301,7 +301,8 @@ typedef struct {
 /* Says which engine a chat has: its name, or NULL for none. What it returns is read before it is called again. */
 typedef const char *(*subrosa_route)(void *user_data, const char *chat);
 
-/* An input waits to be committed. Called on the thread that brought it, which may be in a callback of the same machine. */
+/* An input waits to be committed. Called on the thread that brought it, which may be in a callback of the same machine: it must return
+   soon, and neither feed nor commit. */
 typedef void (*subrosa_bell)(void *user_data);
 
 /* A header that travels beside the body, in clear, where the transport has such a thing: SIP. */
@@ -652,8 +653,8 @@ int subrosa_machine_set_shown(subrosa_machine *machine, const char *const *conte
    One thread at a time commits, others wait; a callback of the same machine may not commit. */
 int subrosa_machine_commit(subrosa_machine *machine, uint64_t now, subrosa_outputs **outputs, subrosa_error **error);
 
-/* Says whom to wake when an input waits to be committed: whoever fed it, and engines that finish messages on threads of their own, ring
-   it. It may feed, and must not commit. NULL: nobody. */
+/* Says what wakes your loop: it is rung after every input, whoever fed it, and when an engine has finished a message on a thread of its
+   own. NULL: nothing. */
 void subrosa_machine_set_bell(subrosa_machine *machine, subrosa_bell ring, void *user_data);
 
 /* How many inputs wait to be committed. */

@@ -182,3 +182,32 @@ pub unsafe extern "C" fn subrosa_error_free(error: *mut CError) {
         get((), || unsafe { release(error) });
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_unwinds_into_c() {
+        let mut error = std::ptr::null_mut();
+        assert_eq!(call(&raw mut error, || panic!("on purpose")), FaultCode::Bug as c_int);
+        let code = unsafe { std::ffi::CStr::from_ptr(subrosa_error_get_code(error)) };
+        assert_eq!(code, c"c.panic");
+        unsafe { subrosa_error_free(error) };
+        assert_eq!(get(7, || panic!("on purpose")), 7);
+        assert!(make::<CError>(&raw mut error, || panic!("on purpose")).is_null());
+        unsafe { subrosa_error_free(error) };
+    }
+    #[test]
+    fn the_faults_of_the_header_are_the_engines() {
+        let pairs = [
+            (FaultCode::Caller as c_int, Fault::Caller),
+            (FaultCode::Peer as c_int, Fault::Peer),
+            (FaultCode::Network as c_int, Fault::Network),
+            (FaultCode::Store as c_int, Fault::Store),
+            (FaultCode::Bug as c_int, Fault::Bug),
+        ];
+        assert!(pairs.into_iter().all(|(code, fault)| code == fault as c_int));
+    }
+}

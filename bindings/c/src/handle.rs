@@ -45,7 +45,7 @@ fn check<T: Handle>(pointer: *const T, shard: &mut BTreeMap<usize, Entry>) -> Re
 }
 
 /// Gives C a reference.
-pub(crate) fn give<T: Handle>(value: Arc<T>) -> *mut T {
+pub(crate) fn give<T: Handle + Send + Sync>(value: Arc<T>) -> *mut T {
     let pointer = Arc::into_raw(value);
     enter(pointer);
     pointer.cast_mut()
@@ -68,7 +68,7 @@ pub(crate) unsafe fn share<T: Handle>(pointer: *const T) -> Result<Arc<T>, AbiEr
     }
 }
 /// Another reference for C.
-pub(crate) unsafe fn again<T: Handle>(pointer: *mut T) -> Result<*mut T, AbiError> {
+pub(crate) unsafe fn again<T: Handle + Send + Sync>(pointer: *mut T) -> Result<*mut T, AbiError> {
     unsafe { share(pointer) }.map(give)
 }
 /// Takes a reference back.
@@ -108,7 +108,7 @@ impl<T: Handle> Drop for Lent<'_, T> {
 }
 /// The same for what C may keep by taking a reference.
 pub(crate) struct LentShared<T: Handle>(*mut T);
-impl<T: Handle> LentShared<T> {
+impl<T: Handle + Send + Sync> LentShared<T> {
     pub fn new(value: &Arc<T>) -> Self {
         LentShared(give(value.clone()))
     }

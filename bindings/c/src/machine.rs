@@ -49,7 +49,8 @@ struct Bell {
     ring: BellCb,
     user_data: AtomicPtr<c_void>,
 }
-/// An input waits to be committed. Called on the thread that brought it, which may be in a callback of the same machine.
+/// An input waits to be committed. Called on the thread that brought it, which may be in a callback of the same machine: it must return
+/// soon, and neither feed nor commit.
 pub type BellCb = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 pub(crate) struct Running {
     pub machine: Machine,
@@ -166,6 +167,9 @@ impl CMachine {
                 (engine.name(), entered.machine.install(engine).id())
             }
         };
+        if name == OMEMO && !matches!(recipe, Recipe::Omemo) {
+            entered.omemo = None; // somebody else's takes its place
+        }
         lock(&self.engines).insert(name, id);
         Ok(())
     }
@@ -408,8 +412,8 @@ pub unsafe extern "C" fn subrosa_machine_commit(machine: *mut CMachine, now: u64
         Ok(())
     })
 }
-/// Says whom to wake when an input waits to be committed: whoever fed it, and engines that finish messages on threads of their own, ring
-/// it. It may feed, and must not commit. NULL: nobody.
+/// Says what wakes your loop: it is rung after every input, whoever fed it, and when an engine has finished a message on a thread of its
+/// own. NULL: nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_machine_set_bell(machine: *mut CMachine, ring: BellCb, user_data: *mut c_void) {
     get((), || {

@@ -17,6 +17,10 @@ fn an_engine_by_a_table() {
     clean("xor.c", &[]);
 }
 #[test]
+fn engines_with_records_and_those_of_the_library() {
+    clean("engines.c", &[]);
+}
+#[test]
 fn files_through_the_chunk_hooks() {
     clean("files.c", &[]);
 }
