@@ -169,6 +169,7 @@ impl<X: Subject> Play<X> {
     }
     pub(super) fn set_trust(&mut self, client: ClientId, device: &Device, key: Fingerprint, trust: Trust) {
         self.did(client, format!("{device} shall be {}", trust.code()));
+        self.judge.decided(client, device, key, trust);
         let input = Input::SetTrust(device.clone(), key, trust);
         let input = self.subject.feed(input);
         self.world.feed(client, input);

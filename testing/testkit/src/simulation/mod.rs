@@ -44,8 +44,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use subrosa_engine::{Address, Device, Fingerprint, Time};
 
-/// Steps after which a world that should come to rest is said not to.
-const RESTLESS: u32 = 300_000;
+/// Steps after which a world that should come to rest is said not to: some, and some for every two devices.
+const RESTLESS: (usize, usize) = (20_000, 250);
 
 /// Plays a plan to its end.
 ///
@@ -156,9 +156,7 @@ impl<X: Subject> Play<X> {
                 return Ok(());
             }
             steps += 1;
-            if steps > RESTLESS {
-                return Err(Rule::ComesToRest.broken("steps follow each other without end"));
-            }
+            self.is_enough(steps)?;
         }
     }
     /// Until nothing is under way; then those that are online must have done all that they have to. Nobody crashes meanwhile: who has
@@ -169,13 +167,16 @@ impl<X: Subject> Play<X> {
         while self.world.settle() {
             self.look()?;
             steps += 1;
-            if steps > RESTLESS {
-                return Err(Rule::ComesToRest.broken("steps follow each other without end"));
-            }
+            self.is_enough(steps)?;
         }
         self.look()?;
         self.world.faults.crash = crash;
         self.judge.rest(|client| self.world.client(client).is_online())
+    }
+    fn is_enough(&self, steps: usize) -> Outcome {
+        let devices = self.judge.seats.len();
+        let most = RESTLESS.0.saturating_add(RESTLESS.1.saturating_mul(devices.saturating_mul(devices)));
+        if steps > most { Err(Rule::ComesToRest.broken("steps follow each other without end")) } else { Ok(()) }
     }
     /// Judges what happened since the last look.
     fn look(&mut self) -> Outcome {

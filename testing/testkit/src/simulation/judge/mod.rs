@@ -85,7 +85,8 @@ pub(crate) struct Seat {
     pub gone: bool,
     /// Its store was put back: what it forgot is no fault of the engine.
     pub rolled_back: bool,
-    /// What it decided in steps whose outputs may come later.
+    /// What its person said and no step has taken yet.
+    decisions: VecDeque<(Device, Fingerprint, Trust)>,
     online: Time,
     catching_up: bool,
     /// Committed, not performed yet: to be shown, to be told, to leave.
@@ -129,6 +130,7 @@ impl Judge {
             book: Book::default(),
             gone: false,
             rolled_back: false,
+            decisions: VecDeque::new(),
             online: Time(0),
             catching_up: false,
             show: BTreeSet::new(),
@@ -137,6 +139,10 @@ impl Judge {
             seen: 0,
             order: BTreeMap::new(),
         });
+    }
+    /// A person decides about a key; it counts from the step on that takes it.
+    pub fn decided(&mut self, client: ClientId, device: &Device, key: Fingerprint, trust: Trust) {
+        self.seats[client.0].decisions.push_back((device.clone(), key, trust));
     }
     /// How many messages people wrote.
     pub fn letters(&self) -> usize {
@@ -168,7 +174,12 @@ impl Judge {
         let mut allowed = Allowed::default();
         for taken in taken {
             match taken {
-                Taken::Trust(device, key, trust) => allowed.decide(&mut seat.book, device, *key, *trust),
+                Taken::Trust(..) => {
+                    // what the person said, whatever the host made of it
+                    if let Some((device, key, trust)) = seat.decisions.pop_front() {
+                        allowed.decide(&mut seat.book, &device, key, trust);
+                    }
+                }
                 Taken::Online => seat.online = at,
                 Taken::CatchUp(running) => seat.catching_up = *running,
                 Taken::Send(_) | Taken::Receive(_) | Taken::Other => {}
