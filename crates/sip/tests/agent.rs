@@ -341,9 +341,9 @@ async fn files_go_by_the_server_and_through_the_engine() {
     }
     // tampered with on the server
     let path = from.path().join("file 50001.bin");
+    server.tamper();
     alice.agent.handle().send_file(&bob.me(), &path, "application/x-thing");
     let AgentEvent::FileOffered { offer, .. } = bob.event().await else { panic!() };
-    server.change(|bytes| bytes[100] ^= 1);
     let before = std::fs::read_dir(to.path()).unwrap().count();
     bob.agent.handle().download(&alice.me(), offer, to.path());
     assert!(matches!(bob.event().await, AgentEvent::Transfer { state: TransferState::Downloading, .. }));
@@ -389,7 +389,7 @@ async fn transfers_that_can_t_be_end_with_a_state() {
     assert!(matches!(&event, AgentEvent::NotSent { why, ask: Some(_), .. } if why.reason == Reason::NotEncrypted), "{event:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn many_arrive_in_their_order() {
     let (alice, bob) = pair(quiet()).await;
     for i in 0..300 {
