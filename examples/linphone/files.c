@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { TAG = 16 };
+static const char TWO_FILES[] = "Liblinphone can't tell two files of one message apart: send each in a message of its own";
 
 /* The callbacks say of which message a file is, and not which of its files: of two in one message each could get the other's key. */
 static bool is_alone(LinphoneChatMessage *message) {
@@ -163,7 +164,7 @@ static void make_key(LinphoneImEncryptionEngine *engine, LinphoneChatRoom *room,
 	if (before) transfer_free(adapter, before); /* sent again */
 	struct transfer *transfer = transfer_new(adapter, message, true);
 	if (is_alone(message)) begin_upload(adapter, transfer);
-	else fail(transfer, 415);
+	else fail(transfer, 415), transfer->why = TWO_FILES;
 }
 
 /* What stands for a file that is not to leave. Its length is the file's, so that the server has nothing to wait for. */
@@ -233,7 +234,7 @@ static int download(LinphoneImEncryptionEngine *engine, LinphoneChatMessage *mes
 	bool last = !in || !size;
 	if (!transfer) transfer = transfer_new(adapter, message, false);
 	if (!content) return fail(transfer, 500);
-	if (!is_alone(message)) return fail(transfer, 415);
+	if (!is_alone(message)) return transfer->why = TWO_FILES, fail(transfer, 415);
 	if (!transfer->file || (!last && !offset)) begin_download(adapter, transfer, content);
 	if (!transfer->failed && !last && offset != transfer->offset) fail(transfer, 500);
 	if (transfer->failed) {
@@ -261,6 +262,7 @@ static void sweep(subrosa_linphone *adapter, struct transfer *transfer) {
 	if (transfer->told) return;
 	struct job *told = job_new(adapter, transfer->message, transfer->up ? OUTGOING : INCOMING, "");
 	job_refuse(told, transfer->failed);
+	told->sentence = transfer->why ? strdup(transfer->why) : NULL;
 	job_end(adapter, told);
 }
 

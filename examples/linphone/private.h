@@ -34,6 +34,7 @@ struct transfer {
 	LinphoneChatMessage *message; /* referenced */
 	bool up, clear, ended;
 	int failed; /* 300 to 699; 0: not */
+	const char *why; /* in words, or NULL */
 	size_t offset;
 	subrosa_content *file;
 	subrosa_cipher *cipher;

@@ -242,10 +242,26 @@ impl Linphone {
     /// # Errors
     /// As [`Linphone::send`].
     pub fn send_file(&mut self, to: &str, name: &str, bytes: &[u8], from_memory: bool) -> Result<u64, PeerError> {
-        let path = self.dir().join(format!("sent-{name}"));
-        std::fs::write(&path, bytes).map_err(|source| PeerError::Process { peer: self.lines.name().to_owned(), source })?;
+        let path = self.written(name, bytes)?;
         let way = if from_memory { "memory" } else { "file" };
         self.begin(&format!("{way} {to} {name} {}", path.display()))
+    }
+
+    /// The same file two times in one message.
+    ///
+    /// # Errors
+    /// As [`Linphone::send`].
+    pub fn send_twice(&mut self, to: &str, name: &str, bytes: &[u8]) -> Result<u64, PeerError> {
+        let path = self.written(name, bytes)?;
+        self.begin(&format!("twice {to} {name} {}", path.display()))
+    }
+
+    /// Switches LIME off once more, as an application may at any time.
+    ///
+    /// # Errors
+    /// As [`Linphone::send`].
+    pub fn switch_lime_off(&mut self) -> Result<(), PeerError> {
+        self.lines.say(&"lime")
     }
 
     /// Begins to download a file that was offered, to this path.
@@ -372,6 +388,12 @@ impl Linphone {
     /// What it showed until now that nobody asked for: messages and files.
     pub fn shown(&mut self) -> Vec<Value> {
         self.lines.take(|line| (line["event"] == "message" || line["event"] == "offer").then(|| line.clone()))
+    }
+
+    fn written(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, PeerError> {
+        let path = self.dir().join(format!("sent-{name}"));
+        std::fs::write(&path, bytes).map_err(|source| PeerError::Process { peer: self.lines.name().to_owned(), source })?;
+        Ok(path)
     }
 
     fn obey(&mut self, command: &str) -> Result<(), PeerError> {

@@ -1,6 +1,7 @@
 /* The phone over examples/linphone: engines of a Subrosa machine. */
 #include "phone.h"
 
+#include <linphone/factory.h>
 #include <stdlib.h>
 #include <string.h>
 #include <subrosa_linphone.h>
@@ -9,6 +10,7 @@
 subrosa_engine *ported_engine(subrosa_machine *machine, char *words);
 void ported_finish(void);
 
+static LinphoneCore *own;
 static subrosa_linphone *adapter;
 static subrosa_machine *machine;
 static bool says_yes;
@@ -42,6 +44,7 @@ bool adapter_set(LinphoneCore *core, const char *address, char *words) {
 	subrosa_linphone_detach(adapter);
 	subrosa_machine_unref(machine);
 	adapter = NULL, machine = NULL, says_yes = false;
+	own = core;
 	if (!words) return true;
 	char *rest, *way = strtok_r(words, " ", &rest);
 	machine = subrosa_machine_new(address, NULL, &error);
@@ -52,6 +55,17 @@ bool adapter_set(LinphoneCore *core, const char *address, char *words) {
 	subrosa_engine_unref(engine);
 	if (error) failed(error);
 	return adapter != NULL;
+}
+
+void nest(void) {
+	LinphoneAddress *address = linphone_factory_create_address(linphone_factory_get(), "sip:pauline@sip.test");
+	LinphoneChatRoom *room = linphone_core_search_chat_room(own, NULL, NULL, address, NULL);
+	LinphoneChatMessage *message = linphone_chat_room_create_message_from_utf8(room, "nested");
+	linphone_chat_message_send(message);
+	for (int i = 0; i < 3; i++) linphone_core_iterate(own);
+	if (subrosa_linphone_detach(adapter) == 0) abort();
+	linphone_chat_message_unref(message);
+	linphone_address_unref(address);
 }
 
 void adapter_turn(void) {

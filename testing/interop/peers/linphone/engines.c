@@ -9,6 +9,8 @@
  *   text=skip         leaves everything as it is
  *   text=empty        is done and leaves an empty body
  *   async             answers 1, and finishes in the next turn of the core
+ *   late=N            with async, PORTED only: finishes by refusing with N
+ *   nests             PORTED only: sends another message from inside of the first one's callback, and turns the core
  *   in=N, out=N       a callback that returns N
  *   files=xor         32 random bytes as the key
  *   files=aes         AES-256-GCM: a key and a nonce are the key, and behind them, when the upload has ended, the tag
@@ -43,8 +45,8 @@ enum { AES_SIZE = AES_KEY + AES_NONCE + AES_TAG };
 static struct {
 	enum { SKIP, XOR, XOR_SAMPLE, HEX, B64, EMPTY } text;
 	enum { CLEAR_FILES, XOR_FILES, AES_FILES } files;
-	bool async, shrink;
-	int in, out, up, down; /* 0: none */
+	bool async, shrink, nests;
+	int in, out, up, down, late; /* 0: none */
 } engine;
 
 /* An AES context of a transfer, found again by its content. */
@@ -129,6 +131,7 @@ static int decrypt(LinphoneChatMessage *message) {
 }
 
 #ifdef PORTED
+void nest(void);
 static subrosa_machine *machine;
 static struct later {
 	uint64_t token;
@@ -142,10 +145,11 @@ void ported_finish(void) {
 		struct later one = later[i];
 		if (!one.token) continue;
 		later[i].token = 0;
-		char *done = one.incoming ? decode(one.body) : encode(one.body);
-		say("{\"event\":\"finished\",\"code\":%d}", done ? 0 : 400);
+		char *done = engine.late ? NULL : one.incoming ? decode(one.body) : encode(one.body);
+		int code = done ? 0 : engine.late ? engine.late : 400;
+		say("{\"event\":\"finished\",\"code\":%d}", code);
 		if (done) subrosa_machine_complete(machine, one.token, one.type, (uint8_t *)done, strlen(done), NULL);
-		else subrosa_machine_complete_rejected(machine, one.token, 400, NULL);
+		else subrosa_machine_complete_rejected(machine, one.token, code, NULL);
 		free(one.type), free(one.body), free(done);
 	}
 }
@@ -204,6 +208,12 @@ static int told(const char *hook, LinphoneChatMessage *message, const char *type
 
 static int outgoing(LinphoneImEncryptionEngine *e, LinphoneChatRoom *room, LinphoneChatMessage *message) {
 	(void)e, (void)room;
+#ifdef PORTED
+	if (engine.nests) {
+		engine.nests = false;
+		nest();
+	}
+#endif
 	const char *now = linphone_chat_message_get_content_type(message);
 	char *type = strdup(now ? now : "");
 	bool ours = !strcmp(type, "text/plain") || !strcmp(type, OFFER);
@@ -347,6 +357,8 @@ static bool word(char *text) {
 	char *value = strchr(text, '=');
 	if (value) *value++ = 0;
 	if (!strcmp(text, "async")) engine.async = true;
+	else if (!strcmp(text, "nests")) engine.nests = true;
+	else if (value && !strcmp(text, "late")) engine.late = atoi(value);
 	else if (!strcmp(text, "shrink")) engine.shrink = true;
 	else if (value && !strcmp(text, "in")) engine.in = atoi(value);
 	else if (value && !strcmp(text, "out")) engine.out = atoi(value);

@@ -7,10 +7,11 @@
  * gives files to the server at FILES (a URL).
  *
  *   route HOST:PORT            where everything is sent; before anything else
- *   engine WORDS               sets an engine (engines.c; with ADAPTER also those of adapter.c)
+ *   engine WORDS               sets an engine (engines.c; with ADAPTER also those of adapter.c, and `off`)
+ *   lime                       switches LIME off once more
  *   send WHO HEX               a text to sip:WHO@sip.test
  *   send-as WHO TYPE/SUB HEX   the same with another content type
- *   file WHO NAME PATH         a file; `memory WHO NAME PATH` the same from memory
+ *   file WHO NAME PATH         a file; `memory WHO NAME PATH` the same from memory; `twice WHO NAME PATH` it two times in one message
  *   download NUMBER PATH       the file of a message that came
  *   typing WHO, read WHO       a typing notice; all messages from there are marked as read
  *   quit                       ends in good order, where closing the input ends it at once
@@ -236,7 +237,7 @@ static void send_text(const char *who, const char *type, const char *digits) {
 	linphone_chat_message_send(message);
 }
 
-static void send_file(const char *who, const char *name, const char *path, bool from_memory) {
+static void send_file(const char *who, const char *name, const char *path, bool from_memory, bool twice) {
 	LinphoneContent *content = linphone_core_create_content(core);
 	linphone_content_set_type(content, "image");
 	linphone_content_set_subtype(content, "jpeg");
@@ -253,6 +254,7 @@ static void send_file(const char *who, const char *name, const char *path, bool 
 	else linphone_content_set_file_path(content, path);
 	free(bytes);
 	LinphoneChatMessage *message = linphone_chat_room_create_file_transfer_message(room_with(who), content);
+	if (twice) linphone_chat_message_add_file_content(message, content);
 	linphone_content_unref(content);
 	say("{\"event\":\"sending\",\"message\":%zu}", keep(message));
 	linphone_chat_message_send(message);
@@ -271,6 +273,7 @@ static bool set_engine(char *words) {
 #ifdef ADAPTER
 	char address[256];
 	snprintf(address, sizeof address, "sip:%s@sip.test", own_name);
+	if (!strcmp(words, "off")) return adapter_set(core, address, NULL);
 	if (!strncmp(words, "subrosa", 7)) return adapter_set(core, address, words);
 	adapter_set(core, address, NULL);
 #endif
@@ -289,8 +292,10 @@ static void obey(char *line) {
 	if (!strcmp(command, "route") && next[0]) route(next[0]);
 	else if (!strcmp(command, "send") && next[0]) send_text(next[0], NULL, next[1] ? next[1] : "");
 	else if (!strcmp(command, "send-as") && next[1]) send_text(next[0], next[1], next[2] ? next[2] : "");
-	else if (!strcmp(command, "file") && next[2]) send_file(next[0], next[1], next[2], false);
-	else if (!strcmp(command, "memory") && next[2]) send_file(next[0], next[1], next[2], true);
+	else if (!strcmp(command, "file") && next[2]) send_file(next[0], next[1], next[2], false, false);
+	else if (!strcmp(command, "memory") && next[2]) send_file(next[0], next[1], next[2], true, false);
+	else if (!strcmp(command, "twice") && next[2]) send_file(next[0], next[1], next[2], false, true);
+	else if (!strcmp(command, "lime")) linphone_core_enable_lime_x3dh(core, FALSE);
 	else if (!strcmp(command, "download") && next[1]) download(strtoul(next[0], NULL, 10), next[1]);
 	else if (!strcmp(command, "typing") && next[0]) linphone_chat_room_compose(room_with(next[0]));
 	else if (!strcmp(command, "read") && next[0]) linphone_chat_room_mark_as_read(room_with(next[0]));

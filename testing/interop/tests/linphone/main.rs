@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod among_themselves;
+mod guards;
 mod ours;
 mod pairings;
 mod phone;
 
-use subrosa_interop::{FileServer, Linphone, PeerError, Tap, Transport, goes_on};
+use subrosa_interop::{Build, FileServer, Linphone, PeerError, Tap, Transport, goes_on};
 
 /// A receipt may overtake the answer.
 const ARRIVED: &[&str] = &["Delivered", "DeliveredToUser"];
@@ -24,12 +25,18 @@ struct Pair {
 
 impl Pair {
     fn start(marie: &str, pauline: &str) -> Option<Self> {
+        Self::start_build(Build::Bare, marie, pauline)
+    }
+
+    fn start_build(build: Build, marie: &str, pauline: &str) -> Option<Self> {
         if !goes_on("liblinphone", false, Linphone::missing()) {
             return None;
         }
         let files = FileServer::start().unwrap();
         let made = (|| {
-            let (mut one, mut other) = Linphone::pair(Transport::Tcp, &files)?;
+            let start = |name| Linphone::start_build(build, name, Transport::Tcp, &files);
+            let (mut one, mut other) = (start("marie")?, start("pauline")?);
+            other.route(one.port)?;
             let tap = Tap::open().unwrap();
             tap.lead_to(other.port);
             one.route(tap.port)?;
