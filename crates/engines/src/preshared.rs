@@ -11,7 +11,7 @@
 //! `from` and `chat` are addresses as the sender's transport knows them, `sender` is a random number of this installation, `number`
 //! counts its messages from 1.
 use crate::hex;
-use crate::window::Window;
+use crate::window::{Seen, Window};
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use base64::Engine as _;
@@ -41,10 +41,11 @@ type KeyId = [u8; KEY_ID];
 
 /// AES-256-GCM with a key that all sides were given.
 ///
-/// Refuses: another key ([`Reason::OtherKey`]), a changed message ([`Reason::Damaged`]), one that was received before or is older than
-/// the last 1024 of its sender ([`Reason::Duplicate`]), and one that was moved to another chat or put under another's name
-/// ([`Reason::EnvelopeMismatch`]). What it can't do: tell those who have the key apart, protect what was sent before the key was
-/// stolen, hide how long a message is. One key encrypts 2³² messages of all senders together; each sender counts its own and stops there.
+/// Refuses: another key ([`Reason::OtherKey`]), a changed message ([`Reason::Damaged`]), one that was moved to another chat or put under
+/// another's name ([`Reason::EnvelopeMismatch`]), and one older than the last 1024 of its sender, of which nobody knows whether it was
+/// received ([`Reason::Duplicate`]). What is known to have been received is dropped without a word. What it can't do: tell those who have
+/// the key apart, protect what was sent before the key was stolen, hide how long a message is. One key encrypts 2³² messages of all
+/// senders together; each sender counts its own and stops there.
 pub struct PresharedAead {
     cipher: Box<Aes256Gcm>,
     id: KeyId,
@@ -223,10 +224,12 @@ impl Engine for PresharedAead {
         if cx.records.get(row.clone())?.is_none() {
             cx.records.put(row.clone(), Window::default());
         }
-        if !cx.records.edit(row)?.is_some_and(|window| window.insert(opened.number)) {
-            return no(Reason::Duplicate);
+        match cx.records.edit(row)?.map_or(Seen::Perhaps, |window| window.insert(opened.number)) {
+            Seen::Never => Ok(Outcome::Done(Decrypted { plain: opened.plain, sender: None })),
+            // as a network does that did not hear our answer: it would be wrong to tell the sender no
+            Seen::Before => Ok(Outcome::Silent),
+            Seen::Perhaps => no(Reason::Duplicate),
         }
-        Ok(Outcome::Done(Decrypted { plain: opened.plain, sender: None }))
     }
     fn file_key(&self, cx: &mut Context<'_>, _: &Outgoing<'_>, _: &FileInfo) -> Hook<FileKey> {
         Ok(Outcome::Done(Layout::AES256.generate(cx.rng)))

@@ -12,9 +12,18 @@ pub(crate) struct Window {
     newest: u64,
     seen: [u64; WORDS],
 }
+/// What a window knows of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is there from now on, and was not.
+    Never,
+    /// It was there.
+    Before,
+    /// It is so old that nobody knows.
+    Perhaps,
+}
 impl Window {
-    /// `false`: it was there before, or is so old that nobody knows.
-    pub fn insert(&mut self, number: u64) -> bool {
+    pub fn insert(&mut self, number: u64) -> Seen {
         if number > self.newest {
             let passed = number.saturating_sub(self.newest).min(LENGTH);
             for at in (0..passed).map(|back| number.saturating_sub(back)) {
@@ -24,12 +33,12 @@ impl Window {
             }
             self.newest = number;
         } else if self.newest.saturating_sub(number) >= LENGTH {
-            return false;
+            return Seen::Perhaps;
         }
-        let Some((word, bit)) = self.place(number) else { return false };
-        let new = *word & bit == 0;
+        let Some((word, bit)) = self.place(number) else { return Seen::Perhaps };
+        let seen = if *word & bit == 0 { Seen::Never } else { Seen::Before };
         *word |= bit;
-        new
+        seen
     }
     fn place(&mut self, number: u64) -> Option<(&mut u64, u64)> {
         let word = usize::try_from((number % LENGTH) / 64).ok()?;
@@ -69,7 +78,11 @@ mod tests {
             let (mut window, mut all, mut newest) = (Window::default(), HashSet::new(), 0u64);
             for (far, ahead) in steps {
                 let number = if ahead { newest + far } else { newest.saturating_sub(far) };
-                let expected = newest.saturating_sub(number) < LENGTH && all.insert(number);
+                let expected = match newest.saturating_sub(number) {
+                    LENGTH.. => Seen::Perhaps,
+                    _ if all.insert(number) => Seen::Never,
+                    _ => Seen::Before,
+                };
                 prop_assert_eq!(window.insert(number), expected, "{} after {}", number, newest);
                 newest = newest.max(number);
                 window = Window::decode(&window.encode()).unwrap();
@@ -79,9 +92,9 @@ mod tests {
     #[test]
     fn the_ends_of_the_numbers() {
         let mut window = Window::default();
-        assert!(window.insert(0) && !window.insert(0), "the first");
-        assert!(window.insert(u64::MAX) && !window.insert(u64::MAX), "the last");
-        assert!(!window.insert(u64::MAX - LENGTH) && window.insert(u64::MAX - LENGTH + 1));
+        assert_eq!([window.insert(0), window.insert(0)], [Seen::Never, Seen::Before]);
+        assert_eq!([window.insert(u64::MAX), window.insert(u64::MAX)], [Seen::Never, Seen::Before]);
+        assert_eq!([window.insert(u64::MAX - LENGTH), window.insert(u64::MAX - LENGTH + 1)], [Seen::Perhaps, Seen::Never]);
     }
     #[test]
     fn a_damaged_row_is_seen() {

@@ -82,14 +82,15 @@ fn nothing_is_received_twice_nor_from_too_long_ago() {
     assert_eq!(bob.hear(ALICE, &parts[1]), Ok("1".into()));
     assert_eq!(bob.hear(ALICE, &parts[0]), Ok("0".into()), "late is not twice");
     assert_eq!(bob.hear(ALICE, &parts[1099]), Ok("1099".into()));
-    for n in [0, 1, 1099] {
-        assert_eq!(refused(&mut bob, ALICE, &parts[n]), (Reason::Duplicate, 488));
-    }
+    let silent = |side: &mut Side, part: &Part| side.open(ALICE, ALICE, part).is_none();
+    assert!(silent(&mut bob, &parts[1099]), "it was received, and its sender is not to hear otherwise");
     assert_eq!(bob.hear(ALICE, &parts[1099 - 1023]), Ok("76".into()), "the oldest that is known of");
-    assert_eq!(refused(&mut bob, ALICE, &parts[1099 - 1024]).0, Reason::Duplicate, "nobody knows any more");
+    for n in [0, 1, 1099 - 1024] {
+        assert_eq!(refused(&mut bob, ALICE, &parts[n]), (Reason::Duplicate, 488), "nobody knows any more");
+    }
     // after a restart the same
     let mut bob = bob.again(PresharedAead::new(&KEY));
-    assert_eq!(refused(&mut bob, ALICE, &parts[1099]).0, Reason::Duplicate);
+    assert!(silent(&mut bob, &parts[1099]));
     assert_eq!(bob.hear(ALICE, &parts[1098]), Ok("1098".into()));
     // another installation counts by itself
     assert_eq!(bob.hear(ALICE, &side(ALICE).say(BOB, "a new phone")), Ok("a new phone".into()));
@@ -120,7 +121,7 @@ fn ones_own_comes_back_to_nobody() {
     // one's other devices show it
     assert!(phone.open(BOB, ALICE, &to_bob).unwrap().is_ok());
     assert_eq!(phone.open(CAROL, ALICE, &to_bob).unwrap().unwrap_err().reason, Reason::EnvelopeMismatch, "in another chat");
-    assert_eq!(phone.open(BOB, ALICE, &to_bob).unwrap().unwrap_err().reason, Reason::Duplicate);
+    assert!(phone.open(BOB, ALICE, &to_bob).is_none(), "once");
 }
 #[test]
 fn without_addresses_only_replays_and_reflections_are_seen() {
@@ -128,7 +129,7 @@ fn without_addresses_only_replays_and_reflections_are_seen() {
     let (mut alice, mut bob) = (without(ALICE), without(BOB));
     let to_bob = alice.say("tel:+1", "hello");
     assert_eq!(bob.hear("sip:+1@gateway.example", &to_bob), Ok("hello".into()));
-    assert_eq!(refused(&mut bob, ALICE, &to_bob).0, Reason::Duplicate);
+    assert!(bob.open(ALICE, ALICE, &to_bob).is_none(), "once");
     assert_eq!(refused(&mut alice, BOB, &to_bob).0, Reason::EnvelopeMismatch);
     // one that looks at them understands one that does not
     assert_eq!(side(BOB).hear(ALICE, &alice.say(BOB, "again")), Ok("again".into()));
