@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `bench`, `interop`, `web`.
+//! The project's own commands: `cargo xtask demo`, `test`, `bench`, `interop`, `soak`, `web`.
 //!
 //! What a command needs and the machine lacks is installed after saying so: [`install`]. Everything that takes
 //! over a second shows that it goes on: [`run`].
@@ -10,6 +10,7 @@ mod install;
 mod interop;
 mod products;
 mod run;
+mod soak;
 mod test;
 mod web;
 
@@ -59,6 +60,18 @@ enum Command {
         #[arg(value_enum)]
         peers: Vec<interop::Suite>,
     },
+    /// Simulate people, devices, a bad network and crashes, a million messages long
+    Soak {
+        /// How many messages
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: u64,
+        /// Of the first run; a random one otherwise
+        #[arg(long)]
+        seed: Option<u64>,
+        /// So long instead of so many messages
+        #[arg(long, conflicts_with = "messages")]
+        minutes: Option<u64>,
+    },
     /// Build what a browser loads into target/web/dist, gzipped, with its sizes checked
     Web {
         /// Quick and large, into target/web/dev
@@ -79,6 +92,7 @@ fn main() -> ExitCode {
         Command::C => products::c(),
         Command::Screenshots => products::screenshots(),
         Command::Interop { peers } => interop::interop(&peers),
+        Command::Soak { messages, seed, minutes } => soak::soak(messages, seed, minutes),
         Command::Web { dev, tests } => {
             let flavour = if dev { web::Flavour::Dev } else { web::Flavour::Release };
             if tests { web::tests(flavour) } else { web::web(flavour) }.map(drop)

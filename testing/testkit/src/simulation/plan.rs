@@ -102,6 +102,16 @@ impl Plan {
             ..Plan::calm(seed, messages)
         }
     }
+    /// The same with as many messages as the seed has it: some hundred, now and then twenty thousand.
+    pub fn any(seed: u64) -> Self {
+        let rng = &mut Seeded::new(seed ^ 0x50a4_50a4_50a4_50a4);
+        let most = match rng.below(100) {
+            0 => 20_000,
+            1..10 => 4_000,
+            _ => 800,
+        };
+        Plan::of(seed, 50 + usize::try_from(rng.below(most)).unwrap_or(0))
+    }
     /// Each takes one kind of trouble away, or half of something.
     pub const SIMPLER: [fn(&mut Plan); 24] = [
         |p| p.hostile = 0,
