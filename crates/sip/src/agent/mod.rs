@@ -40,22 +40,23 @@
 //! An event counts as taken when the next one is asked for; until then it comes again after a restart. A message that was not
 //! answered when the process died is sent again after a restart, under the same Call-ID.
 mod bodies;
+mod event;
+mod handle;
 mod lanes;
 mod transfers;
 mod work;
 
-use crate::connection::{Registration, Transport};
-use crate::message::NotDelivered;
+pub use event::{AgentEvent, TransferFailure, TransferState};
+pub use handle::Handle;
+
+use crate::Offer;
+use crate::connection::Transport;
 use crate::transfer::{self, TransferError};
-use crate::{Composing, Imdn, Offer};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as thread};
 use std::time::Duration;
-use subrosa_engine::{
-    Address, ChatId, ClearTextQuestion, Coded, Completion, ContentType, Device, DeviceReport, Fault, FileInfo, Fingerprint, Headers, Input, Kind,
-    Machine, MessageId, OutputId, Plaintext, Policy, Recipients, Refusal, Sender, Status, Store, Time, Token, Trust,
-};
+use subrosa_engine::{Address, Coded, ContentType, Fault, FileInfo, Input, Machine, MessageId, OutputId, Store, Time};
 use tokio::sync::{mpsc, oneshot};
 
 /// What an application may choose.
@@ -141,171 +142,6 @@ pub fn runs_on_sip(engine: &str) -> Result<(), NotOnSip> {
     }
 }
 
-/// What an agent tells its application.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AgentEvent {
-    /// The registration changed.
-    Registration(Registration),
-    /// A message came, was decrypted, and its sender was told so.
-    Message {
-        /// The sender's id of it: what a receipt names.
-        id: MessageId,
-        /// Who wrote it.
-        from: Address,
-        /// What it says; any type that the machine shows.
-        plain: Plaintext,
-        /// It was not encrypted: show it so.
-        in_clear: bool,
-        /// The device that wrote it, where the engine knows devices.
-        sender: Option<Sender>,
-        /// When it came.
-        at: Time,
-    },
-    /// Somebody offers a file: [`Handle::download`] fetches it.
-    FileOffered {
-        /// The sender's id of the offer.
-        id: MessageId,
-        /// Who offers.
-        from: Address,
-        /// What; with its key.
-        offer: Offer,
-        /// The offer was not encrypted, and so the key was everybody's.
-        in_clear: bool,
-    },
-    /// Somebody began to write, or stopped.
-    Typing {
-        /// Who.
-        from: Address,
-        /// What, and for how long that holds.
-        composing: Composing,
-    },
-    /// What became of a message of ours at the other side.
-    Receipt {
-        /// Who says so.
-        from: Address,
-        /// Which, and what.
-        receipt: Imdn,
-    },
-    /// A message that can't be shown; its sender was told.
-    NotReceived {
-        /// The sender's id of it.
-        id: MessageId,
-        /// Who sent it.
-        from: Address,
-        /// Why, and the code that the sender was told.
-        why: Refusal,
-    },
-    /// The engine is done with a message; it is being sent.
-    InProgress {
-        /// Which.
-        id: MessageId,
-        /// Device by device; empty for engines without devices.
-        report: Vec<DeviceReport>,
-    },
-    /// The engine needs more time for a message.
-    Waiting {
-        /// Which.
-        id: MessageId,
-    },
-    /// The recipient, or a server on the way that keeps it, took it.
-    Delivered {
-        /// Which.
-        id: MessageId,
-        /// The code: 200, 202.
-        code: u16,
-    },
-    /// It left, and was not taken.
-    NotDelivered {
-        /// Which.
-        id: MessageId,
-        /// The code and the reason.
-        why: NotDelivered,
-    },
-    /// Nothing of it left.
-    NotSent {
-        /// Which.
-        id: MessageId,
-        /// Why.
-        why: Refusal,
-        /// For a person: send it in clear? A yes goes to [`Handle::set_policy`], and the message is sent again by the application.
-        ask: Option<ClearTextQuestion>,
-    },
-    /// A transfer of a file changed.
-    Transfer {
-        /// Of the offer, as [`Handle::send_file`] gave it, or of the download, as [`Handle::download`] did.
-        id: MessageId,
-        /// How it is now.
-        state: TransferState,
-    },
-    /// A device that was not known before.
-    DeviceNew {
-        /// Which.
-        device: Device,
-        /// Its identity key.
-        key: Fingerprint,
-        /// What it is worth for now.
-        trust: Trust,
-    },
-    /// A known device showed another key.
-    KeyChanged {
-        /// Which.
-        device: Device,
-        /// The key it had.
-        known: Fingerprint,
-        /// The key it shows now.
-        shown: Fingerprint,
-    },
-    /// The store failed: what was being done is tried again each second, and nothing of it has left.
-    StoreFailed {
-        /// What it said.
-        cause: String,
-    },
-}
-/// How a transfer is.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum TransferState {
-    /// The file is being uploaded. The message that offers it comes after that.
-    Uploading,
-    /// It lies on the server; the offer is being sent.
-    Uploaded,
-    /// It is being fetched.
-    Downloading,
-    /// It was fetched, its cipher agreed, and it has this name.
-    Downloaded(PathBuf),
-    /// It ended. Nothing is offered; nothing is left on the disk.
-    Failed(TransferFailure),
-}
-/// Why a transfer ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TransferFailure {
-    /// The file can't be read.
-    #[error("the file {path} can't be read: {source}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// No file server.
-    #[error("no file server is set; files can't be sent")]
-    NoServer,
-    /// The engine has no cipher for it.
-    #[error("the engine refuses the file ({})", .0.code())]
-    Engine(Status),
-    /// The offer is of a file in clear, and this chat allows only what is encrypted; or the other way round.
-    #[error("the file is not encrypted, and this chat allows only encrypted ones")]
-    NotEncrypted,
-    /// On the way.
-    #[error(transparent)]
-    Transfer(#[from] TransferError),
-    /// It was cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
 /// To the agent's thread.
 enum Command {
     Input(Box<Input>),
@@ -335,116 +171,6 @@ enum Command {
 }
 type Told = (Option<OutputId>, AgentEvent);
 
-/// The way to an agent. Cheap to clone; any thread. When the agent is gone it does nothing.
-#[derive(Clone)]
-pub struct Handle {
-    me: Address,
-    runtime: tokio::runtime::Handle,
-    commands: thread::Sender<Command>,
-}
-impl Handle {
-    fn give(&self, command: Command) {
-        let _ = self.commands.send(command);
-    }
-    /// Sends `text/plain`. Gives the id under which its states are told.
-    pub fn text(&self, to: &Address, text: &str) -> MessageId {
-        self.send(to, Plaintext::text(text), Headers::default())
-    }
-    /// Sends a body of any type. `headers` go beside it, in clear.
-    pub fn send(&self, to: &Address, plain: Plaintext, headers: Headers) -> MessageId {
-        let id = new_id();
-        let kind = bodies::kind(&plain.content_type, plain.bytes());
-        self.send_as(id.clone(), kind, to, plain, headers);
-        id
-    }
-    fn send_as(&self, id: MessageId, kind: Kind, to: &Address, plain: Plaintext, headers: Headers) {
-        let recipients = Recipients::People(vec![to.clone()]);
-        self.feed(Input::Send { id, chat: ChatId(to.clone()), to: recipients, kind, plain, headers });
-    }
-    /// Tells somebody that one is writing to them, or stopped. Again every minute while it lasts.
-    pub fn composing(&self, to: &Address, active: bool) {
-        let notice = if active { Composing::active(Duration::from_secs(60)) } else { Composing::idle() };
-        self.send_as(new_id(), Kind::Typing, to, notice.write(), Headers::default());
-    }
-    /// Tells the sender that a message was shown.
-    pub fn displayed(&self, to: &Address, message: &MessageId) {
-        self.receipt(to, &Imdn::displayed(message.as_str()), now());
-    }
-    /// Sends any receipt for a message that came at `at`.
-    pub fn receipt(&self, to: &Address, receipt: &Imdn, at: Time) {
-        self.send_as(new_id(), Kind::Receipt, to, receipt.write(at), Headers::default());
-    }
-    /// Uploads a file and offers it, under the name that it has. Gives the id of the offer.
-    pub fn send_file(&self, to: &Address, path: &Path, content_type: &str) -> MessageId {
-        let (id, handle) = (new_id(), self.clone());
-        let (to, path, content_type) = (to.clone(), path.to_owned(), content_type.to_owned());
-        let opened = id.clone();
-        self.runtime.spawn(async move {
-            let id = opened;
-            match tokio::fs::metadata(&path).await {
-                Ok(found) => {
-                    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                    let file = FileInfo { name, content_type, size: found.len(), tag: None };
-                    handle.give(Command::Offer { id, to, path, file });
-                }
-                Err(source) => {
-                    let state = TransferState::Failed(TransferFailure::File { path, source });
-                    handle.give(Command::Tell(Box::new(AgentEvent::Transfer { id, state })));
-                }
-            }
-        });
-        id
-    }
-    /// Fetches a file that `from` offered, into `directory`, by the chat's engine. Gives the id of the download.
-    pub fn download(&self, from: &Address, offer: Offer, directory: &Path) -> MessageId {
-        let id = new_id();
-        self.give(Command::Download { id: id.clone(), from: from.clone(), offer: Box::new(offer), directory: directory.to_owned() });
-        id
-    }
-    /// Ends a transfer. One that ended does not mind.
-    pub fn cancel(&self, transfer: &MessageId) {
-        self.give(Command::Cancel(transfer.clone()));
-    }
-    /// Ends a message that an engine left pending.
-    pub fn complete(&self, token: Token, completion: Completion) {
-        self.feed(Input::Complete(token, completion));
-    }
-    /// Decides whether messages of a chat may go in clear.
-    pub fn set_policy(&self, with: &Address, policy: Policy) {
-        self.feed(Input::SetPolicy(ChatId(with.clone()), policy));
-    }
-    /// Changes the machine between two steps: installs and removes engines, routes.
-    pub fn change(&self, change: impl FnOnce(&mut Machine) + Send + 'static) {
-        self.give(Command::Change(Box::new(change)));
-    }
-    /// Asks `source` for inputs before every step from now on. With [`Handle::wake`] as the bell, engines that finish messages on
-    /// threads of their own are attended.
-    pub fn attend(&self, source: impl FnMut() -> Vec<Input> + Send + 'static) {
-        self.give(Command::Source(Box::new(source)));
-    }
-    /// Takes a step soon.
-    pub fn wake(&self) {
-        self.give(Command::Wake);
-    }
-    /// Feeds any input.
-    pub fn feed(&self, input: Input) {
-        self.give(Command::Input(Box::new(input)));
-    }
-    /// Whose agent it is.
-    pub fn me(&self) -> &Address {
-        &self.me
-    }
-}
-impl std::fmt::Debug for Handle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Handle({})", self.me)
-    }
-}
-/// An id that nobody else has: 128 random bits.
-fn new_id() -> MessageId {
-    let half = || getrandom::u64().unwrap_or_default();
-    MessageId::from(format!("{:016x}{:016x}", half(), half()).as_str())
-}
 fn now() -> Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
