@@ -381,6 +381,7 @@ static void says(person *p, const char *id, const char *text) {
     } while (p->sent == sent && p->not_sent == 0);
 }
 static void conversation(void) {
+    int i;
     run();
     says(people, "a1", "words of alice");
     says(people + 1, "b1", "words of bob");
@@ -389,6 +390,18 @@ static void conversation(void) {
     says(people + 1, "b3", "the last word");
     SAME(people[0].history, "b1=words of bob;b2=and more words;b3=the last word;");
     SAME(people[1].history, "a1=words of alice;a2=more words;");
+    /* What is on the disks is all there is. */
+    fault.kind = NULL;
+    for (i = 0; i < 2; i++) {
+        subrosa_machine_unref(people[i].machine);
+        machine_begin(people + i);
+        people[i].history[0] = 0;
+    }
+    run();
+    says(people, "a3", "words after a night");
+    says(people + 1, "b4", "words of the morning");
+    SAME(people[0].history, "b4=words of the morning;");
+    SAME(people[1].history, "a3=words after a night;");
     CHECK(people[0].not_sent == 0 && people[1].not_sent == 0 && people[0].keys_changed == 0 && people[1].keys_changed == 0);
 }
 
