@@ -12,7 +12,7 @@ fn pair(transport: Transport, engine: &str, words: &str) -> Option<(SubrosaSip, 
     let files = FileServer::start().unwrap();
     let mut phone = good(Linphone::start("pauline", transport, &files));
     good(phone.engine(words));
-    let ours = good(SubrosaSip::start("alice", SipOptions { transport, engine, peer: phone.port, port: 0, files: Some(&files), more: &[] }));
+    let ours = good(SubrosaSip::start("alice", SipOptions { transport, engine, peer: phone.port, port: 0, files: Some(&files) }));
     good(phone.route(ours.port));
     Some((ours, phone, files))
 }

@@ -301,6 +301,30 @@ fn a_registrar_that_refuses_ends_it() {
 }
 
 #[test]
+fn over_tls_with_a_given_authority() {
+    let (alice, bob, host) = (Place::new(), Place::new(), host());
+    let made = rcgen::generate_simple_self_signed([host.clone()]).unwrap();
+    let (certificate, key) = (bob.path().join("cert.pem"), bob.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+    let mut command = sip(&bob, BOB, "xor", &["rpc", "--transport", "tls", "--tls-cert", certificate, "--tls-key", key]);
+    command.args(["--listen", &format!("{host}:5061")]);
+    let mut b = Rpc::start(command);
+    b.online();
+    // the way is that of --transport where the URI does not say
+    let send = |more: &[&str]| {
+        let proxy = format!("sip:{host}:5061");
+        sip(&alice, ALICE, "xor", &[&["send", BOB, "over TLS", "--proxy", &proxy, "--transport", "tls"], more].concat()).output().unwrap()
+    };
+    let out = send(&["--tls-ca", certificate]);
+    assert!(out.status.success(), "{}", support::text(&out.stderr));
+    b.message("over TLS");
+    let err = support::failed(send(&[]), 10, &["send"]);
+    assert!(err.contains("was not reached") && err.contains("ertificate"), "{err}");
+}
+
+#[test]
 fn what_does_not_fit_is_told() {
     let place = Place::new();
     let fails = |code, args: &[&str]| place.fails(code, &[&["sip"], args].concat());

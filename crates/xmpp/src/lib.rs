@@ -19,7 +19,8 @@
 //! [`Mapping`] does messages, [`Requests`] the machine's requests, [`Contacts`] the contact list, [`Entity`] what others may ask of
 //! us: no sockets, no clock.
 //! `Connection` puts them on a stream. Nothing in here knows a key, a protocol of encryption, or a trust decision: payloads are
-//! opaque elements and opaque nodes.
+//! opaque elements and opaque nodes. What an application's engine makes travels in one element of our namespace
+//! ([`Mapping::with_engines`]), and what it refuses as an error with its code ([`Refused`]).
 //!
 //! [`Input`]: subrosa_engine::Input
 //! [`Output`]: subrosa_engine::Output

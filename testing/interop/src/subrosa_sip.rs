@@ -1,21 +1,18 @@
 //! Our own client on SIP as a process: `subrosa sip rpc` (docs/rpc.md), on the loopback.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::file_server::FileServer;
 use crate::lines::{Lines, PeerError};
 use crate::linphone::Transport;
-use crate::server::free_ports;
 use crate::subrosa::Subrosa;
 
 /// `sip:<name>@sip.test` as a process; killed when dropped.
 #[derive(Debug)]
 pub struct SubrosaSip {
     lines: Lines,
-    address: String,
     asked: u64,
     /// Where its SIP listens on the loopback.
     pub port: u16,
@@ -36,8 +33,6 @@ pub struct SipOptions<'a> {
     pub port: u16,
     /// Where files are given to.
     pub files: Option<&'a FileServer>,
-    /// Further arguments of `subrosa sip`.
-    pub more: &'a [&'a str],
 }
 
 /// What became of a message that was sent.
@@ -102,42 +97,14 @@ impl SubrosaSip {
         if let Some(files) = options.files {
             command.args(["--file-server", &files.url]);
         }
-        let mut phone = Self { lines: Lines::start(&peer, command.args(options.more))?, address, asked: 0, port: 0, home };
+        let mut phone = Self { lines: Lines::start(&peer, &mut command)?, asked: 0, port: 0, home };
         let status = phone.call("status", json!({}))?;
         let listens = status["accounts"][0]["listens"][0].as_str().and_then(|place| place.rsplit_once(':')?.1.parse().ok());
         phone.port = listens.ok_or_else(|| PeerError::Refused { peer, what: format!("it listens nowhere: {status}") })?;
         Ok(phone)
     }
 
-    /// Two of them that reach each other, `alice` and `bob`, by this engine.
-    ///
-    /// # Errors
-    /// As [`SubrosaSip::start`].
-    pub fn pair(transport: Transport, engine: &str, files: Option<&FileServer>) -> Result<(Self, Self), PeerError> {
-        let attempt = || {
-            let [one, other] = free_ports().map_err(|source| PeerError::Process { peer: "subrosa sip".to_owned(), source })?;
-            let options = |port, peer| SipOptions { transport, engine, peer, port, files, more: &[] };
-            Ok((Self::start("alice", options(one, other))?, Self::start("bob", options(other, one))?))
-        };
-        // a port that was free may be somebody's by now
-        attempt().or_else(|error| if matches!(error, PeerError::Missing { .. }) { Err(error) } else { attempt() })
-    }
-
-    /// Its address: `sip:alice@sip.test`.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// Where it keeps what it keeps, and a place for files.
-    pub fn dir(&self) -> &Path {
-        self.home.path()
-    }
-
-    /// Begins a request of docs/rpc.md; its id, which its answer will have.
-    ///
-    /// # Errors
-    /// When the process is gone.
-    pub fn ask(&mut self, method: &str, params: Value) -> Result<u64, PeerError> {
+    fn ask(&mut self, method: &str, params: Value) -> Result<u64, PeerError> {
         self.asked += 1;
         self.lines.say(&json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params}))?;
         Ok(self.asked)
@@ -149,11 +116,7 @@ impl SubrosaSip {
         })
     }
 
-    /// A request of docs/rpc.md and its result.
-    ///
-    /// # Errors
-    /// [`PeerError::Refused`] with the error object.
-    pub fn call(&mut self, method: &str, params: Value) -> Result<Value, PeerError> {
+    fn call(&mut self, method: &str, params: Value) -> Result<Value, PeerError> {
         let id = self.ask(method, params)?;
         let answer = self.answer(id, method)?;
         answer.map_err(|error| PeerError::Refused { peer: self.lines.name().to_owned(), what: error.to_string() })
@@ -164,16 +127,8 @@ impl SubrosaSip {
     /// # Errors
     /// [`PeerError`] when the process is gone.
     pub fn send(&mut self, to: &str, text: &str) -> Result<Outcome, PeerError> {
-        let id = self.send_later(to, text)?;
+        let id = self.ask("send", json!({"to": to, "text": text}))?;
         self.outcome(id)
-    }
-
-    /// Begins to send; [`SubrosaSip::outcome`] waits for it.
-    ///
-    /// # Errors
-    /// When the process is gone.
-    pub fn send_later(&mut self, to: &str, text: &str) -> Result<u64, PeerError> {
-        self.ask("send", json!({"to": to, "text": text}))
     }
 
     /// Uploads a file and offers it; [`SubrosaSip::outcome`] waits for what becomes of it.
@@ -181,7 +136,7 @@ impl SubrosaSip {
     /// # Errors
     /// When the process is gone, or the file can't be written.
     pub fn send_file(&mut self, to: &str, name: &str, content_type: &str, bytes: &[u8]) -> Result<u64, PeerError> {
-        let path = self.dir().join(name);
+        let path = self.home.path().join(name);
         std::fs::write(&path, bytes).map_err(|source| PeerError::Process { peer: self.lines.name().to_owned(), source })?;
         self.ask("send_file", json!({"to": to, "path": path, "content_type": content_type}))
     }
@@ -237,7 +192,7 @@ impl SubrosaSip {
     /// Tells somebody that its user is typing, or has stopped.
     ///
     /// # Errors
-    /// As [`SubrosaSip::call`].
+    /// [`PeerError`] when the process is gone, or says no.
     pub fn typing(&mut self, to: &str, composing: bool) -> Result<(), PeerError> {
         self.call("typing", json!({"to": to, "composing": composing})).map(drop)
     }
@@ -253,7 +208,7 @@ impl SubrosaSip {
     /// Tells the sender that its user has seen a message.
     ///
     /// # Errors
-    /// As [`SubrosaSip::call`].
+    /// [`PeerError`] when the process is gone, or says no.
     pub fn mark_read(&mut self, words: &Words) -> Result<(), PeerError> {
         self.call("mark_read", json!({"from": words.from, "id": words.id})).map(drop)
     }
@@ -264,16 +219,6 @@ impl SubrosaSip {
     /// As [`SubrosaSip::read`].
     pub fn receipt(&mut self, fate: &str) -> Result<String, PeerError> {
         self.note("receipt", &format!("the receipt {fate:?}"), |params| (params["fate"] == fate).then(|| string(params, "id")))
-    }
-
-    /// Everything it said that nobody waited for yet, as lines of docs/rpc.md.
-    pub fn said(&mut self) -> Vec<Value> {
-        self.lines.take(|line| Some(line.clone()))
-    }
-
-    /// Ends it in good order.
-    pub fn finish(mut self) {
-        self.lines.finish(Duration::from_secs(10));
     }
 
     fn note<T>(&mut self, method: &str, what: &str, mut pick: impl FnMut(&Value) -> Option<T>) -> Result<T, PeerError> {

@@ -51,8 +51,11 @@ pub fn refused(note: &Notification) -> Option<Failure> {
         _ => None,
     }
 }
-/// Not connected yet: what is to be expected at the start.
+/// What a person need not be told: not connected yet, as is to be expected at the start; what is said otherwise.
 pub fn is_quiet(note: &Notification) -> bool {
-    // what becomes of a message of ours its answer says
-    matches!(note, Notification::Connection(Connection { state: State::Offline, reason: None, .. }) | Notification::State(_))
+    match note {
+        Notification::Connection(connection) => connection.state == State::Offline && connection.reason.is_none(),
+        Notification::State(state) => state.to.is_some(), // a message of this process: its answer says it
+        _ => false,
+    }
 }
