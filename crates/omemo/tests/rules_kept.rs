@@ -436,3 +436,34 @@ fn an_envelope_in_clear_is_no_clear_text() {
     assert_eq!(receive("3", envelope(HI, "<rpad/>")), Some(Err(Reason::Malformed)));
     assert_eq!(receive("4", [HI.as_bytes(), &envelope(HI, "<rpad/>")].concat()), Some(Err(Reason::Malformed)));
 }
+/// XEP-0384 §5.8.2, §5.8.3: the lists of everybody are asked for, and everybody has a `<keys>` of their own, our other devices too.
+#[test]
+fn a_message_to_several_has_keys_for_the_devices_of_each() {
+    const ROOM: &str = "room@conference.example.org";
+    let (mut world, alice, mut bob) = meet::<Omemo2>(22);
+    let (other, carol) = (world.join(ALICE, omemo), world.join("carol@example.org", omemo));
+    world.run();
+    let (phone, hers) = (device(&mut world, other), device(&mut world, carol));
+    let shown = key(&mut world, other);
+    world.feed(alice, Input::SetTrust(phone.clone(), shown, Trust::Verified));
+    let id = world.send_to(alice, ChatId(ROOM.into()), vec![BOB.into(), "carol@example.org".into()], "hello all");
+    world.run();
+    let heard = bob.hear(&world).pop().unwrap();
+    assert_eq!((heard.text().as_str(), heard.found.others), ("hello all", 2));
+    assert_eq!(subrosa_omemo::wire::sce::parse(heard.plain.as_deref().unwrap()).unwrap().to.as_deref(), Some(ROOM));
+    assert!([&phone, &hers].into_iter().all(|device| carried(&heard.stanza, device).is_some_and(|found| found.keys.len() == 1)));
+    assert_eq!(report(&world, alice, &id).iter().filter(|line| line.result.is_ok()).count(), 3);
+}
+/// XEP-0384 §5.7: an opt-out reaches the application, and by itself changes nothing: what is written is encrypted as before.
+#[test]
+fn an_opt_out_is_handed_on_and_no_session_ends() {
+    let (mut world, alice, mut bob) = talking::<Omemo2>(23);
+    let opt_out = "<opt-out xmlns='urn:xmpp:omemo:2'><reason>A record is wanted.</reason></opt-out>";
+    let element = bob.sealed_element(&envelope(opt_out, "<rpad/>"));
+    bob.send(&mut world, &element);
+    assert_eq!((texts(&world, alice).pop().unwrap().as_str(), unread(&world, alice)), (opt_out, vec![]));
+    world.send(alice, BOB, "still for your eyes only");
+    world.run();
+    assert_eq!(bob.hear(&world).pop().unwrap().text(), "still for your eyes only");
+    assert!(!world.server.saw(b"eyes only"));
+}

@@ -151,9 +151,8 @@ const SCE: Schema = Schema {
         ("from", &[("jid", Type::String, true)], Nothing),
     ],
 };
-/// What may stand beside `<encrypted>`: XEP-0380, XEP-0334, and the fallback of legacy.
-const EME: Schema =
-    Schema { namespace: "urn:xmpp:eme:0", rows: &[("encryption", &[("namespace", Type::String, true), ("name", Type::String, false)], Nothing)] };
+/// What may stand beside `<encrypted>`: XEP-0380, without `name` for what it lists (§4), XEP-0334, and the fallback of legacy.
+const EME: Schema = Schema { namespace: "urn:xmpp:eme:0", rows: &[("encryption", &[("namespace", Type::String, true)], Nothing)] };
 const HINTS: Schema = Schema { namespace: "urn:xmpp:hints", rows: &[("store", &[], Nothing)] };
 const CLIENT: Schema = Schema { namespace: "jabber:client", rows: &[("body", &[], Text(Type::String))] };
 

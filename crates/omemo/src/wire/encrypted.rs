@@ -319,10 +319,6 @@ impl Builder {
         if payload.is_some() {
             out.extend_from_slice(b"<encryption xmlns='urn:xmpp:eme:0' namespace='");
             out.extend_from_slice(version.namespace().as_bytes());
-            if let Some(name) = version.eme_name() {
-                out.extend_from_slice(b"' name='");
-                out.extend_from_slice(name.as_bytes());
-            }
             out.extend_from_slice(b"'/>");
         }
         out.extend_from_slice(b"<store xmlns='urn:xmpp:hints'/>");

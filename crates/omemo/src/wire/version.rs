@@ -32,7 +32,7 @@ impl Version {
     /// The item id of a device list, in both versions.
     pub const DEVICE_LIST_ITEM: &'static str = "current";
 
-    /// The XML namespace, also the `namespace` of Explicit Message Encryption (XEP-0380).
+    /// The XML namespace, also the `namespace` of Explicit Message Encryption, which needs no `name` then (XEP-0380 §3.2).
     #[must_use]
     pub const fn namespace(self) -> &'static str {
         match self {
@@ -51,14 +51,6 @@ impl Version {
         match self {
             Version::Legacy => "omemo:1",
             Version::Omemo2 => "omemo:2",
-        }
-    }
-    /// The `name` of Explicit Message Encryption; registered, and so redundant, for OMEMO 2.
-    #[must_use]
-    pub const fn eme_name(self) -> Option<&'static str> {
-        match self {
-            Version::Legacy => Some("OMEMO"),
-            Version::Omemo2 => None,
         }
     }
     /// The PEP node of the device list.

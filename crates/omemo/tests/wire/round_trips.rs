@@ -205,7 +205,7 @@ fn messages_to_the_byte() {
         String::from_utf8(legacy.message(Some(b"xyz"))).unwrap(),
         "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'><key rid='20' prekey='true'>M2E=</key><key rid='2147483647'>M2I=</key>\
          <iv>AAAAAAAAAAAAAAAA</iv></header><payload>eHl6</payload></encrypted>\
-         <encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl' name='OMEMO'/><store xmlns='urn:xmpp:hints'/>\
+         <encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl'/><store xmlns='urn:xmpp:hints'/>\
          <body xmlns='jabber:client'>This message is encrypted with OMEMO, and this client cannot read it.</body>"
     );
     let mut omemo2 = Builder::omemo2(1, 2);
