@@ -6,8 +6,9 @@ use crate::handle::{Handle, give, live, lock, release};
 use crate::text::{array, put};
 use std::ffi::c_int;
 use std::sync::{Arc, Mutex};
+use subrosa_engine::codec::wipe;
 use subrosa_engine::{Fault, FileCipher, FileInfo, Status};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// What runs over one file. One thread at a time uses it; it needs no machine.
 pub struct Cipher(Mutex<Run>);
@@ -37,11 +38,17 @@ impl Run {
     /// Nothing can follow: what an engine left of its output is not worth more than what it said.
     fn end<T>(&mut self, why: Failure) -> Result<T, Failure> {
         self.cipher = None;
-        self.out.zeroize();
+        self.forget();
         Err(why)
     }
+    /// What came out before: plaintext, where it is a download.
+    fn forget(&mut self) {
+        wipe(&mut self.out);
+        self.out.clear();
+    }
     fn chunk(&mut self, input: &[u8]) -> Result<usize, Failure> {
-        self.out.zeroize();
+        self.forget();
+        self.out.reserve(input.len().saturating_add(64)); // one that grows leaves a copy behind
         let Some(cipher) = &mut self.cipher else { return Err(AbiError::Ended.into()) };
         if input.is_empty() {
             return Ok(0);
@@ -60,7 +67,7 @@ impl Run {
         }
     }
     fn finish(&mut self) -> Result<Option<[u8; 16]>, Failure> {
-        self.out.zeroize();
+        self.forget();
         let Some(cipher) = self.cipher.take() else { return Err(AbiError::Ended.into()) };
         if self.left > 0 {
             let sentence = format!("{} bytes were offered and not taken: offer them again before the final call", self.left);
