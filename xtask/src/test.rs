@@ -36,7 +36,7 @@ pub fn test() -> Result<(), Failure> {
     quiet("building subrosa and its gateway", &mut cargo(&["build", "--locked", "-p", "subrosa-cli", "-p", "subrosa-gateway"]))?;
     // Other people's clients are part of the tests of the workspace: here python-omemo has to be there.
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    tests.env(REQUIRED, "prosody postgres browser python-omemo-2 python-omemo-legacy omemo-dr liblinphone sipp valgrind");
+    tests.env(REQUIRED, "prosody postgres browser python-omemo-2 python-omemo-legacy omemo-dr liblinphone sipp c valgrind");
     tests.env("SUBROSA_WEB_DIST", &dist).env("SUBROSA_WEB_TESTS", module);
     tests.env("SUBROSA_PYTHON", subrosa_interop::venv().join("bin/python")); // and in process, for the crates' own tests
     loud("tests", &mut tests)?;
