@@ -76,7 +76,7 @@ impl Network<'_> {
     }
     /// Waits for [`Input::Complete`] with this token: threads, people, other processes.
     pub fn until_completed(&mut self) -> (Pending, Token) {
-        let token = Token(self.house.fresh());
+        let token = self.house.token();
         (Pending(Wait::Completion(token)), token)
     }
     /// A message of the engine's own: heartbeat, key transport. Owed like any other.

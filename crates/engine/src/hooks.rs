@@ -10,11 +10,13 @@ use crate::*;
 ///
 /// Anything but a clean `Ok` fails closed.
 pub trait Engine: std::any::Any + Send {
-    /// Names its records and, on XMPP, its EME. Never shown to a person.
+    /// Names its records. Never shown to a person, never changed once there are any. Not empty and not `house`: an engine that is
+    /// called so is not used.
     fn name(&self) -> &'static str;
 
     /// Whether messages of this kind come through the hooks, both ways. Typing notices and receipts that an engine does not want
-    /// pass it by in clear, as the transport writes them; any other message that it does not want is a [`Outcome::Skipped`] one.
+    /// pass it by in clear, as the transport writes them; any other message that it does not want is a [`Outcome::Skipped`] one, and so
+    /// is a notice whose content type is text: those are words.
     fn wants(&self, kind: Kind) -> bool {
         matches!(kind, Kind::Text | Kind::FileOffer)
     }
@@ -103,7 +105,8 @@ pub(crate) enum Wait {
     Turn,
 }
 
-/// Names a pending message to whoever completes it, from any thread, as [`Input::Complete`].
+/// Names a pending message to whoever completes it, from any thread, as [`Input::Complete`]. Of a message that was not stored in the end
+/// (the commit failed, the process died) it names nothing, and never another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 

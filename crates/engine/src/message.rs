@@ -13,6 +13,10 @@ impl ContentType {
     pub const TEXT: Self = ContentType(std::borrow::Cow::Borrowed("text/plain"));
     /// A run of XML elements: all payload children of an XMPP `<message>` but the transport's own.
     pub const STANZA: Self = ContentType(std::borrow::Cow::Borrowed("application/vnd.subrosa.stanza+xml"));
+    /// `text/` and anything, in either case (RFC 2045 §5.1).
+    pub fn is_text(&self) -> bool {
+        self.0.trim_start().get(..5).is_some_and(|media| media.eq_ignore_ascii_case("text/"))
+    }
 }
 
 /// What a message is for. Typing notices and receipts pass the hooks too.

@@ -66,7 +66,9 @@ impl Step<'_> {
                     headers: headers.clone(),
                     answer_by: AnswerBy(*answer_by),
                 };
-                self.pass(self.begins(chat, message))
+                let new = self.begins(chat, message);
+                // its sender gave up, or was told so: what is shown now they would not know of
+                if answer_by.is_some_and(|by| by < self.now) { self.expire(new) } else { self.pass(new) }
             }
             Input::Answer(id, answer) => self.answer(*id, answer),
             Input::Complete(token, completion) => self.complete(*token, completion),
@@ -91,7 +93,7 @@ impl Step<'_> {
                 }
                 self.tell_all(&Notice::Online { resumed: *resumed })?;
                 let freed = self.machine.house.freed();
-                self.resume(freed, |_| None)
+                self.resume(freed, None)
             }
             Input::CatchUp { running } => self.tell_all(&Notice::CatchUp { running: *running }),
             Input::Done(id) => {
@@ -107,48 +109,54 @@ impl Step<'_> {
         let notice = Notice::Answer(id, asked.request.clone(), answer.clone());
         self.tell(&asked.engine, &notice)?;
         let ready = self.machine.house.ready(id);
-        self.resume(ready, |_| None)
+        self.resume(ready, None)
     }
     fn complete(&mut self, token: Token, completion: &Completion) -> Result<(), Halt> {
         let Some(id) = self.machine.house.by_token(token) else { return Ok(()) };
-        self.resume([id], |_| Some(completion))
+        self.resume([id], Some(completion))
     }
     fn tick(&mut self) -> Result<(), Halt> {
-        let (held, expired): (Vec<_>, Vec<_>) = self.machine.house.expired(self.now).into_iter().partition(|id| self.is_held(*id));
-        let late = Completion::Rejected(Reason::Expired.into());
-        self.resume(expired, |_| Some(&late))?;
-        let late = Completion::Rejected(Reason::Expired.with(Status::UNAVAILABLE));
-        self.resume(held, |_| Some(&late))?;
+        self.resume(self.machine.house.expired(self.now), None)?;
         for engine in self.machine.house.ring(self.now) {
             self.tell(&engine, &Notice::Wake)?;
         }
         Ok(())
     }
     /// Messages that waited go on: by their hook, or as somebody completed them. Then those behind them in their chats.
-    fn resume<'c>(&mut self, ids: impl IntoIterator<Item = u64>, completed: impl Fn(u64) -> Option<&'c Completion>) -> Result<(), Halt> {
+    fn resume(&mut self, ids: impl IntoIterator<Item = u64>, completed: Option<&Completion>) -> Result<(), Halt> {
         let mut chats = Vec::new();
         for id in ids {
             let Some(parked) = self.machine.house.parked(id) else { continue };
             if let Message::Out { chat, .. } = &*parked.message {
                 chats.push(chat.clone());
             }
-            let passing = Passing::waited(id, &parked);
-            match completed(id) {
-                Some(completion) => self.end(passing, completion)?,
-                None => self.pass(passing)?,
-            }
+            self.go_on(id, &parked, completed)?;
         }
         let mut chats = sorted(chats);
         chats.dedup();
         for chat in chats {
             while let Some(id) = self.machine.house.first_of(&chat) {
                 match self.machine.house.parked(id) {
-                    Some(parked) if parked.wait == Wait::Turn => self.pass(Passing::waited(id, &parked))?,
+                    Some(parked) if parked.wait == Wait::Turn => self.go_on(id, &parked, None)?,
                     _ => break,
                 }
             }
         }
         Ok(())
+    }
+    fn go_on(&mut self, id: u64, parked: &Parked, completed: Option<&Completion>) -> Result<(), Halt> {
+        let passing = Passing::waited(id, parked);
+        match completed {
+            _ if parked.deadline <= self.now => self.expire(passing),
+            Some(completion) => self.end(passing, completion),
+            None => self.pass(passing),
+        }
+    }
+    /// Too late, whatever came of it meanwhile. Whose answer is held is told 480.
+    fn expire(&mut self, passing: Passing) -> Result<(), Halt> {
+        let held = answer_by(&passing.message).is_some();
+        let why = if held { Reason::Expired.with(Status::UNAVAILABLE) } else { Reason::Expired.into() };
+        self.end(passing, &Completion::Rejected(why))
     }
     fn end(&mut self, passing: Passing, completion: &Completion) -> Result<(), Halt> {
         match (&*passing.message, completion) {
@@ -163,9 +171,11 @@ impl Step<'_> {
     fn pass(&mut self, mut passing: Passing) -> Result<(), Halt> {
         let engine = passing.began.or_else(|| self.machine.in_office(&passing.engine)).unwrap_or(usize::MAX);
         let message = passing.message.clone();
+        let unwanted = self.is_unwanted(engine, &mut passing);
         match &*message {
-            Message::Out { kind, .. } if self.is_unwanted(engine, *kind, &mut passing) => self.settle_out(passing, Ok(Outcome::Skipped)),
-            Message::In { kind, .. } if self.is_unwanted(engine, *kind, &mut passing) => self.settle_in(passing, Ok(Outcome::Skipped)),
+            Message::Out { .. } if unwanted => self.settle_out(passing, Ok(Outcome::Skipped)),
+            Message::In { .. } if unwanted => self.settle_in(passing, Ok(Outcome::Skipped)),
+            Message::File { .. } if unwanted => self.settle_file(passing, Ok(Outcome::Skipped)),
             Message::Out { id, chat, to, kind, plain, headers } => {
                 let view = Outgoing { id, chat, to, kind: *kind, plain, headers };
                 let outcome = self.with(engine, |e, cx| e.outgoing(cx, &view)).unwrap_or_else(|| nobody(&passing));
@@ -362,16 +372,17 @@ impl Step<'_> {
         Passing { parked: None, engine: engine.into(), began: self.machine.in_office(engine), aside: false, message: message.into() }
     }
     /// Whether a message does not come through this engine's hooks. What that means is its kind's.
-    fn is_unwanted(&self, engine: usize, kind: Kind, passing: &mut Passing) -> bool {
+    fn is_unwanted(&self, engine: usize, passing: &mut Passing) -> bool {
+        let (kind, words) = match &*passing.message {
+            Message::Out { kind, plain, .. } => (*kind, plain.content_type.is_text()),
+            Message::In { kind, content_type, .. } => (*kind, content_type.is_text()),
+            Message::File { .. } => (Kind::FileOffer, false),
+        };
         let engine = self.machine.engines.get(engine).and_then(|seat| seat.engine.as_deref());
         // an engine that panics wants everything: its hook decides, and closes
         let unwanted = engine.is_some_and(|e| !catch_unwind(AssertUnwindSafe(|| e.wants(kind))).unwrap_or(true));
-        passing.aside = unwanted && matches!(kind, Kind::Typing | Kind::Receipt);
+        passing.aside = unwanted && !words && matches!(kind, Kind::Typing | Kind::Receipt);
         unwanted
-    }
-    /// Whether a transport holds its answer to it.
-    fn is_held(&self, parked: u64) -> bool {
-        self.machine.house.parked(parked).is_some_and(|parked| answer_by(&parked.message).is_some())
     }
     /// A notice that its engine fails on is lost, not the step.
     fn tell(&mut self, engine: &EngineName, notice: &Notice) -> Result<(), Halt> {

@@ -115,11 +115,15 @@ pub(crate) struct House {
     loaded: Loaded,
     /// Makes the ids of engines' own messages unique to this installation. 0: not drawn yet.
     pub seed: u64,
+    /// Drawn with every load: makes tokens unlike those that were given out before it and not stored. 0: not drawn yet.
+    pub salt: u64,
     next: u64,
     /// By engine, each once.
     alarms: Vec<(EngineName, Time)>,
     live: Map<u64, Slot>,
     journal: Vec<Change>,
+    /// Which engines the messages on disk began with, as known before it was loaded again.
+    began: Map<u64, usize>,
     /// Outputs found on disk, not yet released by this process.
     again: Vec<(OutputId, Output)>,
     // derived from `live`
@@ -144,10 +148,12 @@ impl Default for House {
         House {
             loaded: Loaded::Nothing,
             seed: 0,
+            salt: 0,
             next: 1,
             alarms: Vec::new(),
             live: Map::default(),
             journal: Vec::new(),
+            began: Map::default(),
             again: Vec::new(),
             used: Order::new(),
             asked: Map::default(),
@@ -168,6 +174,10 @@ impl House {
         let n = self.next;
         self.next = self.next.saturating_add(1);
         n
+    }
+    /// A number that was not stored is given out again: whoever has a token from before must not have another message's.
+    pub fn token(&mut self) -> Token {
+        Token(self.salt.wrapping_add(self.fresh()))
     }
     fn set(&mut self, id: u64, slot: Option<Slot>) {
         let before = self.place(id, slot);
@@ -320,7 +330,8 @@ impl House {
     }
     /// Whether something waits that began with this very engine.
     pub fn is_needed(&self, engine: usize) -> bool {
-        self.live.values().any(|slot| matches!(&slot.item, Item::Parked(parked) if parked.began == Some(engine)))
+        let waits = |slot: &Slot| matches!(&slot.item, Item::Parked(parked) if parked.began == Some(engine));
+        self.began.values().any(|began| *began == engine) || self.live.values().any(waits)
     }
     pub fn unpark(&mut self, id: u64) {
         self.set(id, None);
@@ -365,6 +376,12 @@ impl House {
 
 /// Steps.
 impl House {
+    /// Cold, for the same process.
+    pub fn anew(&mut self) -> Self {
+        let began = |(id, slot): (&u64, &Slot)| if let Item::Parked(parked) = &slot.item { Some((*id, parked.began?)) } else { None };
+        self.began.extend(self.live.iter().filter_map(began));
+        House { began: std::mem::take(&mut self.began), ..House::default() }
+    }
     pub fn savepoint(&self) -> usize {
         self.journal.len()
     }

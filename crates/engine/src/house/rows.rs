@@ -54,7 +54,8 @@ impl House {
                     }
                 }
                 for (id, p) in parked {
-                    self.place(id, Some(Slot::new(Item::Parked(p.into()))));
+                    let began = self.began.remove(&id);
+                    self.place(id, Some(Slot::new(Item::Parked(Parked { began, ..p }.into()))));
                 }
                 Loaded::All
             }
@@ -62,6 +63,7 @@ impl House {
         };
         if self.missing().is_empty() {
             self.loaded = Loaded::All;
+            self.began.clear();
         }
     }
     pub(super) fn state_row(&self) -> Vec<u8> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 mod crash;
 mod hooks;
+mod late;
 mod rows;
 mod rules;
 mod trust;

@@ -56,18 +56,21 @@ pub fn carries_what_it_promises(make: Make, promises: Promises) {
     pair.talks("after");
 }
 
-/// Typing notices and receipts that it does not want pass it by; anything else that it does not want is not sent.
+/// Typing notices and receipts that it does not want pass it by, as long as they are no words; anything else that it does not want is
+/// not sent.
 pub fn leaves_notices_and_what_it_does_not_want_alone(make: Make, _: Promises) {
     let (mut pair, engine) = (Pair::new(8, make), make().engine);
     for kind in [Kind::Typing, Kind::Receipt, Kind::Text, Kind::FileOffer, Kind::Call, Kind::Other].into_iter().filter(|kind| !engine.wants(*kind)) {
-        let (id, shown) = (MessageId(format!("{kind:?}").as_str().into()), received(&pair.world, pair.bob).len());
-        pair.send(id.as_str(), kind, plain("text/plain", b"aside"));
-        let shown = &received(&pair.world, pair.bob)[shown..];
-        if matches!(kind, Kind::Typing | Kind::Receipt) {
-            assert!(shown.len() == 1 && shown[0].in_clear() && shown[0].kind() == kind, "{kind:?} does not pass");
-        } else {
-            assert!(shown.is_empty(), "{kind:?} was shown");
-            assert_eq!(pair.not_sent(pair.alice, &id).map(|why| why.reason), Some(Reason::NotEncrypted), "{kind:?}");
+        for content_type in ["application/im-iscomposing+xml", "text/plain"] {
+            let (id, shown) = (MessageId(format!("{kind:?} {content_type}").as_str().into()), received(&pair.world, pair.bob).len());
+            pair.send(id.as_str(), kind, plain(content_type, b"aside"));
+            let shown = &received(&pair.world, pair.bob)[shown..];
+            if matches!(kind, Kind::Typing | Kind::Receipt) && content_type != "text/plain" {
+                assert!(shown.len() == 1 && shown[0].in_clear() && shown[0].kind() == kind, "{id} does not pass");
+            } else {
+                assert!(shown.is_empty(), "{id} was shown");
+                assert_eq!(pair.not_sent(pair.alice, &id).map(|why| why.reason), Some(Reason::NotEncrypted), "{id}");
+            }
         }
     }
 }
