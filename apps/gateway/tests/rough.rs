@@ -44,7 +44,10 @@ impl Raw {
         self.sent += 1;
         let (chat, to) = (ChatId(to.into()), Recipients::People(vec![to.into()]));
         let wire = Wire::Encrypted(Part { content_type: ContentType::STANZA, body: run.into() });
-        self.handle.put(OutputId(self.sent), Output::Transmit { id: id.into(), part: 0, chat, to, kind: subrosa_engine::Kind::Text, wire, headers: Default::default() });
+        self.handle.put(
+            OutputId(self.sent),
+            Output::Transmit { id: id.into(), part: 0, chat, to, kind: subrosa_engine::Kind::Text, wire, headers: Default::default() },
+        );
     }
     async fn receives(&mut self, word: &str) -> String {
         self.until(|h| match h {

@@ -47,7 +47,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                         Event::Message { id, chat, message } if *message.from() != me => {
                             println!("{}: {}", message.from(), String::from_utf8_lossy(message.plaintext().bytes()));
                             let (id, to) = (MessageId(format!("re-{}", id.0).into()), Recipients::People(vec![message.from().clone()]));
-                            inputs.push(Input::Send { id, chat, to, kind: Kind::Text, plain: message.plaintext().clone(), headers: Headers::default() });
+                            inputs.push(Input::Send {
+                                id,
+                                chat,
+                                to,
+                                kind: Kind::Text,
+                                plain: message.plaintext().clone(),
+                                headers: Headers::default(),
+                            });
                         }
                         Event::NotReceived { from, why, .. } => println!("{from} wrote and it can't be read: {}", why.reason.sentence()),
                         Event::NotSent { why, .. } => println!("not sent: {}", why.reason.sentence()),

@@ -3,7 +3,8 @@
 use crate::late::abandon_after;
 use crate::{Seeded, toy};
 use subrosa_engine::{
-    Address, AsyncStore, Batch, ChatId, ContentType, DeviceId, Event, Headers, Input, Key, Kind, Machine, MessageId, Output, Plaintext, Recipients, Time,
+    Address, AsyncStore, Batch, ChatId, ContentType, DeviceId, Event, Headers, Input, Key, Kind, Machine, MessageId, Output, Plaintext, Recipients,
+    Time,
 };
 
 /// Where a suite finds the store that it judges: an empty place, new for each check.
@@ -277,7 +278,14 @@ pub async fn a_machine_lives_in_it<P: Place>(place: &mut P) {
 fn send(n: u64) -> Input {
     let bob = Address::from("bob@example.org");
     let (chat, to) = (ChatId(bob.clone()), Recipients::People(vec![bob]));
-    Input::Send { id: MessageId(format!("m{n}").into()), chat, to, kind: Kind::Text, plain: Plaintext::new(ContentType::TEXT, "hi"), headers: Headers::default() }
+    Input::Send {
+        id: MessageId(format!("m{n}").into()),
+        chat,
+        to,
+        kind: Kind::Text,
+        plain: Plaintext::new(ContentType::TEXT, "hi"),
+        headers: Headers::default(),
+    }
 }
 
 /// One `#[test]` for each check of the suite, in a module of the given name. The second argument makes a new

@@ -111,7 +111,17 @@ impl<S: AsyncStore> Alice<S> {
 }
 fn receive(body: Vec<u8>) -> Input {
     let (id, chat, from) = ("answer".into(), ChatId(BOB.into()), BOB.into());
-    Input::Receive { id, chat, from, sent: Time(0), kind: Kind::Other, content_type: ContentType::STANZA, body, headers: Headers::default(), answer_by: None }
+    Input::Receive {
+        id,
+        chat,
+        from,
+        sent: Time(0),
+        kind: Kind::Other,
+        content_type: ContentType::STANZA,
+        body,
+        headers: Headers::default(),
+        answer_by: None,
+    }
 }
 fn send(id: u64) -> Input {
     let (chat, to) = (ChatId(BOB.into()), Recipients::People(vec![BOB.into()]));
