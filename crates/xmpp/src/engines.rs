@@ -49,7 +49,7 @@ pub(crate) struct Made {
 /// that have no such engine.
 pub(crate) fn write(kind: Kind, content_type: &ContentType, body: &[u8]) -> Result<Vec<Element>, StanzaError> {
     let name = &*content_type.0;
-    if !is_content_type(name) || *content_type == ContentType::STANZA {
+    if !is_content_type(name) || is_stanza(name) {
         return Err(StanzaError::ContentType);
     }
     let mark = KINDS.iter().find(|(known, _)| *known == kind).map(|(_, mark)| *mark);
@@ -72,7 +72,7 @@ pub(crate) fn read(stanza: &Element) -> Option<Result<Made, EngineElementError>>
 }
 fn made(element: &Element) -> Result<Made, EngineElementError> {
     // a run of XML elements stands in the stanza itself, where it is seen who wrote what
-    let name = element.attr("type").filter(|name| is_content_type(name) && **name != *ContentType::STANZA.0).ok_or(EngineElementError::Type)?;
+    let name = element.attr("type").filter(|name| is_content_type(name) && !is_stanza(name)).ok_or(EngineElementError::Type)?;
     if element.children().next().is_some() {
         return Err(EngineElementError::Base64);
     }
@@ -83,6 +83,10 @@ fn made(element: &Element) -> Result<Made, EngineElementError> {
     }
     let kind = element.attr("kind").map_or(Kind::Text, |mark| KINDS.iter().find(|(_, known)| *known == mark).map_or(Kind::Other, |(kind, _)| *kind));
     Ok(Made { kind, content_type: ContentType(name.to_owned().into()), body })
+}
+/// In any case and with any parameters: an engine that compares as RFC 2045 §5.1 does must not take it for a stanza.
+fn is_stanza(name: &str) -> bool {
+    name.split(';').next().is_some_and(|media| media.trim_end().eq_ignore_ascii_case(&ContentType::STANZA.0))
 }
 /// RFC 2045 §5.1: `type/subtype`, parameters after it in printable characters.
 fn is_content_type(text: &str) -> bool {
@@ -205,7 +209,10 @@ mod tests {
         assert_eq!(of("type='a/b' kind='of tomorrow'", "AQI=").unwrap().0, Kind::Other);
         let long = format!("type='a/{}'", "b".repeat(MAX_TYPE));
         let stanza = format!("type='{}'", ContentType::STANZA.0);
-        for bad in ["", "type=''", "type='a'", "type='/b'", "type='a/'", "type='a b/c'", "type='a/b/c'", "type='ü/b'", &long, &stanza] {
+        let (shouted, with_more) = (stanza.to_uppercase().replace("TYPE", "type"), stanza.replace("+xml", "+xml ; a=b"));
+        for bad in
+            ["", "type=''", "type='a'", "type='/b'", "type='a/'", "type='a b/c'", "type='a/b/c'", "type='ü/b'", &long, &stanza, &shouted, &with_more]
+        {
             assert_eq!(of(bad, "AQI="), Err(EngineElementError::Type), "{bad}");
         }
         for bad in ["AQI", "A", "AQI=x", "é", "AQJ=", "-_8=", "<x/>", "AQ<x/>I="] {
@@ -219,7 +226,7 @@ mod tests {
 
     #[test]
     fn only_content_types_are_written() {
-        for bad in ["", "text", "a/b\n", "a/b;\u{1}", "<a>/b"] {
+        for bad in ["", "text", "a/b\n", "a/b;\u{1}", "<a>/b", "Application/vnd.subrosa.stanza+XML;a=b"] {
             let content_type = ContentType(bad.to_owned().into());
             assert_eq!(write(Kind::Text, &content_type, b"x").err(), Some(StanzaError::ContentType), "{bad:?}");
         }

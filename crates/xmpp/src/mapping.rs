@@ -216,7 +216,7 @@ impl Mapping {
                 for child in stanza.children().filter(|c| !is_ours(c)) {
                     xml::write(child, &mut body).ok()?;
                 }
-                Made { kind: kind(stanza)?, content_type: ContentType::STANZA, body }
+                Made { kind: kind(stanza.children())?, content_type: ContentType::STANZA, body }
             }
         };
         let Made { kind, content_type, body } = made;
@@ -262,7 +262,8 @@ impl Mapping {
 
     /// The stanza of an `Output::Transmit`: the same bytes whenever it is asked for. Its id is the message's; parts after the
     /// first have their number after a dot. To the one recipient, or to the chat where there are several. What an engine made and is
-    /// no run of XML elements goes into one element of our namespace; of what goes in clear only text and such runs have a place.
+    /// no run of XML elements goes into one element of our namespace; of what goes in clear only text and such runs have a place, and as
+    /// a notice, which passes engines by, nothing but a notice.
     ///
     /// # Errors
     /// [`StanzaError`]: it can never be sent like this.
@@ -275,6 +276,7 @@ impl Mapping {
             },
         };
         let to = BareJid::from_str(to.as_str()).map_err(|_| StanzaError::Address)?;
+        let notice = matches!(kind, Kind::Typing | Kind::Receipt);
         let (children, size) = match wire {
             Wire::Encrypted(part) if part.content_type == ContentType::STANZA => (xml::parse_run(&part.body)?, part.body.len()),
             // base64 makes four of three; what is around it has the content type three times
@@ -283,7 +285,14 @@ impl Mapping {
                 let size = part.body.len().div_ceil(3).saturating_mul(4).saturating_add(1024);
                 (engines::write(kind, &part.content_type, &part.body)?, size)
             }
-            Wire::Clear { plain, .. } if plain.content_type == ContentType::STANZA => (xml::parse_run(plain.bytes())?, plain.bytes().len()),
+            Wire::Clear { plain, .. } if plain.content_type == ContentType::STANZA => {
+                let run = xml::parse_run(plain.bytes())?;
+                if notice && !is_notice(&run, kind) {
+                    return Err(StanzaError::Notice);
+                }
+                (run, plain.bytes().len())
+            }
+            Wire::Clear { .. } if notice => return Err(StanzaError::Notice),
             Wire::Clear { plain, .. } if plain.content_type == ContentType::TEXT => {
                 let text = std::str::from_utf8(plain.bytes()).map_err(|_| StanzaError::Characters)?;
                 xml::check_text(text)?;
@@ -337,9 +346,9 @@ fn is_ours(child: &Element) -> bool {
         || child.has_ns(ns::PUBSUB_EVENT)
 }
 /// `None`: nothing in it.
-fn kind(stanza: &Element) -> Option<Kind> {
+fn kind<'a>(children: impl Iterator<Item = &'a Element>) -> Option<Kind> {
     let (mut typing, mut receipt, mut text, mut other) = (false, false, false, false);
-    for child in stanza.children().filter(|c| !is_ours(c)) {
+    for child in children.filter(|c| !is_ours(c)) {
         match child.name() {
             _ if child.has_ns(ns::CHAT_STATES) => typing = true,
             "received" if child.has_ns(ns::RECEIPTS) => receipt = true,
@@ -360,6 +369,11 @@ fn kind(stanza: &Element) -> Option<Kind> {
         (.., true) => Some(Kind::Typing),
         _ => None,
     }
+}
+/// Whether these elements are a notice of this kind and nothing besides. A thread may be named, as XEP-0085 has it.
+fn is_notice(run: &[Element], of: Kind) -> bool {
+    let bare = |e: &Element| !is_ours(e) && e.children().next().is_none() && (e.is("thread", ns::CLIENT) || e.text().is_empty());
+    run.iter().all(bare) && kind(run.iter()) == Some(of)
 }
 
 #[cfg(test)]

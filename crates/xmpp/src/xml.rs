@@ -49,6 +49,9 @@ pub enum StanzaError {
     /// A content type that no stanza has a place for.
     #[error("messages of this content type cannot be sent over XMPP")]
     ContentType,
+    /// A typing notice or a receipt in clear, and more in it than these have.
+    #[error("what goes in clear as a notice has more in it than a notice; send the rest as a message")]
+    Notice,
     /// The recipient is no XMPP address.
     #[error("the recipient is not an XMPP address")]
     Address,
@@ -60,6 +63,7 @@ impl subrosa_engine::Coded for StanzaError {
             StanzaError::NotXml => "stanza.not-xml",
             StanzaError::Characters => "stanza.characters",
             StanzaError::ContentType => "stanza.content-type",
+            StanzaError::Notice => "stanza.notice",
             StanzaError::Address => "stanza.address",
         }
     }

@@ -3,7 +3,7 @@
 use getrandom::rand_core::UnwrapErr;
 use minidom::Element;
 use subrosa_engine::*;
-use subrosa_xmpp::{Bounce, Mapping};
+use subrosa_xmpp::{Bounce, Mapping, StanzaError};
 
 /// Turns bytes around. Says no to what begins with "no", by a code of its own.
 struct Reverse;
@@ -120,6 +120,38 @@ fn a_code_of_the_engine_is_what_the_sender_is_told() {
     let clear = format!("<message xmlns='jabber:client' from='{ALICE}/here' to='{BOB}' id='2' type='chat'><body>hello</body></message>");
     let (came, back, _) = bob.receive(&clear.parse().unwrap());
     assert_eq!((came, back.len()), (vec![Came::Refused(488)], 1));
+}
+
+#[test]
+fn words_do_not_pass_it_by_as_notices() {
+    let (mut alice, mut bob) = (Side::new(ALICE), Side::new(BOB));
+    for kind in ["typing", "receipt"] {
+        let element = format!("<engine xmlns='urn:subrosa:engine:0' type='text/plain' kind='{kind}'>cGF5IG1l</engine>");
+        let stanza = format!("<message xmlns='jabber:client' from='{ALICE}/here' to='{BOB}' id='2' type='chat'>{element}</message>");
+        assert_eq!(bob.receive(&stanza.parse().unwrap()), (vec![], vec![], None));
+    }
+    let clear = |alice: &mut Side, kind, plain| {
+        let (chat, to) = (ChatId(BOB.into()), Recipients::People(vec![BOB.into()]));
+        let outputs = alice.step(vec![Input::Send { id: "1".into(), chat, to, kind, plain, headers: Headers::default() }]);
+        outputs.into_iter().find_map(|output| match output {
+            Output::Transmit { id, part, chat, to, kind, wire, .. } => Some(alice.mapping.transmit(&id, part, &chat, &to, kind, &wire)),
+            _ => None,
+        })
+    };
+    let composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+    for kind in [Kind::Typing, Kind::Receipt] {
+        assert!(clear(&mut alice, kind, Plaintext::text("the words")).is_none());
+        // as elements that are more than a notice, or another one
+        for more in
+            ["<body>the words</body>", "<a xmlns='urn:a'/>", "<forwarded xmlns='urn:xmpp:forward:0'><body>the words</body></forwarded>", "the words"]
+        {
+            let run = if more.starts_with('<') { format!("{composing}{more}") } else { composing.replace("/>", &format!(">{more}</composing>")) };
+            let refused = clear(&mut alice, kind, Plaintext::new(ContentType::STANZA, run.as_str()));
+            assert_eq!(refused.unwrap().unwrap_err(), StanzaError::Notice, "{run}");
+        }
+    }
+    let receipt = clear(&mut alice, Kind::Receipt, Plaintext::new(ContentType::STANZA, composing));
+    assert_eq!(receipt.unwrap().unwrap_err(), StanzaError::Notice);
 }
 
 #[test]
