@@ -39,7 +39,7 @@ pub use file_server::{FileServer, Upload};
 pub use gate::goes_on;
 pub use gateway::{Gateway, GatewayOptions, gateway_program, web_dist};
 pub use lines::PeerError;
-pub use linphone::{Build, Hook, LINPHONE_PACKAGES, Linphone, Message, Offer, State, Transport};
+pub use linphone::{Build, Hook, LINPHONE_PACKAGES, Linphone, Message, Offer, State, Transport, linphone_chat};
 pub use party::{Party, Read};
 pub use peer::{GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};
 pub use postgres::Postgres;

@@ -441,22 +441,32 @@ fn unhex(digits: &Value) -> Vec<u8> {
     digits.as_bytes().chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-/// The compiled phone, compiled again only when its source has changed.
+/// The compiled phone.
 fn program(build: Build) -> Result<&'static Path, String> {
     static PROGRAMS: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
     let [bare, adapter] = &PROGRAMS;
-    let program = if build == Build::Bare { bare } else { adapter };
-    program.get_or_init(|| compile(build)).as_deref().map_err(String::clone)
+    let (program, name) = if build == Build::Bare { (bare, "phone") } else { (adapter, "phone-adapter") };
+    program.get_or_init(|| compile(name, build.sources(), build == Build::Adapter)).as_deref().map_err(String::clone)
 }
 
-fn compile(build: Build) -> Result<PathBuf, String> {
-    let library = if build == Build::Adapter { Some(library()?) } else { None };
+/// `examples/linphone` as a program.
+///
+/// # Errors
+/// What the compiler said.
+pub fn linphone_chat() -> Result<PathBuf, String> {
+    let sources = ["subrosa_linphone.h", "private.h", "messages.c", "files.c", "main.c"].map(|source| format!("examples/linphone/{source}"));
+    compile("linphone_chat", &sources.each_ref().map(String::as_str), true)
+}
+
+/// Compiles again only when a source has changed.
+fn compile(name: &str, sources: &[&str], over_subrosa: bool) -> Result<PathBuf, String> {
+    let library = if over_subrosa { Some(library()?) } else { None };
     let (root, mut hash) = (workspace(), DefaultHasher::new());
-    for source in build.sources() {
+    for source in sources {
         std::fs::read(root.join(source)).map_err(|error| format!("{source}: {error}"))?.hash(&mut hash);
     }
     let target = root.join("target/interop");
-    let program = target.join(format!("phone-{:?}-{:016x}", build, hash.finish()).to_lowercase());
+    let program = target.join(format!("{name}-{:016x}", hash.finish()));
     if program.is_file() {
         return Ok(program);
     }
@@ -465,7 +475,7 @@ fn compile(build: Build) -> Result<PathBuf, String> {
     std::fs::create_dir_all(&target).map_err(|error| format!("{}: {error}", target.display()))?;
     let mut compiler = Command::new("cc");
     compiler.args(["-std=gnu11", "-Wall", "-Wextra", "-g", "-o"]).arg(&made);
-    compiler.args(build.sources().iter().filter(|source| source.ends_with(".c")).map(|source| root.join(source)));
+    compiler.args(sources.iter().filter(|source| source.ends_with(".c")).map(|source| root.join(source)));
     if let Some(library) = library {
         compiler.arg("-DADAPTER").arg("-I").arg(root.join("bindings/c/include")).arg("-I").arg(root.join("examples/linphone"));
         compiler.arg("-L").arg(&library).arg("-lsubrosa").arg(format!("-Wl,-rpath,{}", library.display()));
@@ -474,7 +484,7 @@ fn compile(build: Build) -> Result<PathBuf, String> {
     compiler.args(String::from_utf8_lossy(&flags.stdout).split_whitespace()).arg("-llinphone");
     let out = compiler.output().map_err(|error| format!("cc: {error}"))?;
     if !out.status.success() {
-        return Err(format!("phone.c does not compile:\n{}", String::from_utf8_lossy(&out.stderr)));
+        return Err(format!("{name} does not compile:\n{}", String::from_utf8_lossy(&out.stderr)));
     }
     // Several tests may be at it: each puts a whole program there.
     std::fs::rename(&made, &program).map_err(|error: io::Error| format!("{}: {error}", program.display()))?;

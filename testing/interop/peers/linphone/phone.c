@@ -169,7 +169,7 @@ static void start(const char *files) {
 	linphone_factory_set_config_dir(factory, home);
 	linphone_factory_set_download_dir(factory, home);
 
-	snprintf(path, sizeof path, "%s/%s.log", home, own_name);
+	snprintf(path, sizeof path, "%s%s.log", home, own_name);
 	logged = fopen(path, "w");
 	LinphoneLoggingService *logging = linphone_logging_service_get();
 	linphone_logging_service_set_log_level(logging, LinphoneLogLevelMessage);
@@ -181,7 +181,7 @@ static void start(const char *files) {
 	snprintf(settings, sizeof settings,
 		"[sip]\nsip_port=%d\nsip_tcp_port=%d\nsip_tls_port=0\nbind_address=127.0.0.1\nuse_ipv6=0\nguess_hostname=0\n"
 		"contact=\"%s\" <sip:%s@127.0.0.1>\nauto_net_state_mon=0\nregister_only_when_network_is_up=0\n"
-		"[storage]\nbackend=sqlite3\nuri=%s/%s.db\ncall_logs_db_uri=null\n[misc]\nuuid=\n",
+		"[storage]\nbackend=sqlite3\nuri=%s%s.db\ncall_logs_db_uri=null\n[misc]\nuuid=\n",
 		strcmp(transport, "udp") ? 0 : -1, strcmp(transport, "tcp") ? 0 : -1, own_name, own_name, home, own_name);
 	LinphoneConfig *config = linphone_config_new_from_buffer(settings);
 	/* An "executor core": the only kind that sends receipts though no registrar knows it. */
@@ -335,7 +335,9 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "usage: phone NAME udp|tcp DIR FILES_URL\n");
 		return 2;
 	}
-	own_name = argv[1], transport = argv[2], home = argv[3];
+	char directory[4096];
+	snprintf(directory, sizeof directory, "%s/", argv[3]); /* what is in it is named by adding to this */
+	own_name = argv[1], transport = argv[2], home = directory;
 	start(argv[4]);
 	bool in_order = false;
 	while (hear(&in_order)) {

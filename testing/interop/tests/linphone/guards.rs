@@ -1,6 +1,10 @@
 //! What `examples/linphone` does about Liblinphone's traps. Each is shown without it in `among_themselves`, or here.
 
-use subrosa_interop::{Build, Linphone};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use subrosa_interop::{Build, Linphone, goes_on, linphone_chat};
 
 use crate::{ARRIVED, Pair, TEXT, good, pattern};
 
@@ -87,4 +91,32 @@ fn an_engine_is_taken_away_in_an_upload() {
 fn typing_still_passes(one: &mut Linphone, other: &mut Linphone) {
     good(one.typing(other.name()));
     good(other.composing());
+}
+
+/// The program of the example, twice.
+#[test]
+fn the_example_talks() {
+    if !goes_on("liblinphone", false, Linphone::missing()) {
+        return;
+    }
+    let program = linphone_chat().unwrap();
+    let ports = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap()).map(|listener| listener.local_addr().unwrap().port().to_string());
+    let start = |name, own: usize, peer| {
+        let mut command = Command::new(&program);
+        command.args([name, &ports[own], peer, &ports[1 - own], "xor-hex"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(said.next().unwrap().starts_with("ready"));
+        (child, said)
+    };
+    let (mut marie, mut to_marie) = start("marie", 0, "pauline");
+    let (mut pauline, mut to_pauline) = start("pauline", 1, "marie");
+    writeln!(marie.stdin.as_ref().unwrap(), "{TEXT}").unwrap();
+    assert_eq!(to_pauline.next().unwrap(), format!("marie: {TEXT}"));
+    writeln!(pauline.stdin.as_ref().unwrap(), "and back").unwrap();
+    assert_eq!(to_marie.next().unwrap(), "pauline: and back");
+    for phone in [&mut marie, &mut pauline] {
+        drop(phone.stdin.take());
+        assert!(phone.wait().unwrap().success());
+    }
 }
