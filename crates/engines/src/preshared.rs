@@ -45,7 +45,7 @@ type KeyId = [u8; KEY_ID];
 /// another's name ([`Reason::EnvelopeMismatch`]), and one older than the last 1024 of its sender, of which nobody knows whether it was
 /// received ([`Reason::Duplicate`]). What is known to have been received is dropped without a word. What it can't do: tell those who have
 /// the key apart, protect what was sent before the key was stolen, hide how long a message is. One key encrypts 2³² messages of all
-/// senders together; each sender counts its own and stops there.
+/// senders together; each sender counts its own and stops there. It keeps 150 bytes of every installation that ever wrote.
 pub struct PresharedAead {
     cipher: Box<Aes256Gcm>,
     id: KeyId,
@@ -173,6 +173,12 @@ struct Opened {
     plain: Plaintext,
 }
 impl Opened {
+    /// What was received of this installation of this person: whoever has the key could use up the numbers of another one else, so that
+    /// what that one writes is taken for received.
+    fn seen(&self) -> RowOf<Window> {
+        let digest = Sha256::new().chain_update(self.sender.to_le_bytes()).chain_update(self.from.as_str()).finalize();
+        RowOf::numbered("seen", digest.first_chunk().map_or(self.sender, |first| u64::from_le_bytes(*first)))
+    }
     /// Between two people the chat has another name on each side. A room's, and that of one's own other devices, is the same.
     fn is_where_it_belongs(&self, me: &Address, message: &Incoming<'_>) -> bool {
         let between_two = message.chat.0 == *message.from && message.from != me;
@@ -220,7 +226,7 @@ impl Engine for PresharedAead {
             // one's own: a room sends it back, or somebody pretends that another wrote it
             return if message.from == cx.me { Ok(Outcome::Silent) } else { no(Reason::EnvelopeMismatch) };
         }
-        let row = RowOf::<Window>::numbered("seen", opened.sender);
+        let row = opened.seen();
         if cx.records.get(row.clone())?.is_none() {
             cx.records.put(row.clone(), Window::default());
         }

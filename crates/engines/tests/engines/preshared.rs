@@ -95,6 +95,21 @@ fn nothing_is_received_twice_nor_from_too_long_ago() {
     // another installation counts by itself
     assert_eq!(bob.hear(ALICE, &side(ALICE).say(BOB, "a new phone")), Ok("a new phone".into()));
 }
+/// Whoever has the key sees the numbers of the others.
+#[test]
+fn nobody_uses_up_the_numbers_of_another() {
+    let (mut alice, mut bob) = (side(ALICE), side(BOB));
+    let first = alice.say(BOB, "first").body;
+    let payload = Payload { msg: &first[21..], aad: &first[..9] };
+    let opened = Aes256Gcm::new(&KEY.into()).decrypt(&Nonce::try_from(&first[9..21]).unwrap(), payload).unwrap();
+    let mut read = Reader::new(&opened);
+    let (_, _, sender) = (read.str(), read.str(), read.u64().unwrap());
+    for number in [1, 2, u64::MAX] {
+        assert_eq!(bob.hear(CAROL, &message(&inner(CAROL, BOB, sender, number))), Ok("by hand".into()));
+    }
+    assert_eq!(bob.hear(ALICE, &part(TYPE, first)), Ok("first".into()));
+    assert_eq!(bob.hear(ALICE, &alice.say(BOB, "second")), Ok("second".into()));
+}
 #[test]
 fn what_was_moved_is_refused() {
     let (mut alice, mut bob) = (side(ALICE), side(BOB));
