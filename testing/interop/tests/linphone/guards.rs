@@ -103,7 +103,7 @@ fn the_example_talks() {
     let ports = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap()).map(|listener| listener.local_addr().unwrap().port().to_string());
     let start = |name, own: usize, peer| {
         let mut command = Command::new(&program);
-        command.args([name, &ports[own], peer, &ports[1 - own], "xor-hex"]);
+        command.args([name, ports[own].as_str(), peer, ports[1 - own].as_str(), "xor-hex"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         assert!(said.next().unwrap().starts_with("ready"));
