@@ -286,6 +286,43 @@ async fn a_message_under_way_ends_with_the_stream_or_the_connection() {
     assert!(alice.next().await.is_none());
 }
 
+/// Bob in a runtime of his own, which ends as soon as he has closed.
+fn bob_for_a_moment(tls: &(Vec<u8>, zeroize::Zeroizing<Vec<u8>>), answers: bool) -> std::sync::mpsc::Receiver<[String; 3]> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let config = config(BOB, tls);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let bob = Connection::start(config).await.unwrap();
+            tell.send(WAYS.map(|way| uri(way, &bob))).unwrap();
+            let mut held = Vec::new();
+            for _ in WAYS {
+                held.push(arrived(&bob).await.answer);
+            }
+            if answers {
+                held.drain(..).for_each(|answer| answer.answer(Answer::Accept));
+            }
+            bob.close().await;
+        });
+    });
+    told
+}
+#[tokio::test]
+async fn who_closes_answers_first() {
+    let tls = certificate();
+    for (answers, code) in [(true, 200), (false, 480)] {
+        let uris = bob_for_a_moment(&tls, answers).recv().unwrap();
+        let sends = uris.map(|uri| {
+            let mut alice = config(ALICE, &tls);
+            alice.proxy = Some(uri);
+            async move { Connection::start(alice).await.unwrap().send(message("last", "x")).await }
+        });
+        for (delivery, way) in futures_util::future::join_all(sends).await.into_iter().zip(WAYS) {
+            assert_eq!(delivery.code(), code, "{way:?}: {delivery:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_can_t_be_put_on_the_wire_is_400_here() {
     let (alice, _bob) = pair(Way::Tcp, |_, _| {}).await;

@@ -77,8 +77,15 @@ impl Datagrams {
     }
 }
 /// Sends what rsipstack gives. What can't be sent is lost, as datagrams are.
-pub(super) async fn send_datagrams(socket: Arc<UdpSocket>, mut out: Outbox) {
-    while let Some(event) = out.recv().await {
+pub(super) async fn send_datagrams(shared: Arc<Shared>, socket: Arc<UdpSocket>, mut out: Outbox) {
+    let Ok(_writing) = shared.writers.clone().try_read_owned() else { return };
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = out.recv() => event,
+            () = shared.token.cancelled() => None,
+        };
+        let Some(event) = event else { return };
         let TransportEvent::Incoming(message, _, peer) = event else { continue };
         let to = match &message {
             SipMessage::Request(_) => peer.get_socketaddr().ok(),
@@ -190,10 +197,17 @@ where
 {
     let closed = shared.token.child_token();
     let (connection, out) = channel(way, peer, shared.config.limits.queued, &closed).await?;
+    let writing = shared.writers.clone().try_read_owned().ok()?;
     let (raw, raw_out) = mpsc::channel(16);
     let flow = Flow { way, local, connection, raw, closed };
     let (reader, writer) = tokio::io::split(stream);
-    tokio::spawn(write(writer, out, raw_out, flow.closed.clone(), shared.config.timeouts.message));
+    tokio::spawn({
+        let (closed, limit) = (flow.closed.clone(), shared.config.timeouts.message);
+        async move {
+            let _writing = writing;
+            write(writer, out, raw_out, closed, limit).await;
+        }
+    });
     tokio::spawn({
         let (shared, flow) = (shared.clone(), flow.clone());
         async move {

@@ -186,6 +186,7 @@ async fn hold(shared: Arc<Shared>, mut transaction: Transaction, _permit: OwnedS
             // the same request again: absorbed until there is an answer
             again = transaction.receive() => if again.is_none() { return },
             () = &mut waited => break unavailable(),
+            () = shared.ending.cancelled() => break unavailable(),
         }
     };
     let (code, reason) = match answer {

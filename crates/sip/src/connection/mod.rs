@@ -67,10 +67,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use subrosa_engine::Status;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, OnceCell, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
 /// The agent of our Warning fields (RFC 3261 §20.43): what it warns of is one of our codes.
 const NAME: &str = "subrosa";
+/// What can be asked of a semaphore at once.
+const MAX_PERMITS: usize = u32::MAX as usize >> 3;
+/// How long answers that are due may hold up the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What carries messages. Small, so that it is easily another one: a test's, or another stack.
 pub trait Transport: Send + Sync + 'static {
@@ -78,7 +83,8 @@ pub trait Transport: Send + Sync + 'static {
     fn send(&self, message: SipMessage) -> impl Future<Output = Delivery> + Send;
     /// What happened next. `None`: it is closed. One caller at a time; dropping the future loses nothing.
     fn next(&self) -> impl Future<Output = Option<Happening>> + Send;
-    /// Ends in order: takes a registration back, then closes. What is being sent is not delivered.
+    /// Ends in order: takes a registration back, sends the answers that were given, says 480 to who still waits for one, then closes.
+    /// What is being sent is not delivered.
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
 
@@ -123,6 +129,10 @@ struct Shared {
     config: Config,
     endpoint: EndpointInnerRef,
     token: CancellationToken,
+    /// It ends: nobody will answer what waits.
+    ending: CancellationToken,
+    /// Read by whoever writes to a socket: written when all of them are done.
+    writers: Arc<RwLock<()>>,
     happenings: mpsc::UnboundedSender<Happening>,
     held: Arc<Semaphore>,
     accepted: Arc<Semaphore>,
@@ -190,13 +200,15 @@ impl Connection {
         }
         let (endpoint, incoming) = stack(&config, &token);
         let (happenings, outbox) = mpsc::unbounded_channel();
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(MAX_PERMITS)));
         let shared = Arc::new(Shared {
             held: semaphore(config.limits.held),
             accepted: semaphore(config.limits.connections),
             config,
             endpoint,
             token,
+            ending: CancellationToken::new(),
+            writers: Arc::default(),
             happenings,
             datagrams,
             listening,
@@ -207,7 +219,7 @@ impl Connection {
             realm: std::sync::Mutex::default(),
         });
         for (udp, out) in shared.datagrams.iter().zip(receiving) {
-            tokio::spawn(flow::send_datagrams(udp.socket.clone(), out));
+            tokio::spawn(flow::send_datagrams(shared.clone(), udp.socket.clone(), out));
             if let Some(flow) = udp.flow(None, &shared.token).await {
                 tokio::spawn(flow::receive_datagrams(shared.clone(), udp.socket.clone(), flow));
             }
@@ -345,6 +357,15 @@ impl Transport for Connection {
                 let _ = is_done.await;
             }
         }
+        self.shared.ending.cancel();
+        let all = u32::try_from(self.shared.config.limits.held.min(MAX_PERMITS)).unwrap_or(u32::MAX);
+        let said = async {
+            // each is given back when its answer is on its way
+            let _ = self.shared.held.acquire_many(all).await;
+            self.shared.token.cancel();
+            drop(self.shared.writers.write().await);
+        };
+        let _ = timeout(LAST_WORDS, said).await;
         self.shared.token.cancel();
     }
 }
