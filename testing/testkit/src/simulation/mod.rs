@@ -58,7 +58,7 @@ pub fn run<X: Subject>(subject: X, plan: Plan) -> Result<Tally, Box<Failure>> {
             play.tally.merge_judge(&play.judge);
             Ok(play.tally)
         }
-        Err(broken) => Err(Box::new(play.trace.failure(broken, &play.plan, play.steps))),
+        Err(broken) => Err(Box::new(play.trace.failure(broken, &play.plan, play.steps, play.judge.letters()))),
     }
 }
 
@@ -68,6 +68,7 @@ pub fn shrink<X: Subject>(subject: impl Fn() -> X, failure: Box<Failure>) -> Box
     let rule = least.rule();
     for simpler in Plan::SIMPLER {
         let mut plan = least.plan().clone();
+        plan.messages = plan.messages.min(least.letters());
         simpler(&mut plan);
         if plan != *least.plan()
             && let Err(failure) = run(subject(), plan)

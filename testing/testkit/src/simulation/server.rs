@@ -124,11 +124,12 @@ impl<X: Subject> Play<X> {
                 }
             }
             _ => {
-                if let Some(stanza) = self.some_stanza() {
-                    let bound = self.subject.read(&stanza).is_ok_and(|carried| carried.bound);
+                // where what is inside names nobody, a first message can be made anybody's: the older version's weakness
+                let stanza = self.some_stanza().filter(|stanza| self.subject.read(stanza).is_ok_and(|carried| carried.bound));
+                if let Some(stanza) = stanza {
                     let (other, room) = (self.person(), self.some_room());
                     let mut moved = (*stanza).clone();
-                    match room.filter(|_| bound && self.rng.permille(500)) {
+                    match room.filter(|_| self.rng.permille(500)) {
                         Some(room) => moved.chat = subrosa_engine::ChatId(room),
                         None => moved.from = other,
                     }

@@ -37,10 +37,10 @@ impl Trace {
         }
         self.0.push_back(line);
     }
-    pub fn failure(&self, broken: Broken, plan: &Plan, step: u64) -> Failure {
+    pub fn failure(&self, broken: Broken, plan: &Plan, step: u64, letters: usize) -> Failure {
         let mut lines: Vec<String> = self.0.iter().rev().filter_map(|line| line.tell(&broken)).take(LINES).collect();
         lines.reverse();
-        Failure { broken, plan: plan.clone(), step, lines }
+        Failure { broken, plan: plan.clone(), step, letters, lines }
     }
 }
 impl Line {
@@ -60,11 +60,8 @@ impl Line {
                 let mut words = Vec::new();
                 match what {
                     What::Committed { taken, made } => {
-                        words.extend(taken.iter().filter_map(|taken| tell_taken(taken, broken)));
-                        words.extend(made.iter().filter_map(|made| tell_made(made, broken)));
-                        if !involved(client) && broken.message.is_none() {
-                            return None;
-                        }
+                        words.extend(taken.iter().filter_map(|taken| tell_taken(taken, broken, involved(client))));
+                        words.extend(made.iter().filter_map(|made| tell_made(made, broken, involved(client))));
                     }
                     What::Tripped(crash) => words.extend(involved(client).then(|| format!("dies: {crash:?}"))),
                     What::Restarted => words.extend(involved(client).then(|| "starts anew".to_owned())),
@@ -82,20 +79,21 @@ impl Line {
 fn is(id: &MessageId, broken: &Broken) -> bool {
     broken.message.as_ref() == Some(id)
 }
-fn tell_taken(taken: &Taken, broken: &Broken) -> Option<String> {
+/// `all`: not only what is about the message.
+fn tell_taken(taken: &Taken, broken: &Broken, all: bool) -> Option<String> {
     match taken {
         Taken::Send(id) => is(id, broken).then(|| format!("takes {id} to send")),
         Taken::Receive(id) => is(id, broken).then(|| format!("takes {id}")),
-        Taken::Trust(device, _, trust) => Some(format!("{device} is {}", trust.code())),
-        Taken::Online => Some("online".into()),
-        Taken::CatchUp(running) => Some(format!("catching up: {running}")),
+        Taken::Trust(device, _, trust) => all.then(|| format!("{device} is {}", trust.code())),
+        Taken::Online => all.then(|| "online".into()),
+        Taken::CatchUp(running) => all.then(|| format!("catching up: {running}")),
         Taken::Other => None,
     }
 }
-fn tell_made(made: &Made, broken: &Broken) -> Option<String> {
+fn tell_made(made: &Made, broken: &Broken, all: bool) -> Option<String> {
     match made {
         Made::Stanza(stanza) => is(&stanza.id, broken).then(|| format!("{}/{} is to leave, {} bytes", stanza.id, stanza.part, stanza.body.len())),
-        Made::Publish(node, _) => Some(format!("publishes {} {}", node.name, node.item.as_deref().unwrap_or_default())),
+        Made::Publish(node, _) => all.then(|| format!("publishes {} {}", node.name, node.item.as_deref().unwrap_or_default())),
         Made::Sent(id, report) => is(id, broken).then(|| {
             let line = |line: &subrosa_engine::DeviceReport| match &line.result {
                 Ok(()) => format!("{} {} ok", line.device, line.protocol),
@@ -104,8 +102,8 @@ fn tell_made(made: &Made, broken: &Broken) -> Option<String> {
             format!("{id} is sent [{}]", report.iter().map(line).collect::<Vec<_>>().join(", "))
         }),
         Made::NotSent(id, reason) => is(id, broken).then(|| format!("{id} is not sent: {}", reason.code())),
-        Made::DeviceNew(device, _, trust) => Some(format!("meets {device}: {}", trust.code())),
-        Made::KeyChanged(device, _) => Some(format!("{device} shows another key")),
+        Made::DeviceNew(device, _, trust) => all.then(|| format!("meets {device}: {}", trust.code())),
+        Made::KeyChanged(device, _) => all.then(|| format!("{device} shows another key")),
         Made::Message(id, _) => is(id, broken).then(|| format!("shows {id}")),
         Made::NotReceived(id, reason) => is(id, broken).then(|| format!("can't read {id}: {}", reason.code())),
     }
@@ -123,6 +121,7 @@ pub struct Failure {
     broken: Broken,
     plan: Plan,
     step: u64,
+    letters: usize,
     lines: Vec<String>,
 }
 impl Failure {
@@ -134,6 +133,10 @@ impl Failure {
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
+    /// How many messages were written by then.
+    pub fn letters(&self) -> usize {
+        self.letters
+    }
     /// At which step of the world it was seen.
     pub fn step(&self) -> u64 {
         self.step
@@ -141,7 +144,7 @@ impl Failure {
 }
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { broken, plan, step, lines } = self;
+        let Failure { broken, plan, step, lines, .. } = self;
         writeln!(f, "{:?}, seed {}, step {step}: {}", broken.rule, plan.seed, broken.what)?;
         if let Some(message) = &broken.message {
             writeln!(f, "  message {message}")?;

@@ -209,7 +209,7 @@ impl Judge {
                     let is_mine = *author == seat.account;
                     let room = letter.chat.0 != seat.account;
                     let expected = if is_mine || room { &letter.chat.0 } else { author };
-                    let moved = chat.0 != *expected && (letter.modern || !letter.tampered);
+                    let moved = chat.0 != *expected;
                     if message.plaintext().bytes() != letter.text.as_bytes() || message.from() != author || moved || message.in_clear() {
                         return Err(Rule::AsItWasWritten
                             .broken(format!("shown in {} as by {}, or in other words", chat.0, message.from()))
