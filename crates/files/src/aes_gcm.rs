@@ -4,7 +4,7 @@
 use crate::gcm::{Decryptor, Encryptor, GcmError, TAG_LEN};
 use rand_core::CryptoRng;
 use subrosa_engine::{FileCipher, FileInfo, FileKey, Status};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// How many bytes of a [`FileKey`] are AES key and how many IV: `key ‖ iv`, nothing between, before or after.
 ///
@@ -89,10 +89,15 @@ impl FileCipher for AesGcm {
         let start = output.len();
         output.extend_from_slice(input);
         let (_, new) = output.split_at_mut(start);
-        match &mut self.way {
+        let done = match &mut self.way {
             Way::Up(encryptor) => encryptor.update(new),
             Way::Down(decryptor) => decryptor.update(new),
-        }?;
+        };
+        if let Err(error) = done {
+            new.zeroize();
+            output.truncate(start);
+            return Err(error.into());
+        }
         self.offset = self.offset.saturating_add(u64::try_from(input.len()).unwrap_or(u64::MAX));
         Ok(input.len())
     }
@@ -105,5 +110,22 @@ impl FileCipher for AesGcm {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::gcm::{MAX_LEN, tests::after};
+
+    #[test]
+    fn what_is_refused_is_not_in_the_output() {
+        let mut cipher = AesGcm { way: Way::Up(after(MAX_LEN - 1)), offset: 0 };
+        let mut output = b"before".to_vec();
+        assert_eq!(cipher.chunk(0, b"secret", &mut output), Err(Status::TOO_LARGE));
+        assert_eq!(output, b"before", "plaintext is in what goes on the wire");
+        assert_eq!(cipher.chunk(0, b"s", &mut output), Ok(1));
+        assert_eq!(output.len(), 7);
     }
 }

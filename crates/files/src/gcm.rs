@@ -290,13 +290,13 @@ fn lengths(associated: u64, text: u64) -> Block {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
     use super::*;
     use aes::cipher::StreamCipherSeek;
 
     /// As if so much had been encrypted.
-    fn after(len: u64) -> Encryptor {
+    pub(crate) fn after(len: u64) -> Encryptor {
         let mut encryptor = Encryptor::new(&[1; 32], &[2; 12], &[]).unwrap();
         let Stream::Aes256(stream) = &mut encryptor.0.stream else { panic!() };
         stream.seek(len + 16);

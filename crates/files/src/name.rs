@@ -55,8 +55,8 @@ impl FileName {
             _ => Ok(FileName(name.to_owned())),
         }
     }
-    /// What a peer named it, made safe: the last component of a path, not hidden, nothing that a shell, a terminal or Windows takes for
-    /// something else, at most 255 bytes. Always gives one.
+    /// What a peer named it, made safe: the last component of a path, not hidden, no option of a command and nobody's home directory,
+    /// nothing that a terminal or Windows takes for something else, at most 255 bytes. Always gives one. A shell must still quote it.
     #[must_use]
     pub fn from_peer(name: &str) -> Self {
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
