@@ -87,7 +87,13 @@ fn files() {
 fn refusals() {
     let Some(mut pair) = Pair::start("text=b64", "text=b64") else { return };
     let kept = [301, 400, 403, 404, 410, 415, 480, 481, 484, 486, 488, 489, 501, 502, 503, 504, 600, 603];
-    let lost = [2, 302, 402, 406, 408, 412, 413, 500, 505, 606, 699];
+    let lost = [500, 302, 402, 406, 408, 412, 413, 505, 606, 699, 2];
+    let docs = include_str!("../../../../docs/linphone.md");
+    let list = |codes: &[u16]| codes.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    assert!(
+        docs.contains(&format!("| {} | the same |", list(&kept))) && docs.contains(&format!("| {} | **400** |", list(&lost))),
+        "the table in docs/linphone.md"
+    );
     let all = kept.map(|code| (code, code)).into_iter().chain(lost.map(|code| (code, 400)));
     for (count, (code, on_the_wire)) in all.enumerate() {
         good(pair.pauline.engine(&format!("text=b64 in={code}")));

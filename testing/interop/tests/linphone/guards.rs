@@ -12,6 +12,20 @@ fn pair(marie: &str, pauline: &str) -> Option<Pair> {
     Pair::start_build(Build::Adapter, marie, pauline)
 }
 
+/// A code that Liblinphone would make 400 of, or let the sender wait for ever with, becomes the next one that it keeps.
+#[test]
+fn codes_that_liblinphone_does_not_keep() {
+    let Some(mut pair) = pair("subrosa-c text=hex", "subrosa-c text=hex") else { return };
+    let codes = [(401, 403), (407, 403), (408, 480), (412, 400), (302, 488), (500, 503), (505, 503), (606, 603), (699, 603)];
+    for (count, (code, on_the_wire)) in codes.into_iter().enumerate() {
+        good(pair.pauline.engine(&format!("subrosa-c text=hex in={code}")));
+        let number = good(pair.marie.send("pauline", TEXT));
+        good(pair.marie.until(number, &["NotDelivered"]));
+        assert_eq!(pair.tap.wait_for_answers(count + 1).last(), Some(&on_the_wire), "{code}");
+        assert_eq!(good(pair.pauline.not_received()), code);
+    }
+}
+
 /// A core that was made to wait has answered 200. The sender hears all the same that the message was not shown.
 #[test]
 fn a_late_refusal_reaches_the_sender() {
