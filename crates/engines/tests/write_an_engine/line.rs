@@ -1,5 +1,5 @@
 //! The engine of `docs/write-an-engine.md`, word for word.
-use aes_gcm::aead::{Aead, KeyInit};
+use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::*;
@@ -30,13 +30,14 @@ fn count(cx: &mut Context<'_>, row: &'static str) -> Result<u64, Halt> {
     Ok(cx.records.get(RowOf::<Count>::single(row))?.map_or(0, |count| count.0))
 }
 
-/// One for each message of both sides: a bit for who writes, and the number of the message.
-fn nonce(from: &Address, to: &Address, number: u64) -> [u8; 12] {
-    let mut nonce = [0; 12];
-    nonce[0] = (from < to).into();
-    nonce[4..].copy_from_slice(&number.to_be_bytes());
-    nonce
+/// What the tag covers besides the text: what is sent back, moved or renumbered does not open.
+fn around(from: &Address, to: &Address, number: u64) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.str(from.as_str()).str(to.as_str()).u64(number);
+    out.into_bytes()
 }
+/// Messages of each side under one key, with random nonces (NIST SP 800-38D §8.3).
+const MOST: u64 = 1 << 31;
 
 impl Engine for Line {
     fn name(&self) -> &'static str {
@@ -46,23 +47,24 @@ impl Engine for Line {
         if message.plain.content_type != ContentType::TEXT {
             return Ok(Outcome::Rejected(Reason::ContentType.into()));
         }
-        let number = count(cx, "sent")?.checked_add(1).ok_or(WornOut)?;
-        let nonce = nonce(cx.me, &message.chat.0, number);
-        let sealed = self.0.encrypt(&Nonce::from(nonce), message.plain.bytes())?;
+        let number = Some(count(cx, "sent")?.saturating_add(1)).filter(|n| *n <= MOST).ok_or(WornOut)?;
+        let (mut nonce, aad) = ([0; 12], around(cx.me, &message.chat.0, number));
+        cx.rng.fill_bytes(&mut nonce);
+        let sealed = self.0.encrypt(&Nonce::from(nonce), Payload { msg: message.plain.bytes(), aad: &aad })?;
         cx.records.put(RowOf::single("sent"), Count(number));
-        Ok(Outcome::Done(Encrypted::new(ContentType("application/vnd.example.line".into()), [&nonce[..], &sealed].concat())?))
+        let body = [&nonce[..], &number.to_be_bytes(), &sealed].concat();
+        Ok(Outcome::Done(Encrypted::new(ContentType("application/vnd.example.line".into()), body)?))
     }
     fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
         if message.content_type.0 != "application/vnd.example.line" {
             return Ok(Outcome::Skipped);
         }
         let no = |reason: Reason| Ok(Outcome::Rejected(reason.into()));
-        let Some((shown, sealed)) = message.body.split_first_chunk::<12>() else { return no(Reason::Malformed) };
-        let Ok(text) = self.0.decrypt(&Nonce::from(*shown), sealed) else { return no(Reason::Damaged) };
-        let number = u64::from_be_bytes(*shown.last_chunk().unwrap_or(&[0; 8]));
-        if *shown != nonce(message.from, cx.me, number) {
-            return no(Reason::EnvelopeMismatch); // our own, sent back to us
-        }
+        let Some((nonce, rest)) = message.body.split_first_chunk::<12>() else { return no(Reason::Malformed) };
+        let Some((number, sealed)) = rest.split_first_chunk::<8>() else { return no(Reason::Malformed) };
+        let number = u64::from_be_bytes(*number);
+        let payload = Payload { msg: sealed, aad: &around(message.from, cx.me, number) };
+        let Ok(text) = self.0.decrypt(&Nonce::from(*nonce), payload) else { return no(Reason::Damaged) };
         if number <= count(cx, "received")? {
             return no(Reason::Duplicate);
         }
