@@ -175,9 +175,10 @@ impl House {
         self.next = self.next.saturating_add(1);
         n
     }
-    /// A number that was not stored is given out again: whoever has a token from before must not have another message's.
+    /// A number that was not stored is given out again: whoever has a token from before must not have another message's. Below 2⁶³: C
+    /// has a bit of its own in it.
     pub fn token(&mut self) -> Token {
-        Token(self.salt.wrapping_add(self.fresh()))
+        Token(self.salt.wrapping_add(self.fresh()) & (u64::MAX >> 1))
     }
     fn set(&mut self, id: u64, slot: Option<Slot>) {
         let before = self.place(id, slot);
