@@ -30,18 +30,18 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         Ok(found) if found.encrypted.is_none() && found.envelope => return Ok(Outcome::Rejected(Reason::Malformed.into())),
         // it says that it is encrypted (XEP-0380), in a way that is not OMEMO's: what is beside it is no message in clear
         Ok(found) if found.encrypted.is_none() && found.encryption.is_some() => return Ok(Outcome::Rejected(Reason::Unsupported.into())),
-        Ok(found) => found.encrypted,
+        Ok(found) => found.encrypted.map(|encrypted| (encrypted, found.also)),
         Err(WireError::TooLarge(_)) => return Ok(Outcome::Rejected(Reason::TooLarge.into())),
         Err(_) => return Ok(Outcome::Rejected(Reason::Malformed.into())),
     };
-    let Some(found) = found else { return Ok(Outcome::Skipped) };
+    let Some((found, also)) = found else { return Ok(Outcome::Skipped) };
     let device = Device::of(message.from, found.sid);
     let no = |reason: Reason| Ok(Outcome::Rejected(Refusal::from(reason).by(device.clone())));
     if message.from == cx.me && us == Some(found.sid) {
         return Ok(Outcome::Silent); // our own reflection
     }
     if us.is_none() || found.keys.is_empty() {
-        let concerns = found.payload.is_some() && !is_other_part(cx, &device, found.version)?;
+        let concerns = found.payload.is_some() && !(also && is_other_part(cx, &device, found.version)?);
         return if concerns { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
     }
     // a device that is on no list: perhaps ours is old (XEP-0384 §6)
@@ -69,6 +69,13 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
             cx.learn(&device, &key, Origin::Seen)?; // what the attempt told the person is undone with it
             return no(Reason::KeyChanged);
         }
+        Err(Unread::Reason(Reason::UnknownPreKey)) => {
+            // what it started can never be read here
+            if let Some(record) = cx.records.edit(records::session(&device))? {
+                record.deaf |= record.current.as_ref().is_some_and(|r| r.version() == found.version);
+            }
+            return no(Reason::UnknownPreKey);
+        }
         Err(Unread::Reason(reason)) => return no(reason),
     };
     let sender = match cx.sender(&device, &opened.key, found.version.protocol())? {
@@ -90,8 +97,9 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
 /// How long behind its omemo:2 part the legacy part of a message may come.
 const PARTS: Duration = Duration::from_secs(60);
 
-/// Whether a message without a key for us is the part for older devices of one that we have just read. A message for both
-/// versions travels as two stanzas, omemo:2 first. Where the sender left us out, the first part is missing or says so.
+/// Whether a message without a key for us, which says that it travels in another version too, is the part for older devices of one that
+/// we have just read. A message for both versions travels as two stanzas, omemo:2 first. Where the sender left us out, the first part
+/// says so; where the network lost it, and we have just read another of the device, nobody does.
 fn is_other_part(cx: &mut Context<'_>, device: &Device, version: Version) -> Result<bool, Halt> {
     if version != Version::Legacy {
         return Ok(false);

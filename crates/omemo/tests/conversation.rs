@@ -4,7 +4,7 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use subrosa_engine::*;
-use subrosa_omemo::wire::{Version, encrypted};
+use subrosa_omemo::wire::{Version, bundle, encrypted};
 use subrosa_testkit::{ClientId, Faults, Stanza};
 
 /// Ten messages each way, in turns; all are read, in order.
@@ -109,13 +109,18 @@ fn one_message_to_devices_of_both_versions() {
     assert_eq!((texts(&world, old), texts(&world, new)), (vec!["to both".into()], vec!["to both".into()]));
     assert!(unread(&world, old).iter().all(|r| *r == Reason::NotForThisDevice));
     assert_eq!(unread(&world, new), [], "the part for older devices is nothing to tell");
-    // a part without a key for us counts as the other one only where the first was read
-    let mut left_out = world.stanzas().iter().find(|s| s.id == id && carried(s, &d_old).is_some()).unwrap().clone();
-    left_out.id = "later".into();
-    world.run_for(10 * 60_000);
-    world.inject(left_out);
+    // a part without a key for us counts as the other one only where it says so and the first was read
+    let other = world.stanzas().iter().find(|s| s.id == id && carried(s, &d_old).is_some()).unwrap().clone();
+    let said = String::from_utf8(other.body.clone()).unwrap();
+    let silent = said.replace("<also xmlns='urn:subrosa:omemo:0'/>", "");
+    assert_ne!(silent, said);
+    world.inject(Stanza { id: "alone".into(), body: silent.into_bytes(), ..other.clone() });
     world.run();
-    assert_eq!(unread(&world, new), [Reason::NotForThisDevice]);
+    assert_eq!(unread(&world, new), [Reason::NotForThisDevice], "the sender left us out");
+    world.run_for(10 * 60_000);
+    world.inject(Stanza { id: "later".into(), ..other });
+    world.run();
+    assert_eq!(unread(&world, new), [Reason::NotForThisDevice; 2]);
 }
 #[test]
 fn own_other_devices_read_along() {
@@ -301,4 +306,36 @@ fn a_lost_session_is_not_asked_for_each_time() {
     }
     assert_eq!(unread(&world, bob), [Reason::NoSession; 5]);
     assert_eq!(asked(&world) - before, 1);
+}
+/// A server that gives out an old bundle: what Alice starts by it Bob can never read. She goes on with it until he has started a session
+/// twice, which takes him two messages.
+#[test]
+fn who_starts_with_a_prekey_that_is_gone_is_told_by_two_sessions() {
+    for version in Version::ALL {
+        let mut world = World::new(17);
+        if version == Version::Legacy {
+            legacy_only(&mut world);
+        }
+        let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+        world.run();
+        let id = number(&device(&mut world, bob));
+        let good = published(&world, BOB, id, version).unwrap();
+        let old = bundle::Bundle { prekeys: good.prekeys.iter().map(|(id, key)| (id ^ 1 << 20, *key)).collect(), ..good.clone() };
+        let put = |world: &mut World, bundle: &bundle::Bundle| {
+            let node = world.server.node_mut(&BOB.into(), &version.bundle_node(id)).unwrap();
+            node.items.last_mut().unwrap().payload = bundle::write(bundle);
+        };
+        put(&mut world, &old);
+        world.send(alice, BOB, "into the void");
+        world.run();
+        assert_eq!(unread(&world, bob), [Reason::UnknownPreKey], "{version:?}");
+        put(&mut world, &good);
+        for (from, to, text) in [(bob, ALICE, "one"), (alice, BOB, "void"), (bob, ALICE, "two"), (alice, BOB, "hello"), (bob, ALICE, "three")] {
+            world.send(from, to, text);
+            world.run();
+        }
+        assert_eq!(texts(&world, alice), ["one", "two", "three"], "{version:?}");
+        assert_eq!(texts(&world, bob), ["hello"], "{version:?}");
+        assert_eq!(unread(&world, bob), [Reason::UnknownPreKey; 2], "{version:?}");
+    }
 }

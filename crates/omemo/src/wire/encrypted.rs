@@ -8,6 +8,9 @@ pub const MAX_OWN_KEYS: usize = 8;
 /// What people see whose client cannot read the message. Only legacy: OMEMO 2 forbids it (XEP-0420 §7).
 const FALLBACK: &str = "This message is encrypted with OMEMO, and this client cannot read it.";
 
+/// Of the element that says: this message travels in another version too, as a stanza of its own. Nobody else knows it, nor has to.
+const ALSO: &str = "urn:subrosa:omemo:0";
+
 /// What the children of a `<message>` hold for us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
@@ -19,6 +22,8 @@ pub struct Message {
     pub body: Option<String>,
     /// There is an envelope in clear (XEP-0420), which belongs inside of the encryption only.
     pub envelope: bool,
+    /// It says that the same message came in another version too ([`Builder::also`]).
+    pub also: bool,
 }
 
 /// `<encrypted>`, as far as it concerns one device.
@@ -80,6 +85,7 @@ pub fn parse(children: &[u8], jid: &str, device: u32) -> Result<Message, WireErr
                     }
                 }
             }
+            ("also", ALSO) => message.also = true,
             ("encryption", "urn:xmpp:eme:0") if message.encryption.is_none() => {
                 message.encryption = element.attribute("namespace").map(str::to_owned);
             }
@@ -212,6 +218,7 @@ pub struct Builder {
     iv: Option<[u8; 12]>,
     /// Where the `<keys>` begins that has no `<key>` yet.
     recipient: Recipient,
+    also: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -244,7 +251,7 @@ impl Builder {
         out.extend_from_slice(b"'><header sid='");
         write::number(&mut out, sid);
         out.extend_from_slice(b"'>");
-        Builder { version, out, keys: 0, iv: None, recipient: Recipient::Nobody }
+        Builder { version, out, keys: 0, iv: None, recipient: Recipient::Nobody, also: false }
     }
     /// Which OMEMO.
     #[must_use]
@@ -288,6 +295,10 @@ impl Builder {
         write::base64(&mut self.out, message);
         self.out.extend_from_slice(b"</key>");
     }
+    /// The same message has left in another version: a device that finds no key of its own here is not left out, if it read that.
+    pub fn also(&mut self) {
+        self.also = true;
+    }
     /// How many keys were added. An element without any is against the schema of OMEMO 2: don't send it.
     #[must_use]
     pub fn keys(&self) -> usize {
@@ -314,8 +325,13 @@ impl Builder {
     /// The children of a `<message>`: the element, a hint to store it, and beside a payload what tells others what it is.
     #[must_use]
     pub fn message(self, payload: Option<&[u8]>) -> Vec<u8> {
-        let version = self.version;
+        let (version, also) = (self.version, self.also);
         let mut out = self.element(payload);
+        if also {
+            out.extend_from_slice(b"<also xmlns='");
+            out.extend_from_slice(ALSO.as_bytes());
+            out.extend_from_slice(b"'/>");
+        }
         if payload.is_some() {
             out.extend_from_slice(b"<encryption xmlns='urn:xmpp:eme:0' namespace='");
             out.extend_from_slice(version.namespace().as_bytes());

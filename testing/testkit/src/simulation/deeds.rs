@@ -1,8 +1,7 @@
 //! What people, hosts and servers do between two looks of the judge.
 use super::judge::{Book, MARK};
 use super::{Outcome, Play, Subject};
-use crate::{ClientId, Happening, Stanza};
-use std::rc::Rc;
+use crate::ClientId;
 use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, Trust};
 
 /// How many old publications, stanzas and copies of stores are kept to be brought back.
@@ -60,12 +59,12 @@ impl<X: Subject> Play<X> {
         self.write()
     }
     /// Keeps what may come again.
-    pub(super) fn remember(&mut self, _: &Happening) {
+    pub(super) fn remember(&mut self) {
         self.archive.extend(self.judge.published.drain(..));
         self.recent.extend(self.judge.travelled.drain(..));
         let (archive, recent): (usize, usize) = (self.archive.len().saturating_sub(KEPT), self.recent.len().saturating_sub(KEPT));
         self.archive.drain(..archive);
-        let _: Vec<Rc<Stanza>> = self.recent.drain(..recent).collect();
+        self.recent.drain(..recent);
     }
 
     pub(super) fn person(&mut self) -> Address {

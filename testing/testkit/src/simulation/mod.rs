@@ -182,14 +182,19 @@ impl<X: Subject> Play<X> {
     /// Judges what happened since the last look.
     fn look(&mut self) -> Outcome {
         self.steps += 1;
-        for happening in self.world.take_happenings() {
+        let happenings = self.world.take_happenings();
+        let mut acted: Vec<ClientId> = Vec::new();
+        for happening in happenings {
             self.tally.count(&happening);
-            let client = happening.client;
-            let events = self.world.client(client).events();
-            let verdict = self.judge.see(&self.subject, &happening, events);
-            self.remember(&happening);
+            acted.push(happening.client);
+            let verdict = self.judge.see(&self.subject, &happening);
             self.trace.happened(self.steps, happening);
             verdict?;
+        }
+        self.remember();
+        for client in acted {
+            let events = self.world.client(client).events();
+            self.judge.performed(client, events).map_err(|broken| broken.by(client))?;
         }
         Ok(())
     }

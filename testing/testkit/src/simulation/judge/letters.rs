@@ -197,8 +197,8 @@ impl Judge {
         letter.ways.entry(client).or_default().told = true;
         *self.told.entry(code(reason)).or_default() += 1;
     }
-    /// What the application has by now.
-    pub(super) fn performed(&mut self, client: ClientId, events: &[Event]) -> Verdict {
+    /// What the application has by now, of all that was looked at before.
+    pub fn performed(&mut self, client: ClientId, events: &[Event]) -> Verdict {
         for event in events.iter().skip(self.seats[client.0].seen) {
             match event {
                 Event::Message { id, chat, message } => {
