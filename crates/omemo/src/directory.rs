@@ -166,8 +166,7 @@ fn believe<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: Bundle) -> 
 fn start<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: VerifiedBundle<P>) -> Result<(), Halt> {
     let Some(identity) = cx.records.get(records::account())?.map(|a| a.identity.clone()) else { return Ok(()) };
     let heal = cx.records.get(records::heal(device))?.copied().filter(|h| h.due);
-    let session = cx.records.get(records::session(device))?.filter(|r| !r.deaf);
-    let spoken = session.and_then(|r| r.current.as_ref()).map(|c| c.version());
+    let spoken = cx.records.get(records::session(device))?.and_then(|r| r.current.as_ref()).map(|c| c.version());
     if heal.is_none() && spoken == Some(P::VERSION) {
         return Ok(()); // asked for twice
     }

@@ -69,13 +69,6 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
             cx.learn(&device, &key, Origin::Seen)?; // what the attempt told the person is undone with it
             return no(Reason::KeyChanged);
         }
-        Err(Unread::Reason(Reason::UnknownPreKey)) => {
-            // what it started can never be read here
-            if let Some(record) = cx.records.edit(records::session(&device))? {
-                record.deaf |= record.current.as_ref().is_some_and(|r| r.version() == found.version);
-            }
-            return no(Reason::UnknownPreKey);
-        }
         Err(Unread::Reason(reason)) => return no(reason),
     };
     let sender = match cx.sender(&device, &opened.key, found.version.protocol())? {

@@ -153,7 +153,7 @@ fn plan_all(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt>
                 return Err(halt);
             }
         };
-        let ratchet = session.filter(|s| !s.deaf).and_then(|s| s.current.as_ref()).filter(|r| Some(r.version()) == target.wanted());
+        let ratchet = session.and_then(|s| s.current.as_ref()).filter(|r| Some(r.version()) == target.wanted());
         plans.push(ratchet.map_or(Plan::Leave(Exclusion::NotListed), |r| Plan::Speak(r.version(), r.fingerprint())));
         if ratchet.is_none() {
             open.push(at);
@@ -171,7 +171,7 @@ fn plan_all(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt>
 /// A device without a session in the version that it is to be spoken to.
 fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
     let session = cx.records.get(records::session(&target.device))?;
-    let (wanted, deaf) = (target.wanted(), session.is_some_and(|s| s.deaf));
+    let wanted = target.wanted();
     if let Some(version) = wanted
         && session.is_some_and(|s| s.other.as_ref().is_some_and(|r| r.version() == version))
         && let Some(record) = cx.records.edit(records::session(&target.device))?
@@ -186,7 +186,7 @@ fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
         let Some(absent) = cx.records.get(records::absent(&target.device, version))?.cloned() else {
             // an older version than wanted, and the wanted one is out of reach: what there is will do
             let session = cx.records.get(records::session(&target.device))?;
-            let there = session.filter(|_| !deaf).and_then(|s| s.current.as_ref()).filter(|r| r.version() == version);
+            let there = session.and_then(|s| s.current.as_ref()).filter(|r| r.version() == version);
             return Ok(there.map_or(Plan::Fetch(version), |r| Plan::Speak(version, r.fingerprint())));
         };
         why = match absent.key {
@@ -201,9 +201,7 @@ fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
             None => absent.why,
         };
     }
-    // a new session was wanted, and its keys can't be had
-    let there = cx.records.get(records::session(&target.device))?.filter(|_| deaf).and_then(|s| s.current.as_ref());
-    Ok(there.map_or(Plan::Leave(why), |r| Plan::Speak(r.version(), r.fingerprint())))
+    Ok(Plan::Leave(why))
 }
 
 /// The bodies being written, one for each version that is needed.

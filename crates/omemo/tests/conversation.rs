@@ -4,7 +4,7 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use subrosa_engine::*;
-use subrosa_omemo::wire::{Version, bundle, encrypted};
+use subrosa_omemo::wire::{Version, encrypted};
 use subrosa_testkit::{ClientId, Faults, Stanza};
 
 /// Ten messages each way, in turns; all are read, in order.
@@ -306,36 +306,4 @@ fn a_lost_session_is_not_asked_for_each_time() {
     }
     assert_eq!(unread(&world, bob), [Reason::NoSession; 5]);
     assert_eq!(asked(&world) - before, 1);
-}
-/// A server that gives out an old bundle: what Alice starts by it Bob can never read. She goes on with it until he has started a session
-/// twice, which takes him two messages.
-#[test]
-fn who_starts_with_a_prekey_that_is_gone_is_told_by_two_sessions() {
-    for version in Version::ALL {
-        let mut world = World::new(17);
-        if version == Version::Legacy {
-            legacy_only(&mut world);
-        }
-        let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
-        world.run();
-        let id = number(&device(&mut world, bob));
-        let good = published(&world, BOB, id, version).unwrap();
-        let old = bundle::Bundle { prekeys: good.prekeys.iter().map(|(id, key)| (id ^ 1 << 20, *key)).collect(), ..good.clone() };
-        let put = |world: &mut World, bundle: &bundle::Bundle| {
-            let node = world.server.node_mut(&BOB.into(), &version.bundle_node(id)).unwrap();
-            node.items.last_mut().unwrap().payload = bundle::write(bundle);
-        };
-        put(&mut world, &old);
-        world.send(alice, BOB, "into the void");
-        world.run();
-        assert_eq!(unread(&world, bob), [Reason::UnknownPreKey], "{version:?}");
-        put(&mut world, &good);
-        for (from, to, text) in [(bob, ALICE, "one"), (alice, BOB, "void"), (bob, ALICE, "two"), (alice, BOB, "hello"), (bob, ALICE, "three")] {
-            world.send(from, to, text);
-            world.run();
-        }
-        assert_eq!(texts(&world, alice), ["one", "two", "three"], "{version:?}");
-        assert_eq!(texts(&world, bob), ["hello"], "{version:?}");
-        assert_eq!(unread(&world, bob), [Reason::UnknownPreKey; 2], "{version:?}");
-    }
 }

@@ -20,9 +20,6 @@ pub(crate) struct SessionRecord {
     pub other: Option<Box<Ratchet>>,
     /// When it was last heard of; 0: never.
     pub heard: Time,
-    /// The device starts sessions that can't be read here: it goes on with them until we have started one twice, so the next message
-    /// to it starts one.
-    pub deaf: bool,
 }
 /// The profile of a version, with the way from and to the enum.
 pub(crate) trait Spoken: Profile {
@@ -83,7 +80,7 @@ impl Ratchet {
 }
 impl SessionRecord {
     pub fn new(ratchet: Ratchet) -> Self {
-        SessionRecord { current: Some(ratchet), other: None, heard: Time(0), deaf: false }
+        SessionRecord { current: Some(ratchet), other: None, heard: Time(0) }
     }
     /// The session of a version that is sent on, or would be.
     pub fn of<P: Spoken>(&mut self) -> Option<&mut Session<P>> {
@@ -95,7 +92,6 @@ impl SessionRecord {
     }
     /// Takes in a new session and sends in its version from here. One of the other version is kept beside it, to decrypt.
     pub fn replace<P: Spoken>(&mut self, new: Session<P>) {
-        self.deaf = false;
         self.receive(new);
         self.speak(P::VERSION);
     }
@@ -120,7 +116,7 @@ impl SessionRecord {
         }
     }
 }
-/// Version 2: `2, heard u64, length u32, deaf u8, current session, other session`, either of them empty. Version 1 had no `deaf`.
+/// Version 1: `1, heard u64, length u32, current session, other session`, either of them empty.
 impl Record for SessionRecord {
     fn encode(&self) -> Vec<u8> {
         let size = |ratchet: &Ratchet| both!(ratchet, s => s.stored_size());
@@ -128,15 +124,14 @@ impl Record for SessionRecord {
         // room for all of it: growing would leave a copy of the keys behind
         let all = current.map_or(0, size).saturating_add(other.map_or(0, size)).saturating_add(HEAD);
         let mut out = Vec::with_capacity(all);
-        out.push(2);
+        out.push(1);
         out.extend_from_slice(&self.heard.0.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
-        out.push(self.deaf.into());
         if let Some(ratchet) = current {
             both!(ratchet, s => s.write(&mut out));
         }
         let length = u32::try_from(out.len().saturating_sub(HEAD)).unwrap_or(u32::MAX);
-        if let Some(place) = out.get_mut(9..13) {
+        if let Some(place) = out.get_mut(9..HEAD) {
             place.copy_from_slice(&length.to_le_bytes());
         }
         if let Some(ratchet) = other {
@@ -146,14 +141,11 @@ impl Record for SessionRecord {
     }
     /// A session that is damaged is left out: then there is none, and a new one is started.
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let first = *bytes.first()? == 1;
-        let mut input = Reader::versioned(bytes, if first { 1 } else { 2 })?;
+        let mut input = Reader::versioned(bytes, 1)?;
         let heard = Time(input.u64().unwrap_or_default());
         let length = input.u32().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
-        let deaf = !first && input.bool().unwrap_or_default();
-        let sessions = bytes.get(if first { HEAD - 1 } else { HEAD }..);
-        let (current, other) = sessions.and_then(|rest| rest.split_at_checked(length)).unwrap_or_default();
-        Some(SessionRecord { current: Ratchet::read(current), other: Ratchet::read(other).map(Box::new), heard, deaf })
+        let (current, other) = bytes.get(HEAD..).and_then(|rest| rest.split_at_checked(length)).unwrap_or_default();
+        Some(SessionRecord { current: Ratchet::read(current), other: Ratchet::read(other).map(Box::new), heard })
     }
 }
-const HEAD: usize = 14;
+const HEAD: usize = 13;
