@@ -144,13 +144,13 @@ pub enum Input {
         /// What came beside the body, in clear.
         headers: Headers,
         /// The transport holds its answer until then: exactly one [`Output::Accept`] or [`Output::Refuse`] comes. What is still pending
-        /// at that time is refused with 480 and never shown. `None`: it needs no answer, and the message waits as long as others.
+        /// at that time, or is fed later, is refused with 480 and never shown. `None`: it needs no answer, and the message waits as long as others.
         answer_by: Option<Time>,
     },
     /// To an [`Output::Request`]. An empty list: there is nothing, or the publication was accepted. A host that is offline
     /// does not answer: the request comes again with the next [`Input::Online`].
     Answer(RequestId, Result<Vec<Item>, RequestError>),
-    /// Ends a message that an engine left with somebody.
+    /// Ends a message that an engine left with somebody; after the message's deadline as one that came too late.
     Complete(Token, Completion),
     /// The server pushed what somebody published; `None`: it was retracted, or the node was deleted.
     Published(Node, Option<Vec<u8>>),
