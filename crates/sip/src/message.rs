@@ -1,5 +1,6 @@
 //! One MESSAGE (RFC 3428) and its answer, as values. Knows no wire: how they travel is `connection`'s.
 use std::fmt;
+use std::time::Instant;
 use subrosa_engine::{Address, ContentType, Headers, MessageId, Status};
 
 /// Header fields that are the transport's own: an application can't set them, and does not see them.
@@ -150,6 +151,10 @@ impl From<Status> for Answer {
 pub struct Arrived {
     /// What came.
     pub message: SipMessage,
+    /// The number of its CSeq field: one that comes again with the same Call-ID has the same.
+    pub cseq: u32,
+    /// Then the transport answers 480 by itself.
+    pub until: Instant,
     /// To be kept until it is known.
     pub answer: AnswerHandle,
 }

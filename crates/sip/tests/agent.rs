@@ -10,7 +10,7 @@ use subrosa_engine::*;
 use subrosa_files::{AesGcm, Layout};
 use subrosa_interop::FileServer;
 use subrosa_sip::agent::{Agent, AgentError, AgentEvent, Handle, Settings, TransferFailure, TransferState, runs_on_sip};
-use subrosa_sip::{Composing, Config, Connection, Cpim, Fate, Imdn, Listen, Offer, Wanted, Way, bare};
+use subrosa_sip::{Answer, Composing, Config, Connection, Cpim, Fate, Imdn, Listen, Offer, Wanted, Way, bare};
 
 /// Turns bits over, and does what the words say: `refuse 488`, `skip`, `panic`, `later` (until somebody completes), `as a/b`.
 struct Toy {
@@ -455,10 +455,108 @@ async fn what_is_owed_comes_again_after_a_restart() {
         assert!(matches!(alice.event().await, AgentEvent::Delivered { .. }));
     }
     assert_eq!(words(&one.event().await).unwrap().2, "taken");
+    one.agent.taken();
     one.agent.close().await;
-    let two = peer(bob_config, disk, quiet()).await;
+    let two = peer(bob_config.clone(), disk.clone(), quiet()).await;
     assert_eq!(words(&two.event().await).unwrap().2, "not taken");
-    assert!(two.is_quiet().await);
+    two.agent.close().await;
+    let three = peer(bob_config, disk, quiet()).await;
+    assert_eq!(words(&three.event().await).unwrap().2, "not taken");
+    assert!(three.is_quiet().await);
+}
+
+#[tokio::test]
+async fn after_a_commit_that_failed_nothing_leaves_or_is_told_twice() {
+    let (tls, disk) = (certificate(), Disk::default());
+    let bob = Connection::start(config(BOB, &tls)).await.unwrap();
+    let mut alice = config(ALICE, &tls);
+    alice.proxy = Some(uri(Way::Tcp, &bob));
+    let to_alice = Connection::start(config(BOB, &tls)).await.unwrap();
+    let alice = peer(alice, disk.clone(), quiet()).await;
+    // under way
+    alice.agent.handle().text(&bare(BOB).unwrap(), "one");
+    let under_way = common::arrived(&bob).await;
+    // told, not taken
+    let mut hello = common::message("hello", packed(&Plaintext::text("hello")));
+    (hello.from, hello.to, hello.content_type) = (BOB.into(), ALICE.into(), ContentType("cipher/toy".into()));
+    hello.to = bare(&format!("sip:alice@{}", alice.agent.transport().listens(Way::Udp).unwrap())).unwrap();
+    assert_eq!(subrosa_sip::Transport::send(&to_alice, hello).await.code(), 200);
+    assert_eq!(words(&alice.event().await).unwrap().2, "hello");
+    *disk.broken.lock().unwrap() = true;
+    alice.agent.handle().text(&bare(BOB).unwrap(), "two");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    *disk.broken.lock().unwrap() = false;
+    assert!(matches!(alice.event().await, AgentEvent::StoreFailed { .. }));
+    assert!(alice.is_quiet().await, "it was told again");
+    // the second try
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    under_way.answer.answer(Answer::Accept);
+    assert!(matches!(alice.event().await, AgentEvent::Delivered { .. }));
+    let next = common::arrived(&bob).await;
+    assert_eq!(unpacked(&next.message.body).bytes(), b"two");
+    next.answer.answer(Answer::Accept);
+    assert!(matches!(alice.event().await, AgentEvent::Delivered { .. }));
+    assert!(alice.is_quiet().await);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_is_answered_as_it_was_and_told_once() {
+    let bob = peer(config(BOB, &certificate()), Disk::default(), quiet()).await;
+    let address = bob.agent.transport().listens(Way::Tcp).unwrap();
+    let body = packed(&Plaintext::text("once"));
+    let branch = std::cell::Cell::new(0);
+    let once = |id: &str, body: &[u8]| {
+        branch.set(branch.get() + 1);
+        let head = String::from_utf8(common::raw("TCP", id, "X: y\r\n", "")).unwrap().replace("text/plain", "cipher/toy");
+        let head = head.replace("branch=z9hG4bK", &format!("branch=z9hG4bK{}", branch.get()));
+        let head = head.replace("X: y", &format!("Content-Length: {}", body.len()));
+        [head.as_bytes(), body].concat()
+    };
+    let ask = |bytes: Vec<u8>| async move {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        common::code_of(&common::talk(&mut stream, &bytes, |heard| heard.contains("\r\n\r\n")).await)
+    };
+    // as on a new stream, when the one before broke
+    for _ in 0..3 {
+        assert_eq!(ask(once("once", &body)).await, Some(200));
+    }
+    assert_eq!(words(&bob.event().await).unwrap().2, "once");
+    assert!(bob.is_quiet().await, "it was told again");
+    // while the first waits for its answer
+    let later = packed(&Plaintext::text("later"));
+    let waiting = [tokio::spawn(ask(once("later", &later))), tokio::spawn(ask(once("later", &later)))];
+    let (token, body) = bob.pending().await;
+    while bob.agent.transport().held() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ask(once("later", &packed(&Plaintext::text("other words")))).await, Some(491));
+    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted { plain: unpacked(&body), sender: None }));
+    for one in waiting {
+        assert_eq!(one.await.unwrap(), Some(200));
+    }
+    assert_eq!(words(&bob.event().await).unwrap().2, "later");
+    assert!(bob.is_quiet().await);
+}
+
+#[tokio::test]
+async fn what_the_transport_answers_by_itself_is_not_shown() {
+    let tls = certificate();
+    let mut bob = config(BOB, &tls);
+    bob.timeouts.hold = Duration::from_millis(600);
+    let mut settings = quiet();
+    settings.hold = Duration::from_secs(3600);
+    let bob = peer(bob, Disk::default(), settings).await;
+    let mut alice = config(ALICE, &tls);
+    alice.proxy = Some(uri(Way::Tcp, bob.agent.transport()));
+    let alice = peer(alice, Disk::default(), quiet()).await;
+    alice.agent.handle().text(&bob.me(), "later");
+    let (token, body) = bob.pending().await;
+    assert!(
+        matches!(alice.event().await, AgentEvent::NotDelivered { why, .. } if why.status.code() == 480 && why.reason.as_deref() == Some("expired"))
+    );
+    assert!(matches!(bob.event().await, AgentEvent::NotReceived { why, .. } if why.status.code() == 480));
+    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted { plain: unpacked(&body), sender: None }));
+    assert!(bob.is_quiet().await);
 }
 
 #[tokio::test]

@@ -269,6 +269,42 @@ async fn a_stream_that_was_closed_meanwhile_is_opened_again() {
 }
 
 #[tokio::test]
+async fn what_a_stream_took_with_it_is_asked_anew_on_the_next() {
+    let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let mut alice = config(ALICE, &certificate());
+    alice.proxy = Some(format!("sip:{};transport=tcp", listener.local_addr().unwrap()));
+    let alice = Connection::start(alice).await.unwrap();
+    let field = |heard: &str, name: &str| heard.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    let whole = |heard: &str| heard.contains("\r\n\r\nx");
+    let answer = |heard: &str| {
+        let same = ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| field(heard, name) + "\r\n").concat();
+        format!("SIP/2.0 200 OK\r\n{same}Content-Length: 0\r\n\r\n")
+    };
+    let peer = async {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let heard = talk(&mut first, b"", whole).await;
+        talk(&mut first, answer(&heard).as_bytes(), |_| true).await;
+        // the second is heard, and never answered here
+        let lost = talk(&mut first, b"", whole).await;
+        drop(first);
+        let (mut second, _) = listener.accept().await.unwrap();
+        let again = talk(&mut second, b"", whole).await;
+        talk(&mut second, answer(&again).as_bytes(), |_| true).await;
+        for same in ["Call-ID", "CSeq", "From"] {
+            assert_eq!(field(&lost, same), field(&again, same));
+        }
+        assert_ne!(field(&lost, "Via"), field(&again, "Via"), "its answer would go to the stream that broke");
+        second
+    };
+    let sends = async {
+        for id in ["one", "two"] {
+            assert_eq!(alice.send(message(id, "x")).await, Delivery::Delivered(200));
+        }
+    };
+    tokio::join!(peer, sends);
+}
+
+#[tokio::test]
 async fn a_message_under_way_ends_with_the_stream_or_the_connection() {
     let (alice, bob) = pair(Way::Tcp, |_, _| {}).await;
     let (delivery, ()) = tokio::join!(alice.send(message("1", "x")), async {

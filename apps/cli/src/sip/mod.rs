@@ -127,13 +127,10 @@ impl Phone {
                 _ = shown.wait_for(|shown| *shown >= seq) => {}
             }
         }
-        if *self.shown.borrow() < last {
-            // closing would take what was told last
-            agent.transport().close().await;
-            drop(agent);
-        } else {
-            agent.close().await;
+        if *self.shown.borrow() >= last {
+            agent.taken();
         }
+        agent.close().await;
         let _ = closed.await;
         let mut desk = self.desk();
         desk.subscribers.clear();

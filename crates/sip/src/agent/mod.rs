@@ -37,11 +37,13 @@
 //! the very code of the engine, too late 480; the answer leaves after the step is stored, so that nothing that was accepted is lost.
 //!
 //! # What is owed
-//! An event counts as taken when the next one is asked for; until then it comes again after a restart. A message that was not
-//! answered when the process died is sent again after a restart, under the same Call-ID.
+//! An event counts as taken when the next one is asked for, or by [`Agent::taken`]; until then it comes again after a restart. A message
+//! that was not answered when the process died is sent again after a restart, under the same Call-ID. One that comes again so, with
+//! the same words, is answered as it was and told once, as far as this process remembers it.
 mod bodies;
 mod event;
 mod handle;
+mod held;
 mod lanes;
 mod transfers;
 mod work;
@@ -63,8 +65,8 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How long a sender waits for an outcome that is pending; then it is 480 and nothing is shown. 10 s; less than the transport
-    /// holds ([`crate::Timeouts::hold`]).
+    /// How long a sender waits for an outcome that is pending; then it is 480 and nothing is shown. 10 s; at most nine tenths of what
+    /// the transport holds ([`crate::Timeouts::hold`]).
     pub hold: Duration,
     /// Which content types the application shows; others are refused 415. Replaces [`Machine::shows`]. `text/*`.
     pub shows: fn(&ContentType) -> bool,
@@ -223,6 +225,10 @@ impl<T: Transport> Agent<T> {
         self.take(id);
         Some(event)
     }
+    /// What was told last is taken: it does not come again after a restart. For who asks for no next event.
+    pub fn taken(&self) {
+        self.take(None);
+    }
     /// Remembers what is told now, and says of what was told before that it is taken.
     fn take(&self, told: Option<OutputId>) {
         let before = std::mem::replace(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner), told);
@@ -231,9 +237,8 @@ impl<T: Transport> Agent<T> {
         }
     }
     /// Ends in order: the thread, then the registration, then the transport. Who waits for an answer is told 480; what is under way
-    /// and not answered stays owed.
+    /// and not answered stays owed, and so does what was told last and not [taken](Self::taken).
     pub async fn close(&self) {
-        self.take(None);
         let (alive, ended) = oneshot::channel();
         self.handle.give(Command::Stop(Some(alive)));
         let _ = ended.await;

@@ -1,18 +1,19 @@
 //! The agent's thread: what waits is fed, the step is stored, what comes out is done.
 use super::bodies::{self, Content, Opened};
+use super::held::Held;
 use super::lanes::{Gone, Lanes, Waiting};
 use super::transfers::Files;
 use super::{AgentEvent, Command, Handle, Settings, Told, TransferFailure, now};
 use crate::connection::{Happening, Transport};
-use crate::message::{Answer, AnswerHandle, Arrived, Delivery, SipMessage};
+use crate::message::{Answer, Arrived, Delivery, SipMessage};
 use crate::transfer::Transfers;
 use crate::{Imdn, Offer};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use subrosa_engine::{
     Address, ChatId, Event, FileInfo, Headers, Input, Kind, Machine, MessageId, Output, OutputId, Outputs, Plaintext, Reason, Received, Recipients,
     RequestError, Status, Store, Wire,
@@ -45,8 +46,9 @@ pub(super) struct Work<S, T> {
     untaken: Arc<AtomicUsize>,
     lanes: Lanes<T>,
     files: Files,
-    /// Who waits for an answer, by whom and what. Two from one sender may have the same id.
-    held: HashMap<(Address, MessageId), VecDeque<AnswerHandle>>,
+    held: Held,
+    /// What was given out and is not done: after a commit that failed it comes again, to who has it already.
+    given: HashSet<OutputId>,
     /// Asked for inputs before each step.
     sources: Vec<Box<dyn FnMut() -> Vec<Input> + Send>>,
     /// For the next step.
@@ -76,7 +78,8 @@ impl<S: Store, T: Transport> Work<S, T> {
             handle,
             events,
             untaken,
-            held: HashMap::new(),
+            held: Held::default(),
+            given: HashSet::new(),
             sources: Vec::new(),
             inputs: vec![Input::Online { resumed: false }],
             failed: false,
@@ -87,6 +90,7 @@ impl<S: Store, T: Transport> Work<S, T> {
         while self.stopped.is_none() {
             let wait = match (self.failed, self.machine.wake_at()) {
                 (true, _) => AGAIN,
+                (false, _) if !self.inputs.is_empty() => Duration::ZERO,
                 (false, Some(at)) => Duration::from_millis(at.0.saturating_sub(now().0)).min(IDLE),
                 (false, None) => IDLE,
             };
@@ -105,7 +109,10 @@ impl<S: Store, T: Transport> Work<S, T> {
     }
     fn command(&mut self, command: Command) {
         match command {
-            Command::Input(input) => self.inputs.push(*input),
+            Command::Input(input) => match *input {
+                Input::Done(output) => self.done(output),
+                input => self.inputs.push(input),
+            },
             Command::Arrived(arrived) => self.arrived(*arrived),
             Command::Gone(gone) => self.gone(*gone),
             Command::Change(change) => change(&mut self.machine),
@@ -124,11 +131,11 @@ impl<S: Store, T: Transport> Work<S, T> {
             self.inputs.extend(source());
         }
         let now = now();
-        // while the store failed their senders gave up, or were told so: what is shown now they would not know of
+        // while the store fails the machine can't say it
         let is_late = |input: &mut Input| matches!(input, Input::Receive { answer_by: Some(by), .. } if *by <= now);
         for late in self.inputs.extract_if(.., is_late).collect::<Vec<_>>() {
             if let Input::Receive { id, from, .. } = late {
-                self.answer(from, id, Status::UNAVAILABLE.into());
+                self.held.answer(from, id, Status::UNAVAILABLE.into());
             }
         }
         let due = self.machine.wake_at().is_some_and(|at| at <= now);
@@ -155,36 +162,34 @@ impl<S: Store, T: Transport> Work<S, T> {
     }
 
     fn arrived(&mut self, arrived: Arrived) {
-        let Arrived { message, answer } = arrived;
+        let Arrived { message, cseq, until, answer } = arrived;
         if self.untaken.load(Ordering::Relaxed) >= self.settings.untaken {
             return answer.answer(Status::UNAVAILABLE.into());
         }
-        let SipMessage { id, from, content_type, headers, body, .. } = message;
-        if bodies::is_own(&content_type)
-            && let Err(error) = bodies::open(&Plaintext::new(content_type.clone(), body.as_slice()))
+        if bodies::is_own(&message.content_type)
+            && let Err(error) = bodies::open(&Plaintext::new(message.content_type.clone(), message.body.as_slice()))
         {
-            tracing::debug!(%id, %error, "a message could not be read");
+            tracing::debug!(id = %message.id, %error, "a message could not be read");
             return answer.answer(malformed());
         }
-        self.held.entry((from.clone(), id.clone())).or_default().push_back(answer);
+        if !self.held.keep(&message, cseq, answer) {
+            return;
+        }
+        let SipMessage { id, from, content_type, headers, body, .. } = message;
         let kind = bodies::kind(&content_type, &body);
         let (chat, sent) = (ChatId(from.clone()), now());
-        let answer_by = Some(sent.after(self.settings.hold));
+        // before the transport answers for us: what is shown after that its sender would not know of
+        let left = until.saturating_duration_since(Instant::now()).mul_f32(0.9);
+        let answer_by = Some(sent.after(self.settings.hold.min(left)));
         self.inputs.push(Input::Receive { id, chat, from, sent, kind, content_type, body, headers, answer_by });
     }
-    fn answer(&mut self, from: Address, id: MessageId, answer: Answer) {
-        let who = (from, id);
-        let Some(waiting) = self.held.get_mut(&who) else { return };
-        if let Some(handle) = waiting.pop_front() {
-            handle.answer(answer);
-        }
-        if waiting.is_empty() {
-            self.held.remove(&who);
-        }
+    fn done(&mut self, output: OutputId) {
+        self.given.remove(&output);
+        self.inputs.push(Input::Done(output));
     }
     fn gone(&mut self, gone: Gone) {
         let Gone { output, chat, id, kind, delivery } = gone;
-        self.inputs.push(Input::Done(output));
+        self.done(output);
         self.lanes.gone(chat);
         match (kind, delivery) {
             // nobody waits for what becomes of these
@@ -211,25 +216,28 @@ impl<S: Store, T: Transport> Work<S, T> {
     }
 
     fn tell(&mut self, output: Option<OutputId>, event: AgentEvent) {
+        self.given.extend(output);
         self.untaken.fetch_add(1, Ordering::Relaxed);
         let _ = self.events.send((output, event));
     }
-    fn release(&mut self, outputs: Outputs) {
+    fn release(&mut self, mut outputs: Outputs) {
+        let again = outputs.take_again().into_iter().filter(|(output, _)| !self.given.contains(output)).collect::<Vec<_>>();
         // why a message was refused comes behind the refusal
         let whys: HashMap<(Address, MessageId), &'static str> = outputs
             .iter()
+            .chain(&again)
             .filter_map(|(_, output)| match output {
                 Output::Event(Event::NotReceived { id, from, why, .. }) => Some(((from.clone(), id.clone()), why.reason.code())),
                 _ => None,
             })
             .collect();
-        for (output, what) in outputs {
+        for (output, what) in again.into_iter().chain(outputs) {
             match what {
                 Output::Transmit { id, part, chat, to, kind, wire, headers } => self.transmit(output, id, part, chat, to, kind, wire, headers),
-                Output::Accept { id, from, .. } => self.answer(from, id, Answer::Accept),
+                Output::Accept { id, from, .. } => self.held.answer(from, id, Answer::Accept),
                 Output::Refuse { id, from, status, .. } => {
                     let reason = whys.get(&(from.clone(), id.clone())).copied();
-                    self.answer(from, id, Answer::Refuse { status, reason });
+                    self.held.answer(from, id, Answer::Refuse { status, reason });
                     self.inputs.push(Input::Done(output));
                 }
                 Output::Request(id, _) => {
@@ -252,6 +260,7 @@ impl<S: Store, T: Transport> Work<S, T> {
             Wire::Encrypted(part) => (part.content_type, part.body),
             Wire::Clear { plain, .. } => (plain.content_type.clone(), plain.bytes().to_vec()),
         };
+        self.given.insert(output);
         let call_id = if part == 0 { id.clone() } else { MessageId::from(format!("{id}.{part}").as_str()) };
         let message = SipMessage { id: call_id, from: self.machine.me().clone(), to, content_type, headers, body };
         self.lanes.send(chat, Waiting { output, id, kind, message });

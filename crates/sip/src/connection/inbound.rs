@@ -20,7 +20,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use subrosa_engine::{ContentType, Headers, MessageId, Status};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 const ALLOW: (&str, &str) = ("Allow", "MESSAGE, OPTIONS");
 
@@ -171,13 +171,15 @@ async fn hold(shared: Arc<Shared>, mut transaction: Transaction, _permit: OwnedS
         Some(message) => message,
         None => return give_up_if_full(&transaction, response(&shared, &transaction, 400, None, &[])),
     };
+    let cseq = transaction.original.cseq_header().ok().and_then(|cseq| cseq.seq().ok()).unwrap_or_default();
+    let until = Instant::now().checked_add(shared.config.timeouts.hold).unwrap_or_else(Instant::now);
     let (give, mut given) = oneshot::channel();
     let answer = AnswerHandle::new(move |answer| drop(give.send(answer)));
-    if shared.happenings.send(Happening::Arrived(Arrived { message, answer })).is_err() {
+    if shared.happenings.send(Happening::Arrived(Arrived { message, cseq, until: until.into_std(), answer })).is_err() {
         return give_up_if_full(&transaction, response(&shared, &transaction, 480, None, &[]));
     }
     let unavailable = || Answer::from(Status::UNAVAILABLE);
-    let waited = tokio::time::sleep(shared.config.timeouts.hold);
+    let waited = tokio::time::sleep_until(until);
     tokio::pin!(waited);
     let answer = loop {
         tokio::select! {

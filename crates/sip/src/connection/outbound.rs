@@ -131,10 +131,9 @@ async fn sent(shared: &Arc<Shared>, ask: &Ask, proof: Option<Header>) -> Result<
     };
     let resolved = timeout(shared.config.timeouts.connect, next.resolve(&shared.resolver)).await;
     let targets = resolved.unwrap_or_else(|_| Err(format!("the name {:?} was not resolved in time", next.host))).map_err(Unanswered::unreachable)?;
-    let branch = format!("z9hG4bK{}", random_text(20));
     let mut why = format!("the name {:?} has no address", next.host);
     for (way, address) in targets {
-        match attempt(shared, ask, &proof, &branch, way, address, &next.host).await {
+        match attempt(shared, ask, &proof, way, address, &next.host).await {
             Ok(done) => return Ok(done),
             Err(cause) => why = cause,
         }
@@ -145,7 +144,6 @@ async fn attempt(
     shared: &Arc<Shared>,
     ask: &Ask,
     proof: &Option<Header>,
-    branch: &str,
     way: Way,
     address: SocketAddr,
     host: &str,
@@ -153,7 +151,7 @@ async fn attempt(
     let mut large = 0;
     if way == Way::Udp {
         let flow = datagram_flow(shared, address).await?;
-        let request = request(shared, ask, proof, branch, &flow, address);
+        let request = request(shared, ask, proof, &flow, address);
         large = request.to_bytes().len();
         if large <= LARGEST_DATAGRAM {
             let response = transact(shared, &flow, request, Some(shared.config.timeouts.resend)).await?;
@@ -167,7 +165,7 @@ async fn attempt(
     };
     loop {
         let (flow, fresh) = stream_flow(shared, way, address, host).await.map_err(too_large)?;
-        let request = request(shared, ask, proof, branch, &flow, address);
+        let request = request(shared, ask, proof, &flow, address);
         match transact(shared, &flow, request, None).await {
             Ok(response) => return Ok((response, flow)),
             // the other side closed a stream that was idle, while the request was on its way
@@ -176,10 +174,11 @@ async fn attempt(
         }
     }
 }
-fn request(shared: &Shared, ask: &Ask, proof: &Option<Header>, branch: &str, flow: &Flow, peer: SocketAddr) -> Request {
-    let sent_by = shared.sent_by(flow, peer);
+/// With a branch of its own: what was sent before, on a stream that broke, waits for its answer there.
+fn request(shared: &Shared, ask: &Ask, proof: &Option<Header>, flow: &Flow, peer: SocketAddr) -> Request {
+    let (sent_by, branch) = (shared.sent_by(flow, peer), random_text(20));
     let mut headers = Vec::with_capacity(ask.fields.len().saturating_add(12));
-    headers.push(Header::Via(sip::Via::new(format!("SIP/2.0/{} {sent_by};rport;branch={branch}", flow.way.name()))));
+    headers.push(Header::Via(sip::Via::new(format!("SIP/2.0/{} {sent_by};rport;branch=z9hG4bK{branch}", flow.way.name()))));
     headers.push(Header::MaxForwards(sip::MaxForwards::new("70")));
     headers.push(Header::From(sip::From::new(format!("<{}>;tag={}", ask.from, ask.from_tag))));
     headers.push(Header::To(sip::To::new(format!("<{}>", ask.to))));
