@@ -6,10 +6,8 @@ use subrosa_engine::{Address, ChatId, MessageId};
 const HOUR: u64 = 3_600_000;
 /// The room of all people.
 const ALL: &str = "all@rooms.example.org";
-/// Rounds in which sessions have to find together by themselves: a side that holds on to its own exchange yields after 24 turns.
-const PATIENCE: u64 = 32;
-/// Rounds after which what is broken stays broken: those behind [`PATIENCE`] with sessions replaced by hand.
-const ROUNDS: u64 = 38;
+/// Rounds in which what is broken has to heal once people replace sessions by hand.
+const BY_HAND: u64 = 6;
 
 /// Who wrote, who did not read it, and what.
 type Deaf = (ClientId, ClientId, MessageId);
@@ -32,7 +30,8 @@ impl<X: Subject> Play<X> {
         self.pass(3 * HOUR)?;
         self.rest()?;
         self.world.set_room(ALL, self.people.clone());
-        for round in 0..ROUNDS {
+        let rounds = self.plan.patience + BY_HAND;
+        for round in 0..rounds {
             self.agree(&living)?;
             let deaf = self.round(&living)?;
             self.tally.rounds = self.tally.rounds.max(round + 1);
@@ -41,14 +40,14 @@ impl<X: Subject> Play<X> {
                 self.rest()?;
                 return self.judge.end();
             };
-            if round + 1 == ROUNDS {
-                let what = format!("{to:?} does not read {from:?}, {} pairs are deaf after {ROUNDS} rounds", deaf.len());
+            if round + 1 == rounds {
+                let what = format!("{to:?} does not read {from:?}, {} pairs are deaf after {rounds} rounds", deaf.len());
                 return Err(Rule::Heals.broken(what).about(&id).by(from).by(to));
             }
-            if round >= PATIENCE {
+            if round >= self.plan.patience {
                 self.replace_all(&deaf)?;
             }
-            self.pass(if round < 8 { 2 * 60_000 } else { HOUR })?;
+            self.pass(if round < self.plan.patience { 2 * 60_000 } else { HOUR })?;
         }
         Ok(())
     }

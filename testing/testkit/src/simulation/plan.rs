@@ -42,6 +42,8 @@ pub struct Plan {
     pub manual: u32,
     /// The server knows the older version only.
     pub old: bool,
+    /// How often everybody writes to all in the end before people replace by hand the sessions that still are broken.
+    pub patience: u64,
 }
 
 impl Plan {
@@ -67,6 +69,7 @@ impl Plan {
             roll_back: 0,
             manual: 0,
             old: false,
+            patience: 3,
         }
     }
     /// As bad as the seed has it: up to 8 people with 5 devices each. Stores are never rolled back.
@@ -99,6 +102,8 @@ impl Plan {
             leave: maybe(300, 5),
             manual: maybe(300, 300),
             old: maybe(150, 1) > 0,
+            // a side that holds on to its own exchange yields after 24 turns
+            patience: if maybe(200, 1) > 0 { 32 } else { 3 },
             ..Plan::calm(seed, messages)
         }
     }
