@@ -234,7 +234,8 @@ static void server_takes(person *p, const subrosa_outputs *out) {
     s->body = copy_bytes(body, s->size);
     s->body[s->size] = 0;
     s->kind = subrosa_output_get_kind(out);
-    for (i = 0; i + 4 < s->size; i++) plaintext_seen |= memcmp(s->body + i, "word", 4) == 0;
+    /* with the space that all texts have there and Base64 never has: four letters alone come by chance */
+    for (i = 0; i + 6 < s->size; i++) plaintext_seen |= memcmp(s->body + i, " word", 5) == 0 || memcmp(s->body + i, "words ", 6) == 0;
     while (*end != NULL) end = &(*end)->next;
     *end = s;
 }
