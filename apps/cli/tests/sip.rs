@@ -227,8 +227,8 @@ fn what_could_not_be_printed_was_not_shown() {
     assert!(lines.any(|line| line.unwrap().contains("online")));
     drop(lines);
     let proxy = format!("sip:{host}:5060;transport=tcp");
-    // its answer may come too late for a program that ends: then its sender is told that it is not there
-    sip(&alice, ALICE, "xor", &["send", BOB, "into the void", "--proxy", &proxy]).output().unwrap();
+    let out = sip(&alice, ALICE, "xor", &["send", BOB, "into the void", "--proxy", &proxy]).output().unwrap();
+    assert!(out.status.success(), "it was stored: {}", support::text(&out.stderr));
     assert_eq!(listening.wait().unwrap().code(), Some(1));
     let (mut b, _) = rpc(&bob, BOB, "xor", &[]);
     b.message("into the void");

@@ -421,6 +421,27 @@ async fn who_does_not_take_events_gets_no_more_messages() {
 }
 
 #[tokio::test]
+async fn large_messages_that_nobody_takes_are_fewer() {
+    let mut settings = quiet();
+    settings.untaken_bytes = 5000;
+    let (alice, bob) = pair(settings).await;
+    let send = async |code: u16| {
+        alice.agent.handle().text(&bob.me(), &"x".repeat(3000));
+        let told = match alice.event().await {
+            AgentEvent::Delivered { code, .. } => code,
+            AgentEvent::NotDelivered { why, .. } => why.status.code(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told, code);
+    };
+    send(200).await;
+    send(200).await;
+    send(480).await;
+    bob.event().await;
+    send(200).await;
+}
+
+#[tokio::test]
 async fn what_is_owed_comes_again_after_a_restart() {
     let (tls, disk) = (certificate(), Disk::default());
     // nobody answers: the message stays owed when Alice closes

@@ -106,8 +106,9 @@ async fn many_are_held_at_once_and_answered_in_any_order() {
 
 #[tokio::test]
 async fn more_than_may_be_held_is_503() {
-    for way in WAYS {
-        let (alice, bob) = pair(way, |_, bob| bob.limits.held = 2).await;
+    let limits: [fn(&mut Limits); 2] = [|limits| limits.held = 2, |limits| limits.held_bytes = 2];
+    for (way, limit) in WAYS.into_iter().zip(limits.into_iter().cycle()) {
+        let (alice, bob) = pair(way, |_, bob| limit(&mut bob.limits)).await;
         let alice = Arc::new(alice);
         let waiting: Vec<_> = (0..2)
             .map(|i| {

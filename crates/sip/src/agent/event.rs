@@ -2,8 +2,9 @@
 use crate::connection::Registration;
 use crate::message::NotDelivered;
 use crate::transfer::TransferError;
-use crate::{Composing, Imdn, Offer};
+use crate::{Composing, Fate, Imdn, Offer};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use subrosa_engine::{Address, ClearTextQuestion, Device, DeviceReport, Fingerprint, MessageId, Plaintext, Refusal, Sender, Status, Time, Trust};
 
 /// What an agent tells its application.
@@ -126,6 +127,38 @@ pub enum AgentEvent {
         /// What it said.
         cause: String,
     },
+}
+impl AgentEvent {
+    /// What it keeps in memory while it waits to be taken, in bytes: what a stranger can make large.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            AgentEvent::Message { id, plain, .. } => id.as_str().len().saturating_add(plain.bytes().len()),
+            AgentEvent::FileOffered { id, offer, .. } => id.as_str().len().saturating_add(offer.file.content_type.len()),
+            AgentEvent::Receipt { receipt: Imdn { fate: Fate::Failed { reason, .. }, .. }, .. } => reason.len(),
+            AgentEvent::Typing { composing, .. } => composing.content_type.as_ref().map_or(0, String::len),
+            AgentEvent::NotReceived { id, .. } => id.as_str().len(),
+            _ => 0,
+        }
+    }
+}
+/// What waits for the application.
+#[derive(Debug, Default)]
+pub(super) struct Untaken {
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+}
+impl Untaken {
+    pub fn add(&self, event: &AgentEvent) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(event.weight(), Ordering::Relaxed);
+    }
+    pub fn take(&self, event: &AgentEvent) {
+        self.events.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(event.weight(), Ordering::Relaxed);
+    }
+    pub fn is_full(&self, events: usize, bytes: usize) -> bool {
+        self.events.load(Ordering::Relaxed) >= events || self.bytes.load(Ordering::Relaxed) >= bytes
+    }
 }
 /// How a transfer is.
 #[derive(Debug)]

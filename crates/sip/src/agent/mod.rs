@@ -55,7 +55,6 @@ use crate::Offer;
 use crate::connection::Transport;
 use crate::transfer::{self, TransferError};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as thread};
 use std::time::Duration;
 use subrosa_engine::{Address, Coded, ContentType, Fault, FileInfo, Input, Machine, MessageId, OutputId, Store, Time};
@@ -80,6 +79,8 @@ pub struct Settings {
     pub under_way: usize,
     /// Events that wait for the application; messages that come beyond are answered 480. 10,000.
     pub untaken: usize,
+    /// Bytes in the messages among them; from here on messages are answered 480. 64 MiB.
+    pub untaken_bytes: usize,
 }
 impl Default for Settings {
     fn default() -> Self {
@@ -91,6 +92,7 @@ impl Default for Settings {
             transfers: transfer::Settings::default(),
             under_way: 1,
             untaken: 10_000,
+            untaken_bytes: 64 << 20,
         }
     }
 }
@@ -183,7 +185,7 @@ pub struct Agent<T: Transport> {
     handle: Handle,
     transport: Arc<T>,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Told>>,
-    untaken: Arc<AtomicUsize>,
+    untaken: Arc<event::Untaken>,
     taken: Mutex<Option<OutputId>>,
 }
 impl<T: Transport> Agent<T> {
@@ -201,7 +203,7 @@ impl<T: Transport> Agent<T> {
         let transfers = transfer::Transfers::new(settings.transfers.clone())?;
         let (commands, inbox) = thread::channel();
         let (events, outbox) = mpsc::unbounded_channel();
-        let (transport, untaken) = (Arc::new(transport), Arc::new(AtomicUsize::new(0)));
+        let (transport, untaken) = (Arc::new(transport), Arc::new(event::Untaken::default()));
         let handle = Handle { me: machine.me().clone(), runtime: runtime.clone(), commands };
         let work = work::Work::new(machine, store, transport.clone(), settings, transfers, handle.clone(), events, untaken.clone());
         std::thread::Builder::new().name("subrosa-sip".into()).spawn(move || work.run(&inbox))?;
@@ -221,7 +223,7 @@ impl<T: Transport> Agent<T> {
     pub async fn next(&self) -> Option<AgentEvent> {
         self.take(None);
         let (id, event) = self.events.lock().await.recv().await?;
-        self.untaken.fetch_sub(1, Ordering::Relaxed);
+        self.untaken.take(&event);
         self.take(id);
         Some(event)
     }

@@ -1,5 +1,6 @@
 //! The agent's thread: what waits is fed, the step is stored, what comes out is done.
 use super::bodies::{self, Content, Opened};
+use super::event::Untaken;
 use super::held::Held;
 use super::lanes::{Gone, Lanes, Waiting};
 use super::transfers::Files;
@@ -11,7 +12,6 @@ use crate::{Imdn, Offer};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use subrosa_engine::{
@@ -43,7 +43,7 @@ pub(super) struct Work<S, T> {
     settings: Settings,
     handle: Handle,
     events: mpsc::UnboundedSender<Told>,
-    untaken: Arc<AtomicUsize>,
+    untaken: Arc<Untaken>,
     lanes: Lanes<T>,
     files: Files,
     held: Held,
@@ -67,7 +67,7 @@ impl<S: Store, T: Transport> Work<S, T> {
         transfers: Transfers,
         handle: Handle,
         events: mpsc::UnboundedSender<Told>,
-        untaken: Arc<AtomicUsize>,
+        untaken: Arc<Untaken>,
     ) -> Self {
         Work {
             lanes: Lanes::new(transport, settings.under_way, handle.clone()),
@@ -163,7 +163,7 @@ impl<S: Store, T: Transport> Work<S, T> {
 
     fn arrived(&mut self, arrived: Arrived) {
         let Arrived { message, cseq, until, answer } = arrived;
-        if self.untaken.load(Ordering::Relaxed) >= self.settings.untaken {
+        if self.untaken.is_full(self.settings.untaken, self.settings.untaken_bytes) {
             return answer.answer(Status::UNAVAILABLE.into());
         }
         if bodies::is_own(&message.content_type)
@@ -217,7 +217,7 @@ impl<S: Store, T: Transport> Work<S, T> {
 
     fn tell(&mut self, output: Option<OutputId>, event: AgentEvent) {
         self.given.extend(output);
-        self.untaken.fetch_add(1, Ordering::Relaxed);
+        self.untaken.add(&event);
         let _ = self.events.send((output, event));
     }
     fn release(&mut self, mut outputs: Outputs) {

@@ -91,6 +91,8 @@ pub struct Limits {
     pub head: usize,
     /// Messages that wait for their answer; more are answered 503. 4096.
     pub held: usize,
+    /// Bytes in the bodies of these; a message with which they were more is answered 503. 32 MiB.
+    pub held_bytes: usize,
     /// Answers over UDP that are kept for 32 s, to be given again; those beyond are not kept. 20,000.
     pub kept_answers: usize,
     /// Streams that others opened; more are closed at once. 256.
@@ -100,7 +102,7 @@ pub struct Limits {
 }
 impl Default for Limits {
     fn default() -> Self {
-        Limits { body: 256 * 1024, head: 16 * 1024, held: 4096, kept_answers: 20_000, connections: 256, queued: 256 }
+        Limits { body: 256 * 1024, head: 16 * 1024, held: 4096, held_bytes: 32 << 20, kept_answers: 20_000, connections: 256, queued: 256 }
     }
 }
 

@@ -147,9 +147,10 @@ async fn received(shared: &Arc<Shared>, message: sip::SipMessage, flow: &Flow, p
 /// Asks for an answer to every message that rsipstack found to be new.
 pub(super) async fn serve(shared: Arc<Shared>, mut incoming: mpsc::UnboundedReceiver<Transaction>) {
     while let Some(transaction) = incoming.recv().await {
-        match shared.held.clone().try_acquire_owned() {
-            Ok(permit) => drop(tokio::spawn(hold(shared.clone(), transaction, permit))),
-            Err(_) => {
+        let bytes = u32::try_from(transaction.original.body.len()).unwrap_or(u32::MAX);
+        match (shared.held.clone().try_acquire_owned(), shared.held_bytes.clone().try_acquire_many_owned(bytes)) {
+            (Ok(one), Ok(bytes)) => drop(tokio::spawn(hold(shared.clone(), transaction, [one, bytes]))),
+            _ => {
                 let refusal = response(&shared, &transaction, 503, None, &[Header::RetryAfter(sip::RetryAfter::new("5"))]);
                 give_up_if_full(&transaction, refusal);
             }
@@ -166,7 +167,7 @@ fn give_up_if_full(transaction: &Transaction, response: Response) {
         token.cancel();
     }
 }
-async fn hold(shared: Arc<Shared>, mut transaction: Transaction, _permit: OwnedSemaphorePermit) {
+async fn hold(shared: Arc<Shared>, mut transaction: Transaction, _permits: [OwnedSemaphorePermit; 2]) {
     let message = match read(&mut transaction.original, &shared) {
         Some(message) => message,
         None => return give_up_if_full(&transaction, response(&shared, &transaction, 400, None, &[])),

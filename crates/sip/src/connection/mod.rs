@@ -135,6 +135,7 @@ struct Shared {
     writers: Arc<RwLock<()>>,
     happenings: mpsc::UnboundedSender<Happening>,
     held: Arc<Semaphore>,
+    held_bytes: Arc<Semaphore>,
     accepted: Arc<Semaphore>,
     datagrams: Vec<Datagrams>,
     listening: Vec<(Way, SocketAddr)>,
@@ -203,6 +204,7 @@ impl Connection {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(MAX_PERMITS)));
         let shared = Arc::new(Shared {
             held: semaphore(config.limits.held),
+            held_bytes: semaphore(config.limits.held_bytes),
             accepted: semaphore(config.limits.connections),
             config,
             endpoint,
