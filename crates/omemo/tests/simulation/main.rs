@@ -7,9 +7,10 @@ mod mutants;
 mod soak;
 mod subject;
 
+use std::collections::BTreeSet;
 use subject::{Honest, Simulated};
 use subrosa_testkit::Faults;
-use subrosa_testkit::simulation::{Plan, Tally, run, shrink};
+use subrosa_testkit::simulation::{Plan, Rule, Tally, run, shrink};
 
 fn play(plan: Plan) -> Tally {
     match run(Simulated::<Honest>::default(), plan) {
@@ -57,4 +58,21 @@ fn whatever_the_seed() {
     }
     println!("{all}");
     assert!(all.shown > 1_000, "{all}");
+}
+
+/// Nothing notices yet that a store was put back to an older copy, so the fault is in no other plan. What it costs until then: message
+/// keys are used twice; what is sent with such a key its readers take for a repetition, without a word; and sessions stay broken, told
+/// as damaged by both sides, until a person replaces them.
+#[test]
+fn a_store_that_was_put_back_is_not_noticed_yet() {
+    let (mut broken, mut all) = (BTreeSet::new(), Tally::default());
+    for (forgiving, seed) in [false, true].into_iter().flat_map(|forgiving| (9..15).map(move |seed| (forgiving, seed))) {
+        match run(Simulated::<Honest>::default(), Plan { roll_back: 30, forgiving, ..Plan::calm(seed, 120) }) {
+            Ok(tally) => all.add(&tally),
+            Err(failure) => drop(broken.insert(failure.rule())),
+        }
+    }
+    println!("{broken:?}\n{all}");
+    assert_eq!(broken, BTreeSet::from([Rule::OneKeyOnce, Rule::ReadOrTold]), "if fewer: it is noticed, and the fault belongs into Plan::of");
+    assert!(all.replaced > 0 && all.unread.contains_key("damaged"), "{all}");
 }

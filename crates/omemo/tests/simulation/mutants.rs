@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Mutex;
 use subrosa_engine::*;
 use subrosa_omemo::Omemo;
-use subrosa_testkit::simulation::{Plan, Rule, run};
+use subrosa_testkit::simulation::{Plan, Published, Rule, Subject, run};
 use subrosa_testkit::{ClientId, Faults, World};
 
 const CRASHES: Faults = Faults { lose: 0, duplicate: 0, delay: 30, reorder: false, unanswered: 0, batch: 200, crash: 60 };
@@ -326,6 +326,29 @@ impl Twist for Blind {
 #[test]
 fn trust_where_a_person_was_to_decide() {
     caught::<With<Blind>>(|seed| Plan { manual: 1000, ..talking(seed) }, &[Rule::TrustByTheRules]);
+}
+
+/// Every device of the own account counts as one that was there before.
+#[derive(Default)]
+struct Adopts;
+impl Twist for Adopts {
+    fn notice(&self, cx: &mut Context<'_>, notice: &Notice) -> bool {
+        if let Notice::Answer(_, Request::Fetch(node), Ok(items)) = notice
+            && node.owner == *cx.me
+        {
+            let bundle = |item: &Item| Simulated::<Honest>::default().published(&Node { item: item.id.clone(), ..node.clone() }, &item.payload);
+            for published in items.iter().filter_map(bundle) {
+                if let Published::Bundle { device, key, .. } = published {
+                    cx.learn(&Device::of(&node.owner, device), &key, Origin::OnJoining).ok();
+                }
+            }
+        }
+        true
+    }
+}
+#[test]
+fn an_own_device_that_nobody_approved() {
+    caught::<With<Adopts>>(talking, &[Rule::TrustByTheRules]);
 }
 
 /// It never looks whether it is still published.

@@ -5,7 +5,7 @@ use subrosa_engine::*;
 use subrosa_omemo::Omemo;
 use subrosa_omemo::wire::{NodeKind, Version, bundle, device_list};
 use subrosa_ratchet::{IdentityKey, Legacy, Omemo2};
-use subrosa_testkit::simulation::{Carried, CarriedKey, Published, Subject};
+use subrosa_testkit::simulation::{Carried, CarriedKey, Install, Published, Subject};
 use subrosa_testkit::{ClientId, Stanza, World};
 
 /// What is simulated: OMEMO itself, or something around it that does one thing wrong.
@@ -57,7 +57,7 @@ impl<F: Flavour> Subject for Simulated<F> {
     fn store(&mut self) -> F::Store {
         self.0.store()
     }
-    fn install(&self, manual: bool) -> Box<dyn Fn(&mut Machine) -> Self::Handle> {
+    fn install(&self, manual: bool) -> Install<Self::Handle> {
         let (flavour, settings) = (F::default(), self.0.settings(manual));
         Box::new(move |machine| {
             machine.configure(settings.clone());

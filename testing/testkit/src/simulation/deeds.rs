@@ -1,5 +1,5 @@
 //! What people, hosts and servers do between two looks of the judge.
-use super::judge::{Book, MARK};
+use super::judge::MARK;
 use super::{Outcome, Play, Subject};
 use crate::ClientId;
 use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, Trust};
@@ -246,24 +246,24 @@ impl<X: Subject> Play<X> {
     }
     fn roll_back(&mut self) -> Outcome {
         let client = self.somebody();
-        if self.snapshots.is_empty() || self.rng.permille(667) {
+        if self.copies.is_empty() || self.rng.permille(667) {
             let seat = &self.judge.seats[client.0];
-            let known: (Book, _) = (seat.book.clone(), seat.identity.clone());
-            let copy = self.world.client_mut(client).snapshot();
+            let (book, identity) = (seat.book.clone(), seat.identity.clone());
+            let disk = self.world.client_mut(client).snapshot();
             self.did(client, "is copied");
-            self.snapshots.push_back((client, copy, known));
-            let surplus = self.snapshots.len().saturating_sub(KEPT / 4);
-            self.snapshots.drain(..surplus);
+            self.copies.push_back(super::Copy { client, disk, book, identity });
+            let surplus = self.copies.len().saturating_sub(KEPT / 4);
+            self.copies.drain(..surplus);
             return Ok(());
         }
-        let at = self.rng.below(self.snapshots.len() as u64) as usize;
-        if let Some((client, copy, (book, identity))) = self.snapshots.remove(at)
+        let at = self.rng.below(self.copies.len() as u64) as usize;
+        if let Some(super::Copy { client, disk, book, identity }) = self.copies.remove(at)
             && !self.judge.seats[client.0].gone
         {
             self.did(client, "is put back to an older copy");
             self.tally.rolled_back += 1;
             self.judge.rolled_back(client, book, identity);
-            self.world.roll_back(client, &copy);
+            self.world.roll_back(client, &disk);
             self.look()?;
         }
         Ok(())

@@ -32,7 +32,7 @@ mod trace;
 
 pub use judge::Rule;
 pub use plan::Plan;
-pub use subject::{Carried, CarriedKey, Published, Subject};
+pub use subject::{Carried, CarriedKey, Install, Published, Subject};
 pub use tally::Tally;
 pub use trace::Failure;
 
@@ -83,6 +83,14 @@ pub fn shrink<X: Subject>(subject: impl Fn() -> X, failure: Box<Failure>) -> Box
 type Outcome = Result<(), judge::Broken>;
 type WorldOf<X> = World<<X as Subject>::Handle, <X as Subject>::Store>;
 
+/// A copy of a store, with what the judge knew of its device then.
+struct Copy<S> {
+    client: ClientId,
+    disk: Snapshot<S>,
+    book: Book,
+    identity: Option<(Device, Fingerprint)>,
+}
+
 /// A plan being played.
 struct Play<X: Subject> {
     subject: X,
@@ -102,8 +110,7 @@ struct Play<X: Subject> {
     archive: VecDeque<(subrosa_engine::Node, Vec<u8>)>,
     /// What travelled lately, to be replayed.
     recent: VecDeque<Rc<Stanza>>,
-    /// Copies of stores, with what the judge knew of their devices then.
-    snapshots: VecDeque<(ClientId, Snapshot<X::Store>, (Book, Option<(Device, Fingerprint)>))>,
+    copies: VecDeque<Copy<X::Store>>,
     steps: u64,
 }
 
@@ -118,12 +125,12 @@ impl<X: Subject> Play<X> {
         Play {
             devices: vec![0; people.len()],
             rng: Seeded::new(plan.seed ^ 0x5eed_0fd0_0dee_d5ee),
-            judge: Judge::default(),
+            judge: Judge::new(plan.forgiving),
             trace: Trace::default(),
             tally: Tally::default(),
             archive: VecDeque::new(),
             recent: VecDeque::new(),
-            snapshots: VecDeque::new(),
+            copies: VecDeque::new(),
             steps: 0,
             subject,
             plan,

@@ -38,6 +38,8 @@ pub struct Plan {
     pub leave: u32,
     /// A process starts anew over an older copy of its store.
     pub roll_back: u32,
+    /// Such a process may use message keys again: to see what else goes wrong.
+    pub forgiving: bool,
     /// Devices whose person decides about every key.
     pub manual: u32,
     /// The server knows the older version only.
@@ -67,6 +69,7 @@ impl Plan {
             replace: 0,
             leave: 0,
             roll_back: 0,
+            forgiving: false,
             manual: 0,
             old: false,
             patience: 3,

@@ -2,6 +2,9 @@
 use crate::{ClientId, Stanza, World};
 use subrosa_engine::{Address, Device, DeviceId, Fingerprint, Input, Machine, Node, Store};
 
+/// What installs an engine, at every start of a process.
+pub type Install<H> = Box<dyn Fn(&mut Machine) -> H>;
+
 /// An engine with devices, installed in machines of its own kind: what the simulation has to know and to be able to do.
 pub trait Subject: Sized + 'static {
     /// What installing gives.
@@ -12,7 +15,7 @@ pub trait Subject: Sized + 'static {
     /// A store for one more device.
     fn store(&mut self) -> Self::Store;
     /// What installs the engine; `manual`: a person decides about every key.
-    fn install(&self, manual: bool) -> Box<dyn Fn(&mut Machine) -> Self::Handle>;
+    fn install(&self, manual: bool) -> Install<Self::Handle>;
     /// A device joined; for mutants that have to do with its host.
     fn joined(&mut self, _: &mut World<Self::Handle, Self::Store>, _: ClientId) {}
     /// What the host really feeds where a person gave this; for mutants.

@@ -101,6 +101,8 @@ pub(crate) struct Seat {
 
 #[derive(Default)]
 pub(crate) struct Judge {
+    /// What a device does whose store was put back is not judged as key reuse.
+    forgiving: bool,
     pub seats: Vec<Seat>,
     letters: BTreeMap<MessageId, Letter>,
     /// Letters not done with, so that a rest looks at those only.
@@ -120,6 +122,9 @@ pub(crate) struct Judge {
 pub(crate) type Reason2 = &'static str;
 
 impl Judge {
+    pub fn new(forgiving: bool) -> Self {
+        Judge { forgiving, ..Judge::default() }
+    }
     /// A device joins.
     pub fn joins(&mut self, account: &Address, manual: bool) {
         self.seats.push(Seat {
@@ -225,6 +230,9 @@ impl Judge {
         let seat = &mut self.seats[client.0];
         seat.rolled_back = true;
         seat.book = book;
+        if identity.is_none() {
+            seat.born = u64::MAX; // it will make another
+        }
         seat.identity = identity;
         seat.show.clear();
         seat.tell.clear();
