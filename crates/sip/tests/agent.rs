@@ -389,6 +389,65 @@ async fn transfers_that_can_t_be_end_with_a_state() {
     assert!(matches!(&event, AgentEvent::NotSent { why, ask: Some(_), .. } if why.reason == Reason::NotEncrypted), "{event:?}");
 }
 
+#[tokio::test]
+async fn few_files_are_fetched_at_once() {
+    let deaf = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let mut settings = quiet();
+    settings.file_server = Some(format!("http://{}/", deaf.local_addr().unwrap()));
+    let bob = peer(config(BOB, &certificate()), Disk::default(), settings).await;
+    let (to, offered_by) = (tempfile::tempdir().unwrap(), bare(ALICE).unwrap());
+    let url = format!("http://{}/f", deaf.local_addr().unwrap());
+    let file = FileInfo { name: "f".into(), content_type: "x/y".into(), size: 1, tag: None };
+    let offer = Offer { file, key: Some(Layout::AES256.generate(&mut getrandom::rand_core::UnwrapErr(getrandom::SysRng))), url, until: None };
+    let downloads: Vec<_> = (0..20).map(|_| bob.agent.handle().download(&offered_by, offer.clone(), to.path())).collect();
+    let mut open = Vec::new();
+    while let Ok(Ok((stream, _))) = tokio::time::timeout(Duration::from_millis(500), deaf.accept()).await {
+        open.push(stream);
+    }
+    assert_eq!(open.len(), 8);
+    downloads.iter().for_each(|download| bob.agent.handle().cancel(download));
+    let mut cancelled = 0;
+    while cancelled < 20 {
+        if let AgentEvent::Transfer { state: TransferState::Failed(TransferFailure::Cancelled), .. } = bob.event().await {
+            cancelled += 1;
+        }
+    }
+    bob.agent.handle().download(&offered_by, offer, to.path());
+    assert!(tokio::time::timeout(PATIENCE, deaf.accept()).await.is_ok(), "there is room again");
+}
+
+/// A stranger who writes under a thousand names must not make this end send and keep as much.
+#[tokio::test]
+async fn receipts_are_few_where_nobody_takes_them() {
+    use tokio::io::AsyncReadExt as _;
+    let deaf = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let mut bob = config(BOB, &certificate());
+    bob.proxy = Some(format!("sip:{};transport=tcp", deaf.local_addr().unwrap()));
+    let bob = peer(bob, Disk::default(), Settings::default()).await;
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = deaf.accept().await.unwrap();
+        let (mut heard, mut buffer) = (String::new(), [0; 65_536]);
+        while let Ok(Ok(n @ 1..)) = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut buffer)).await {
+            heard.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+        heard.matches("MESSAGE sip:").count()
+    });
+    let mut stream = tokio::net::TcpStream::connect(bob.agent.transport().listens(Way::Tcp).unwrap()).await.unwrap();
+    let body = packed(&Plaintext::text("hello"));
+    for round in 0..30 {
+        let mut many = Vec::new();
+        for i in 0..100 {
+            let head = String::from_utf8(common::raw("TCP", &format!("n{round}.{i}"), &format!("Content-Length: {}\r\n", body.len()), "")).unwrap();
+            many.extend(head.replace("text/plain", "cipher/toy").replace("sip:eve@", &format!("sip:eve{round}.{i}@")).into_bytes());
+            many.extend(&body);
+        }
+        let answers = common::talk(&mut stream, &many, |heard| heard.matches("SIP/2.0 200").count() >= 100).await;
+        assert_eq!(answers.matches("SIP/2.0 ").count(), 100);
+    }
+    let receipts = heard.await.unwrap();
+    assert!((1000..1200).contains(&receipts), "{receipts}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_arrive_in_their_order() {
     let (alice, bob) = pair(quiet()).await;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use transfer_server::{Conn, Server, part, stored};
 
 fn transfers(change: impl FnOnce(&mut Settings)) -> Transfers {
-    let mut settings = Settings::default();
+    let mut settings = Settings { other_hosts: vec!["127.0.0.1".into()], ..Settings::default() };
     change(&mut settings);
     Transfers::new(settings).unwrap()
 }
@@ -494,6 +494,24 @@ async fn a_download_has_limits() {
     })
     .await;
     assert_eq!(lost(&silent, 5, None, soon).await.1, "transfer.idle");
+}
+
+#[tokio::test]
+async fn nothing_inside_is_asked_because_somebody_offered_it() {
+    let server = giving("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nadmin").await;
+    for host in ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"] {
+        let mut offer = offer(&server, 5);
+        offer.url = offer.url.replace("127.0.0.1", host);
+        let to = tempfile::tempdir().unwrap();
+        let none = |s: &mut Settings| s.other_hosts = Vec::new();
+        let error = transfers(none).receive_file(&offer, None, to.path()).await.unwrap_err();
+        assert_eq!((error.stage, error.code()), (Stage::Downloading, "transfer.inside"), "{host}: {error}");
+
+        empty(to.path()).await;
+    }
+    assert!(server.seen().is_empty());
+    let saved = transfers(|_| ()).download(&server.url).await;
+    assert!(saved.is_ok(), "its user named it");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub enum AgentEvent {
         from: Address,
         /// What; with its key.
         offer: Offer,
-        /// The offer was not encrypted, and so the key was everybody's.
+        /// The offer was not encrypted, and so the key was everybody's; or there is no key, and the file lies there in clear.
         in_clear: bool,
     },
     /// Somebody began to write, or stopped.

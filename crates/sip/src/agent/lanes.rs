@@ -30,14 +30,21 @@ struct Lane {
 pub(super) struct Lanes<T> {
     lanes: HashMap<ChatId, Lane>,
     under_way: usize,
+    /// In all lanes, those that wait and those that are under way.
+    load: usize,
     transport: Arc<T>,
     handle: Handle,
 }
 impl<T: Transport> Lanes<T> {
     pub fn new(transport: Arc<T>, under_way: usize, handle: Handle) -> Self {
-        Lanes { lanes: HashMap::new(), under_way: under_way.max(1), transport, handle }
+        Lanes { lanes: HashMap::new(), under_way: under_way.max(1), load: 0, transport, handle }
+    }
+    /// How many have not left yet, or were not answered.
+    pub fn load(&self) -> usize {
+        self.load
     }
     pub fn send(&mut self, chat: ChatId, waiting: Waiting) {
+        self.load = self.load.saturating_add(1);
         self.lanes.entry(chat.clone()).or_default().waiting.push_back(waiting);
         self.go_on(chat);
     }
@@ -45,6 +52,7 @@ impl<T: Transport> Lanes<T> {
     pub fn gone(&mut self, chat: ChatId) {
         if let Some(lane) = self.lanes.get_mut(&chat) {
             lane.under_way = lane.under_way.saturating_sub(1);
+            self.load = self.load.saturating_sub(1);
         }
         self.go_on(chat);
     }

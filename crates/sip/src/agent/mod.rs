@@ -73,7 +73,7 @@ pub struct Settings {
     pub receipts: bool,
     /// Where files are uploaded: a URL as Liblinphone has it. `None`: none are.
     pub file_server: Option<String>,
-    /// The limits of transfers.
+    /// The limits of transfers. The file server's own host counts among [`transfer::Settings::other_hosts`].
     pub transfers: transfer::Settings,
     /// Messages to one person that are under way at once; the others wait, in their order (RFC 3428 §8 allows one). 1.
     pub under_way: usize,
@@ -200,7 +200,9 @@ impl<T: Transport> Agent<T> {
         let shows = settings.shows;
         machine.shows(move |content_type| bodies::is_own(content_type) || shows(content_type));
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| AgentError::Runtime)?;
-        let transfers = transfer::Transfers::new(settings.transfers.clone())?;
+        let mut limits = settings.transfers.clone();
+        limits.other_hosts.extend(settings.file_server.as_deref().and_then(transfer::host_of));
+        let transfers = transfer::Transfers::new(limits)?;
         let (commands, inbox) = thread::channel();
         let (events, outbox) = mpsc::unbounded_channel();
         let (transport, untaken) = (Arc::new(transport), Arc::new(event::Untaken::default()));

@@ -4,8 +4,13 @@ use crate::Offer;
 use crate::transfer::Transfers;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use subrosa_engine::{Address, FileCipher, FileInfo, FileKey, Headers, Kind, MessageId};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
+
+/// Transfers that run at once; others wait. What peers offer must not use up sockets and disk.
+const AT_ONCE: usize = 8;
 
 pub(super) struct Files {
     transfers: Transfers,
@@ -14,10 +19,11 @@ pub(super) struct Files {
     /// Files that wait for their engine: where they are, and whom they are for.
     offered: HashMap<MessageId, (Address, PathBuf)>,
     running: HashMap<MessageId, AbortHandle>,
+    places: Arc<Semaphore>,
 }
 impl Files {
     pub fn new(transfers: Transfers, server: Option<String>, handle: Handle) -> Self {
-        Files { transfers, server, handle, offered: HashMap::new(), running: HashMap::new() }
+        Files { transfers, server, handle, offered: HashMap::new(), running: HashMap::new(), places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
     fn tell(&self, id: MessageId, state: TransferState) {
         self.handle.give(Command::Tell(Box::new(AgentEvent::Transfer { id, state })));
@@ -55,8 +61,9 @@ impl Files {
     }
     fn run(&mut self, id: MessageId, work: impl Future<Output = Result<TransferState, TransferFailure>> + Send + 'static) {
         let handle = self.handle.clone();
-        let ended = id.clone();
+        let (ended, places) = (id.clone(), self.places.clone());
         let task = self.handle.runtime.spawn(async move {
+            let _place = places.acquire().await;
             let state = work.await.unwrap_or_else(TransferState::Failed);
             handle.give(Command::Tell(Box::new(AgentEvent::Transfer { id: ended.clone(), state })));
             handle.give(Command::Ended(ended));

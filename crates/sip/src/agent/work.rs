@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use subrosa_engine::{
     Address, ChatId, Event, FileInfo, Headers, Input, Kind, Machine, MessageId, Output, OutputId, Outputs, Plaintext, Reason, Received, Recipients,
-    RequestError, Status, Store, Wire,
+    RequestError, Status, Store, Time, Wire,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 const BATCH: usize = 512;
 /// The pause before what the store refused is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// With so much on its way nobody gets a receipt: who sends much under many names would have us send as much, and more often.
+const BUSY: usize = 1000;
 /// Without anything to do.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -287,6 +289,12 @@ impl<S: Store, T: Transport> Work<S, T> {
             _ => self.inputs.push(Input::Done(output)),
         }
     }
+    fn receipt(&self, to: &Address, receipt: &Imdn, at: Time) {
+        match self.lanes.load() < BUSY {
+            true => self.handle.receipt(to, receipt, at),
+            false => tracing::debug!(%to, "too much is on its way for a receipt"),
+        }
+    }
     /// What was received and may be shown.
     fn message(&mut self, owed: Option<OutputId>, id: MessageId, message: Received) {
         let (from, at, in_clear, sender) = (message.from().clone(), message.sent(), message.in_clear(), message.sender().cloned());
@@ -295,14 +303,14 @@ impl<S: Store, T: Transport> Work<S, T> {
             Err(error) => {
                 // it was encrypted, and so accepted before anybody could see what is in it
                 tracing::debug!(%id, %error, "a message could not be read");
-                self.handle.receipt(&from, &Imdn::failed(id.as_str(), Status::BAD_REQUEST, error.to_string()), at);
+                self.receipt(&from, &Imdn::failed(id.as_str(), Status::BAD_REQUEST, error.to_string()), at);
                 return self.tell(owed, AgentEvent::NotReceived { id, from, why: Reason::Malformed.into() });
             }
         };
         let id = named.map_or(id, |named| MessageId::from(named.as_str()));
         let receipt = |work: &Self, id: &MessageId, from: &Address| {
             if wanted.map_or(work.settings.receipts, |wanted| wanted.delivered) {
-                work.handle.receipt(from, &Imdn::delivered(id.as_str()), at);
+                work.receipt(from, &Imdn::delivered(id.as_str()), at);
             }
         };
         match opened {
@@ -312,6 +320,7 @@ impl<S: Store, T: Transport> Work<S, T> {
             }
             Opened::Offer(offer) => {
                 receipt(self, &id, &from);
+                let in_clear = in_clear || offer.key.is_none();
                 self.tell(owed, AgentEvent::FileOffered { id, from, offer: *offer, in_clear });
             }
             Opened::Typing(composing) => self.tell(owed, AgentEvent::Typing { from, composing }),

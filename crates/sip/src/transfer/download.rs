@@ -57,10 +57,12 @@ impl Transfers {
     }
 
     async fn fetch(&self, url: &str) -> Result<Download, Cause> {
-        let opened = http::open(&self.client, &self.settings, &Method::GET, http::parse(url)?, None).await?;
+        let url = http::parse(url)?;
+        self.outside.check(&url).map_err(|inside| Cause::Inside(inside.0))?;
+        let opened = http::open(&self.fetcher, &self.settings, &Method::GET, url, None).await?;
         let (url, response) = match opened {
             Opened::Answered(url, response) => (url, response),
-            Opened::Challenged(url, answer) => match http::open(&self.client, &self.settings, &Method::GET, url, Some(answer)).await? {
+            Opened::Challenged(url, answer) => match http::open(&self.fetcher, &self.settings, &Method::GET, url, Some(answer)).await? {
                 Opened::Answered(url, response) => (url, response),
                 Opened::Challenged(..) => return Err(Cause::Unauthorized),
             },

@@ -92,6 +92,9 @@ pub enum Cause {
     /// It says that the file lies with somebody else.
     #[error("the server says that the file lies at {0}, another host: allow that host if it belongs to the server")]
     OtherHost(String),
+    /// What was offered lies on this machine or in a network that is not public.
+    #[error("the file is said to lie at {0}, which is on this machine or in a network that is not public: allow that host if it is a file server")]
+    Inside(String),
     /// It is reached by https, and says that the file is to be had by http.
     #[error("the server was reached by https, and gives the file out by http only: tell its operator")]
     Downgrade,
@@ -165,6 +168,7 @@ impl Coded for TransferError {
             Cause::Encoded(_) => "transfer.encoded",
             Cause::Answer(_) => "transfer.answer",
             Cause::OtherHost(_) => "transfer.other-host",
+            Cause::Inside(_) => "transfer.inside",
             Cause::Downgrade => "transfer.downgrade",
             Cause::Size { .. } => "transfer.size",
             Cause::TooLarge { .. } => "transfer.too-large",

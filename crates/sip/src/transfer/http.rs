@@ -1,10 +1,11 @@
 //! Requests that end: every wait has a limit, no redirect leaves its origin, no answer is longer than expected.
+use super::inside::{Inside, Outside};
 use super::{Cause, Settings};
 use crate::connection::tls;
 use crate::digest::{self, Challenge};
 use reqwest::header::{CONTENT_LENGTH, LOCATION, WWW_AUTHENTICATE};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
-use std::error::Error as _;
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,9 +15,14 @@ const USER_AGENT: &str = "subrosa";
 /// How often one request is pointed elsewhere within its origin.
 const REDIRECTS: usize = 5;
 
-pub(super) fn client(settings: &Settings) -> Result<Client, Cause> {
+/// One for the server that the user named, one for what others point to.
+pub(super) fn clients(settings: &Settings, outside: Arc<Outside>) -> Result<[Client; 2], Cause> {
     let tls = tls::client(&settings.roots).map_err(Cause::Roots)?;
-    let builder = Client::builder()
+    let build = |builder: ClientBuilder| builder.build().map_err(|e| Cause::Bug(chain(&e)));
+    Ok([build(client(settings, tls.clone()))?, build(client(settings, tls).dns_resolver(outside))?])
+}
+fn client(settings: &Settings, tls: rustls::ClientConfig) -> ClientBuilder {
+    Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .no_proxy()
@@ -24,8 +30,7 @@ pub(super) fn client(settings: &Settings) -> Result<Client, Cause> {
         .redirect(redirect::Policy::none())
         .connect_timeout(settings.connect)
         // a connection that is kept may be closed while the file begins to go out on it, and a file is not sent twice
-        .pool_max_idle_per_host(0);
-    builder.build().map_err(|e| Cause::Bug(chain(&e)))
+        .pool_max_idle_per_host(0)
 }
 
 pub(super) fn parse(url: &str) -> Result<Url, Cause> {
@@ -112,18 +117,22 @@ pub(super) async fn send(request: RequestBuilder, authorization: Option<&str>, u
 }
 pub(super) fn failed(url: &Url, error: &reqwest::Error) -> Cause {
     let (host, cause) = (host(url).to_owned(), chain(error));
+    if causes(error).any(|cause| cause.is::<Inside>()) {
+        return Cause::Inside(host);
+    }
     if error.is_connect() { Cause::Unreachable { host, cause } } else { Cause::Broken { host, cause } }
+}
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
 }
 /// What an error says, to its root. Never the address: it may be as good as the key.
 fn chain(error: &reqwest::Error) -> String {
     let mut words: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
+    for cause in causes(error) {
         let sentence = cause.to_string();
         if words.last().is_none_or(|last| !last.contains(&sentence)) {
             words.push(sentence);
         }
-        next = cause.source();
     }
     if words.is_empty() { "no reason given".to_owned() } else { words.join(": ") }
 }

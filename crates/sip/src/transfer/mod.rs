@@ -24,6 +24,7 @@
 mod download;
 mod error;
 mod http;
+mod inside;
 mod upload;
 
 pub use download::Download;
@@ -33,6 +34,7 @@ pub use upload::Uploaded;
 use crate::connection::Roots;
 use crate::{Offer, digest};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use subrosa_engine::{FileCipher, FileInfo, FileKey};
 use zeroize::Zeroizing;
@@ -50,7 +52,8 @@ pub struct Settings {
     pub largest: u64,
     /// For a file server that asks (RFC 7616).
     pub credentials: Option<Credentials>,
-    /// Hosts besides the file server's own at which it may say that files lie.
+    /// Hosts besides the file server's own at which it may say that files lie. Only from these is a file fetched whose host has an
+    /// address that is not public (loopback, private and link-local networks): whoever offers a file names its host.
     pub other_hosts: Vec<String>,
     /// How the length of an encrypted file is told.
     pub body: Body,
@@ -98,10 +101,18 @@ impl Credentials {
     }
 }
 
+/// The host of a URL, if it is one.
+pub(crate) fn host_of(url: &str) -> Option<String> {
+    http::parse(url).ok().map(|url| http::host(&url).to_owned())
+}
+
 /// Uploads and downloads. Cheap to clone; transfers run beside each other.
 #[derive(Clone, Debug)]
 pub struct Transfers {
     client: reqwest::Client,
+    /// For what others point to.
+    fetcher: reqwest::Client,
+    outside: Arc<inside::Outside>,
     settings: Settings,
 }
 impl Transfers {
@@ -110,8 +121,9 @@ impl Transfers {
     /// # Errors
     /// [`Cause::Roots`]
     pub fn new(settings: Settings) -> Result<Self, TransferError> {
-        let client = http::client(&settings).map_err(|cause| cause.during(Stage::Opening))?;
-        Ok(Transfers { client, settings })
+        let outside = Arc::new(inside::Outside { known: settings.other_hosts.clone() });
+        let [client, fetcher] = http::clients(&settings, outside.clone()).map_err(|cause| cause.during(Stage::Opening))?;
+        Ok(Transfers { client, fetcher, outside, settings })
     }
     /// The limits.
     pub fn settings(&self) -> &Settings {
