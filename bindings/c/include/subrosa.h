@@ -262,7 +262,7 @@ typedef struct {
   subrosa_engine_uploading_file process_uploading_file;
   /* NULL: texts and file offers. Typing notices and receipts that an engine does not want pass it by in clear. */
   subrosa_engine_wants wants;
-  /* Called with the user data when the engine is no longer needed by anybody, or NULL. */
+  /* Called with the user data when the engine is no longer needed by anybody, on whichever thread lets go of it last, or NULL. */
   subrosa_destroy destroy;
 } subrosa_engine_cbs;
 
@@ -484,7 +484,8 @@ void *subrosa_engine_get_user_data(const subrosa_engine *engine);
 /* Replaces what the engine was made with, in all machines. What was there before is yours again. */
 void subrosa_engine_set_user_data(subrosa_engine *engine, void *user_data);
 
-/* In a hook: what the application left with `subrosa_machine_set_user_data`, the way back to its core. Outside of one: NULL. */
+/* In a hook: what the application left with `subrosa_machine_set_user_data`, the way back to its core. Outside of one, and in the hooks
+   that work on files when the machine is gone: NULL. */
 void *subrosa_engine_get_core(const subrosa_engine *engine);
 
 /* The address of the chat: the peer's, or the room's. Lives as long as the chat. */
@@ -546,7 +547,8 @@ int subrosa_message_set_utf8_text(subrosa_message *message, const char *utf8_tex
 subrosa_content *subrosa_message_get_file_transfer_information(const subrosa_message *message);
 
 /* Leaves the message with whoever gets this token; return `SUBROSA_HOOK_PENDING` then. `subrosa_machine_complete` ends it, from any
-   thread and also after a restart of the program; if nobody does in time, it is refused. 0, and no token: this hook can't wait. */
+   thread and also after a restart of the program; if nobody does in time, it is refused. The same token however often a hook asks; 0, and
+   no token: this hook can't wait. */
 uint64_t subrosa_message_defer(subrosa_message *message);
 
 /* Reads one of the engine's own records, in a hook about a message. `record` and `size`: become its bytes, which live until the next
@@ -877,7 +879,8 @@ subrosa_cipher *subrosa_output_take_cipher(subrosa_outputs *outputs);
    of the next call. `out` and `out_size`: become what they turned into, owned by the cipher until its next call, which may be nothing yet,
    or more than went in.
 
-   When it fails the transfer has ended: nothing of the file counts. */
+   When it fails the transfer has ended: nothing of the file counts. (But for `c.in-use`: the engine came back to the cipher from its own
+   hook, which is refused and ends nothing.) */
 int subrosa_cipher_chunk(subrosa_cipher *cipher,
                          const uint8_t *bytes,
                          size_t size,

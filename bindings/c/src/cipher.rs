@@ -2,10 +2,10 @@
 #![allow(unsafe_code)] // exports
 use crate::content::Content;
 use crate::error::{AbiError, CError, Failure, call, get};
-use crate::handle::{Handle, give, live, lock, release};
+use crate::handle::{Handle, give, live, release, share};
 use crate::text::{array, put};
 use std::ffi::c_int;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use subrosa_engine::codec::wipe;
 use subrosa_engine::{Fault, FileCipher, FileInfo, Status};
 use zeroize::Zeroizing;
@@ -28,6 +28,14 @@ impl Cipher {
     pub(crate) fn give(cipher: Box<dyn FileCipher>, file: FileInfo) -> *mut Self {
         let run = Run { cipher: Some(cipher), file, offset: 0, left: 0, out: Zeroizing::default() };
         give(Arc::new(Cipher(Mutex::new(run))))
+    }
+    /// A hook that comes back to the cipher that called it is refused, not left waiting for itself.
+    fn run(&self) -> Result<MutexGuard<'_, Run>, AbiError> {
+        match self.0.try_lock() {
+            Ok(run) => Ok(run),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(AbiError::InUse(Self::NAME)),
+        }
     }
 }
 pub(crate) fn refused(status: Status) -> Failure {
@@ -84,7 +92,8 @@ impl Run {
 /// of the next call. `out` and `out_size`: become what they turned into, owned by the cipher until its next call, which may be nothing yet,
 /// or more than went in.
 ///
-/// When it fails the transfer has ended: nothing of the file counts.
+/// When it fails the transfer has ended: nothing of the file counts. (But for `c.in-use`: the engine came back to the cipher from its own
+/// hook, which is refused and ends nothing.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_cipher_chunk(
     cipher: *mut Cipher,
@@ -98,12 +107,13 @@ pub unsafe extern "C" fn subrosa_cipher_chunk(
     unsafe { nothing(out, out_size) };
     unsafe { put(taken, 0) };
     call(error, || {
-        let (cipher, bytes) = unsafe { (live(cipher)?, array(bytes, size, "bytes")?) };
+        let (held, bytes) = unsafe { (share(cipher)?, array(bytes, size, "bytes")?) }; // a hook may free it
         if taken.is_null() {
             return Err(AbiError::Null("taken").into());
         }
-        let mut run = lock(&cipher.0);
+        let mut run = held.run()?;
         let now = run.chunk(bytes)?;
+        unsafe { live(cipher) }?; // else nobody owns what came out
         unsafe {
             put(taken, now);
             show(&run.out, out, out_size);
@@ -124,10 +134,11 @@ pub unsafe extern "C" fn subrosa_cipher_finish(
 ) -> c_int {
     unsafe { nothing(out, out_size) };
     call(error, || {
-        let cipher = unsafe { live(cipher) }?;
-        let file = if file.is_null() { None } else { Some(unsafe { live(file) }?) };
-        let mut run = lock(&cipher.0);
+        let held = unsafe { share(cipher) }?;
+        let file = if file.is_null() { None } else { Some(unsafe { share(file) }?) };
+        let mut run = held.run()?;
         let tag = run.finish()?;
+        unsafe { live(cipher) }?;
         if let Some(file) = file {
             file.set_tag(tag);
         }

@@ -1,7 +1,7 @@
 //! A file as one message offers it: what is said about it, its key and its tag. One object a file, so that two are never confused.
 #![allow(unsafe_code)] // exports
 use crate::error::{AbiError, CError, Failure, call, get, make};
-use crate::handle::{Handle, again, give, live, lock, release};
+use crate::handle::{Handle, again, give, live, lock, release, share};
 use crate::text::{array, c_string, put, text};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn subrosa_content_unref(content: *mut Content) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_content_set_user_data(content: *mut Content, user_data: *mut c_void, destroy: DestroyCb) {
     get((), || {
-        unsafe { live(content) }?.keep(user_data, destroy);
+        unsafe { share(content) }?.keep(user_data, destroy); // what it destroys may give the content back
         Ok(())
     });
 }

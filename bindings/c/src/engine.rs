@@ -113,7 +113,7 @@ pub struct EngineCbs {
     pub process_uploading_file: UploadingCb,
     /// NULL: texts and file offers. Typing notices and receipts that an engine does not want pass it by in clear.
     pub wants: WantsCb,
-    /// Called with the user data when the engine is no longer needed by anybody, or NULL.
+    /// Called with the user data when the engine is no longer needed by anybody, on whichever thread lets go of it last, or NULL.
     pub destroy: DestroyCb,
 }
 
@@ -356,7 +356,8 @@ pub unsafe extern "C" fn subrosa_engine_set_user_data(engine: *mut CEngine, user
         Ok(())
     });
 }
-/// In a hook: what the application left with `subrosa_machine_set_user_data`, the way back to its core. Outside of one: NULL.
+/// In a hook: what the application left with `subrosa_machine_set_user_data`, the way back to its core. Outside of one, and in the hooks
+/// that work on files when the machine is gone: NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_engine_get_core(engine: *const CEngine) -> *mut c_void {
     get(std::ptr::null_mut(), || Ok(unsafe { live(engine) }?.core.load(Ordering::Acquire)))

@@ -54,6 +54,8 @@ pub(crate) enum AbiError {
     Value(&'static str),
     #[error("{0} can't be called from inside a callback of the same machine: feed inputs there, and commit afterwards")]
     ReEntry(&'static str),
+    #[error("this {0} is in use: by another thread, or by the call that called back here; use it when that has returned")]
+    InUse(&'static str),
     #[error("an engine's name is 1 to 64 of a-z, 0-9, '-', '_' and '.', and not \"house\" or \"nobody\"")]
     EngineName,
     #[error("the table of an engine needs process_outgoing_message and process_incoming_message")]
@@ -85,6 +87,7 @@ impl Coded for AbiError {
             AbiError::Size(_) => "c.size",
             AbiError::Value(_) => "c.value",
             AbiError::ReEntry(_) => "c.re-entry",
+            AbiError::InUse(_) => "c.in-use",
             AbiError::EngineName => "c.engine-name",
             AbiError::EngineTable => "c.engine-table",
             AbiError::StoreTable => "c.store-table",

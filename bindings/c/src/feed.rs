@@ -3,7 +3,7 @@
 use crate::content::Content;
 use crate::engine::{kind_of, status};
 use crate::error::{AbiError, CError, Failure, call};
-use crate::handle::live;
+use crate::handle::{live, share};
 use crate::machine::CMachine;
 use crate::message::token_of;
 use crate::text::{array, name, optional, sized, text, texts};
@@ -137,7 +137,7 @@ pub(crate) fn trust_code(trust: Trust) -> c_int {
 
 fn feed(machine: *mut CMachine, error: *mut *mut CError, input: impl FnOnce() -> Result<Input, AbiError>) -> c_int {
     call(error, || {
-        let machine = unsafe { live(machine) }?;
+        let machine = unsafe { share(machine) }?; // the bell may give it back
         machine.feed(input()?);
         Ok::<(), Failure>(())
     })

@@ -67,6 +67,12 @@ pub(crate) struct Released {
 impl Handle for CMachine {
     const NAME: &'static str = "subrosa_machine";
 }
+impl Drop for CMachine {
+    /// Ciphers outlive it, and their hooks ask for the core: nobody says any more how long that lives.
+    fn drop(&mut self) {
+        self.core.store(std::ptr::null_mut(), Ordering::Release);
+    }
+}
 
 /// The machine, held by this thread.
 pub(crate) struct Entered<'m> {
@@ -213,10 +219,8 @@ impl Engine for Nobody {
 pub unsafe extern "C" fn subrosa_machine_new(address: *const c_char, store: *const StoreCbs, error: *mut *mut CError) -> *mut CMachine {
     make(error, || {
         let address = unsafe { name(address, "address") }?;
-        let store = match unsafe { store.as_ref() } {
-            None => Shelf::Memory(MemoryStore::default()),
-            Some(_) => Shelf::Table(TableStore::new(unsafe { sized(store, "store") }?)?),
-        };
+        let store =
+            if store.is_null() { Shelf::Memory(MemoryStore::default()) } else { Shelf::Table(TableStore::new(unsafe { sized(store, "store") }?)?) };
         let mut machine = Machine::new(address.into());
         let nobody = machine.install(Nobody).id();
         let running = Running { machine, store, omemo: None, released: Vec::new() };

@@ -45,7 +45,7 @@ struct State<'a, 'c> {
     body: Option<Zeroizing<Vec<u8>>>,
     texts: Texts,
     record: Zeroizing<Vec<u8>>,
-    pending: Option<Pending>,
+    pending: Option<(Pending, Token)>,
     halt: Option<Halt>,
 }
 /// What a hook left.
@@ -72,7 +72,7 @@ impl<'a, 'c> Message<'a, 'c> {
         let mut state = self.state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let content_type = state.content_type.take().or(original);
         let body = state.body.take().map(|mut body| std::mem::take(&mut *body));
-        Left { set: content_type.zip(body), pending: state.pending, halt: state.halt }
+        Left { set: content_type.zip(body), pending: state.pending.map(|(pending, _)| pending), halt: state.halt }
     }
     fn content_type(&self) -> Option<&ContentType> {
         match &self.source {
@@ -275,7 +275,8 @@ pub unsafe extern "C" fn subrosa_message_get_file_transfer_information(message: 
     get(std::ptr::null_mut(), || Ok(unsafe { live(message) }?.file.as_ref().map_or(std::ptr::null_mut(), |file| Arc::as_ptr(file).cast_mut())))
 }
 /// Leaves the message with whoever gets this token; return `SUBROSA_HOOK_PENDING` then. `subrosa_machine_complete` ends it, from any
-/// thread and also after a restart of the program; if nobody does in time, it is refused. 0, and no token: this hook can't wait.
+/// thread and also after a restart of the program; if nobody does in time, it is refused. The same token however often a hook asks; 0, and
+/// no token: this hook can't wait.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_message_defer(message: *mut Message<'_, '_>) -> u64 {
     get(0, || {
@@ -283,11 +284,10 @@ pub unsafe extern "C" fn subrosa_message_defer(message: *mut Message<'_, '_>) ->
         if message.file.is_some() {
             return Ok(0);
         }
-        let mut state = lock(&message.state);
-        let Some(cx) = state.cx.as_mut() else { return Ok(0) };
-        let (pending, token) = cx.network.until_completed();
-        state.pending = Some(pending);
-        Ok(c_token(token, matches!(message.source, Source::In(_))))
+        let State { cx, pending, .. } = &mut *lock(&message.state);
+        let Some(cx) = cx else { return Ok(0) };
+        let (_, token) = pending.get_or_insert_with(|| cx.network.until_completed());
+        Ok(c_token(*token, matches!(message.source, Source::In(_))))
     })
 }
 /// C's token says too which way its message goes, so that one function completes both.
@@ -371,4 +371,21 @@ pub unsafe extern "C" fn subrosa_message_store_record(
         }
         Ok::<(), Failure>(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_of_the_engine_comes_back_from_c() {
+        let largest = u64::MAX >> 1; // engine: tokens are below 2⁶³
+        for number in [1, 2, (1 << 32) - 1, 1 << 32, (1 << 62) - 1, 1 << 62, (1 << 62) + 1, 0x5555_5555_5555_5555, largest - 1, largest] {
+            for incoming in [false, true] {
+                let token = c_token(Token(number), incoming);
+                assert_ne!(token, 0);
+                assert_eq!(token_of(token), (Token(number), incoming));
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use crate::engine::kind_code;
 use crate::error::get;
 use crate::feed::CDevice;
-use crate::handle::{Handle, give, live, lock, release};
+use crate::handle::{Handle, give, live, lock, release, share};
 use crate::machine::Released;
 use crate::text::{Texts, put};
 use std::ffi::{c_char, c_int};
@@ -116,11 +116,16 @@ fn code(output: &Output) -> OutputCode {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_outputs_next(outputs: *mut COutputs) -> c_int {
     get(OutputCode::None as c_int, || {
-        let mut cursor = lock(&unsafe { live(outputs) }?.0);
+        let outputs = unsafe { share(outputs) }?;
+        let mut cursor = lock(&outputs.0);
         cursor.texts.clear();
         cursor.cipher_taken = false;
-        cursor.current = cursor.rest.next();
-        Ok(cursor.current.as_ref().map_or(OutputCode::None, |current| code(&current.output)) as c_int)
+        let next = cursor.rest.next();
+        let code = next.as_ref().map_or(OutputCode::None, |next| code(&next.output)) as c_int;
+        let before = std::mem::replace(&mut cursor.current, next);
+        drop(cursor);
+        drop(before); // with a cipher that nobody took it may be the last that has an engine: outside the lock, as that calls C
+        Ok(code)
     })
 }
 /// Gives a list of outputs back. NULL is fine. What was not taken from it comes again only after a restart, if it is owed.

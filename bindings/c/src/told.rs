@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // exports
 use crate::error::{AbiError, CError, call, get};
 use crate::feed::{CDevice, trust_code};
-use crate::handle::{Handle, give, live, lock, release};
+use crate::handle::{Handle, give, live, lock, release, share};
 use crate::machine::CMachine;
 use crate::outputs::{COutputs, device, look, words};
 use crate::text::put;
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn subrosa_question_get_chat(question: *const Question) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_question_confirmed_by_user(question: *mut Question, machine: *mut CMachine, error: *mut *mut CError) -> c_int {
     call(error, || {
-        let (question, machine) = unsafe { (live(question)?, live(machine)?) };
+        let (question, machine) = unsafe { (share(question)?, share(machine)?) };
         let question = lock(&question.question).take().ok_or(AbiError::Ended)?;
         let choice = question.confirmed_by_user();
         machine.feed(Input::SetPolicy(choice.chat().clone(), Policy::Optional(choice)));

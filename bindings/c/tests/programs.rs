@@ -35,6 +35,10 @@ fn handles_that_are_none() {
     clean("misuse.c", &[]);
 }
 #[test]
+fn callbacks_that_come_back_or_free_what_called_them() {
+    clean("inside.c", &[]);
+}
+#[test]
 fn the_static_library_is_all_there() {
     if let Some(program) = Program::of("omemo.c", Link::Static) {
         assert_eq!(program.run(&[]), "ok\n");
