@@ -155,6 +155,51 @@ fn without_a_place_for_files_none_is_sent_or_fetched() {
     assert!(file["path"].is_null() && file.get("reason").is_none() && file["name"] == "x", "{file}");
 }
 
+/// Sends what no command of ours would, as the sample engine encrypts it.
+fn odd(to: &str, content_type: &'static str, body: &[u8]) -> u16 {
+    use subrosa_sip::{Config, Connection, ContentType, SipMessage, Transport};
+    let mut config = Config::new(ALICE).unwrap();
+    config.proxy = Some(to.to_owned());
+    let body: Vec<u8> = body.iter().zip(subrosa_engines::XOR_SAMPLE_KEY.iter().cycle()).map(|(b, k)| b ^ k).collect();
+    let message = SipMessage::new("odd".into(), ALICE.into(), BOB.into(), ContentType(content_type.into()), body);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { Connection::start(config).await.unwrap().send(message).await.code() })
+}
+#[test]
+fn a_file_in_clear_is_told_and_not_fetched() {
+    let (bob, files) = (Place::new(), FileServer::start().unwrap());
+    let (mut b, to_bob) = rpc(&bob, BOB, "xor", &["--file-server", &files.url, "--download-dir", bob.path().to_str().unwrap()]);
+    let offer = format!(
+        "<file xmlns='urn:gsma:params:xml:ns:rcs:rcs:fthttp'><file-info type='file'><file-size>1</file-size><file-name>a</file-name>\
+         <data url='{}0'/></file-info></file>",
+        files.url
+    );
+    assert_eq!(odd(&to_bob, "cipher/xor-file", offer.as_bytes()), 200);
+    let file = b.note("file");
+    assert!(file["path"].is_null() && file["protocol"].is_null() && file["reason"].as_str().unwrap().contains("without encryption"), "{file}");
+    // nor anything in the machine's own network, which somebody else named
+    let offer = offer.replace("<data", "<file-key>AAAA</file-key><data").replace("127.0.0.1", "127.0.0.2");
+    assert_eq!(odd(&to_bob, "cipher/xor-file;a=b", offer.as_bytes()), 200);
+    let file = b.note("file");
+    assert!(file["path"].is_null() && file["reason"].as_str().unwrap().contains("not public"), "{file}");
+    assert_eq!(files.begun(), 0);
+}
+#[test]
+fn a_receipt_that_tells_nothing_is_none() {
+    let bob = Place::new();
+    let (mut b, to_bob) = rpc(&bob, BOB, "xor", &[]);
+    let receipt = |kind: &str, word: &str| {
+        format!(
+            "<imdn xmlns='urn:ietf:params:xml:ns:imdn'><message-id>m</message-id><{kind}-notification><status><{word}/></status></{kind}-notification></imdn>"
+        )
+    };
+    for (kind, word) in [("processing", "stored"), ("display", "forbidden"), ("display", "displayed")] {
+        let clear: Vec<u8> = receipt(kind, word).bytes().zip(subrosa_engines::XOR_SAMPLE_KEY.iter().cycle()).map(|(b, k)| b ^ k).collect();
+        assert_eq!(odd(&to_bob, "message/imdn+xml", &clear), 200, "{word}");
+    }
+    assert_eq!(b.note("receipt")["fate"], "displayed");
+}
+
 #[test]
 fn commands_say_what_was_answered() {
     let (alice, bob) = (Place::new(), Place::new());
@@ -166,6 +211,11 @@ fn commands_say_what_was_answered() {
     b.message("in one line");
     // where nothing is kept nothing is made
     assert!(!alice.path().join("sip").exists());
+    // straight there, by the way that is named
+    let direct = to_bob.replace("sip:", "sip:bob@").replace(";transport=tcp", "");
+    let out = sip(&alice, ALICE, "xor", &["send", &direct, "straight", "--transport", "tcp"]).output().unwrap();
+    assert!(out.status.success(), "{}", support::text(&out.stderr));
+    b.message("straight");
     let err = support::failed(run("base64", &["send", BOB, "x"]), 10, &["send"]);
     assert!(err.contains("sip:bob@sip.test refused the message: 488 Not Acceptable Here"), "{err}");
     let nobody = format!("sip:{}:5060;transport=tcp", host());
@@ -337,6 +387,20 @@ fn what_does_not_fit_is_told() {
     assert!(fails(2, &["listen", "--from", "nobody", "--engine", "xor"]).contains("sip:alice@example.org"));
     assert!(fails(2, &["listen", "--from", ALICE, "--engine", "xor", "--proxy", "http://x"]).contains("is not a SIP URI"));
     assert!(fails(2, &["listen", "--from", ALICE, "--engine", "xor", "--download-dir", "/nowhere"]).contains("/nowhere"));
+    for with in ["sip:bob@sip.test;transport=tcp", "<sip:bob@sip.test?x=y>"] {
+        assert!(fails(2, &["send", with, "x", "--from", ALICE, "--engine", "xor"]).contains("--transport"), "{with}");
+    }
+    assert!(fails(2, &["listen", "--from", ALICE, "--engine", "xor", "--transport", "tls"]).contains("--tls-cert"));
+    for hold in ["0", "26"] {
+        std::fs::write(place.path().join("settings.toml"), format!("[sip]\nhold = {hold}\n")).unwrap();
+        assert!(fails(2, &["listen", "--from", ALICE, "--engine", "xor", "--memory"]).contains("1 to 25 seconds"));
+    }
+    std::fs::remove_file(place.path().join("settings.toml")).unwrap();
+    let pipe = place.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for none in [pipe.to_str().unwrap(), "/"] {
+        assert!(fails(2, &["send-file", BOB, none, "--from", ALICE, "--engine", "xor"]).contains("is not a file"));
+    }
     assert!(fails(2, &["listen", "--from", ALICE, "--engine", "xor", "--register"]).contains("--password-file"));
     assert!(fails(7, &["send-file", BOB, "/nowhere", "--from", ALICE, "--engine", "xor"]).contains("/nowhere"));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

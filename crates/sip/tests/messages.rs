@@ -382,6 +382,15 @@ async fn without_a_proxy_the_address_is_the_way() {
         arrived.answer.answer(Answer::Accept);
     });
     assert_eq!(delivery.code(), 200);
+    // by the way that is the rule here
+    for way in WAYS {
+        let mut alice = config(ALICE, &tls);
+        (alice.way, alice.listen) = (Some(way), vec![Listen::Udp(loopback())]);
+        let alice = Connection::start(alice).await.unwrap();
+        direct.to = bare(&format!("sip:bob@{}", bob.listens(way).unwrap())).unwrap();
+        let (delivery, ()) = tokio::join!(alice.send(direct.clone()), async { arrived(&bob).await.answer.answer(Answer::Accept) });
+        assert_eq!(delivery.code(), 200, "{way:?}");
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,11 @@ fn prepared(command: SipCommand) -> Result<Prepared, Failure> {
             Prepared::Once(Call::Send(SendText { to, text, id: None, timeout, account: None }))
         }
         SipCommand::SendFile { to, file: path, content_type, timeout } => {
+            // before it is opened: that of a pipe waits for its other end
+            let found = std::fs::metadata(&path).map_err(|e| Failure::io("reading", &path, &e))?;
+            if !found.is_file() {
+                return Err(Failure::usage(format!("{} is not a file; choose another", path.display())));
+            }
             std::fs::File::open(&path).map_err(|e| Failure::io("reading", &path, &e))?;
             Prepared::Once(Call::SendFile(SendFile { to: address(&to)?.to_string(), path, content_type, timeout, account: None }))
         }

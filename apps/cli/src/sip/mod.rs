@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use subrosa_engine::{Address, ChatId, Headers, Input, Kind, MessageId, Plaintext, Recipients};
 use subrosa_sip::agent::{Agent, Handle};
-use subrosa_sip::{Connection, Transport, Way};
+use subrosa_sip::{Connection, Way};
 use tokio::sync::{oneshot, watch};
 
 /// How long a message waits for its answer, unless told otherwise: longer than the transport does.

@@ -11,12 +11,15 @@ use std::time::Duration;
 use subrosa_engine::{Address, Batch, Key, Machine, MemoryStore, Store};
 use subrosa_engines::Completions;
 use subrosa_sip::agent::{self, Agent};
-use subrosa_sip::{Config, Connection, Listen, Roots};
+use subrosa_sip::{Config, Connection, Listen, Roots, Way};
 use subrosa_store::SqliteStore;
 use tokio::sync::oneshot;
 
-/// A person's address: `sip:bob@example.org`, or without `sip:`.
+/// A person's address: `sip:bob@example.org`, or without `sip:`. One with parameters is refused: they would be dropped unseen.
 pub fn address(text: &str) -> Result<Address, Failure> {
+    if text.rsplit_once('@').is_some_and(|(_, place)| place.contains([';', '?'])) {
+        return Err(Failure::usage(format!("{text:?} has parameters; write the address alone, and how to reach it as --transport or --proxy")));
+    }
     subrosa_sip::bare(text).map_err(|e| Failure::usage(e.to_string()))
 }
 
@@ -25,7 +28,7 @@ pub async fn start(home: &Home, line: &args::Line, purpose: Purpose) -> Result<A
     let from = line.from.as_deref().ok_or_else(|| Failure::usage("say whose messages these are with --from, e.g. --from sip:alice@example.org"))?;
     let me = address(from)?;
     let choice = engine(line.engine.as_deref())?;
-    let config = config(line, from)?;
+    let config = config(line, from, purpose)?;
     let registers = config.register;
     let mut machine = Machine::new(me.clone());
     let Some((chosen, completions)) = choice.install(&mut machine)? else { return Err(Failure::bug("an engine that is none")) };
@@ -87,7 +90,11 @@ fn engine(named: Option<&str>) -> Result<Choice, Failure> {
 }
 fn settings(home: &Home, line: &args::Line, purpose: Purpose) -> Result<agent::Settings, Failure> {
     let mut settings = agent::Settings::default();
-    settings.hold = Duration::from_secs(home.settings()?.sip.hold);
+    let hold = home.settings()?.sip.hold;
+    if !(1..=25).contains(&hold) {
+        return Err(Failure::usage("hold in [sip] of settings.toml is 1 to 25 seconds: senders give up after 32; correct it"));
+    }
+    settings.hold = Duration::from_secs(hold);
     settings.file_server = line.file_server.clone();
     settings.transfers.roots = roots(line.tls_ca.as_deref())?;
     if purpose == Purpose::Once {
@@ -95,14 +102,11 @@ fn settings(home: &Home, line: &args::Line, purpose: Purpose) -> Result<agent::S
     }
     Ok(settings)
 }
-fn config(line: &args::Line, from: &str) -> Result<Config, Failure> {
+fn config(line: &args::Line, from: &str, purpose: Purpose) -> Result<Config, Failure> {
     let mut config = Config::new(from).map_err(|e| Failure::usage(e.to_string()))?;
-    let by = |uri: &String| match line.transport {
-        Some(way) if !uri.to_ascii_lowercase().contains("transport=") => format!("{uri};transport={}", word(way)),
-        _ => uri.clone(),
-    };
-    config.proxy = line.proxy.as_ref().map(by);
-    config.registrar = line.registrar.as_ref().map(by);
+    config.way = line.transport.map(way);
+    config.proxy = line.proxy.clone();
+    config.registrar = line.registrar.clone();
     config.register = line.register || line.registrar.is_some();
     config.password = match config.register {
         true => Some(password::asked(config.account().as_str(), line.password_file.as_deref())?),
@@ -114,15 +118,17 @@ fn config(line: &args::Line, from: &str) -> Result<Config, Failure> {
         (Some(args::Way::Udp), ..) => vec![Listen::Udp(line.listen)],
         (Some(args::Way::Tcp), ..) => vec![Listen::Tcp(line.listen)],
         (_, Some(certificate), Some(key)) => vec![Listen::tls(line.listen, read(certificate)?, read(key)?)],
-        _ => Vec::new(), // messages come by the stream that was opened to proxy or registrar
+        // messages come by the stream that was opened to proxy or registrar
+        _ if config.register || config.proxy.is_some() || purpose == Purpose::Once => Vec::new(),
+        _ => return Err(Failure::usage("to be reached by TLS takes --tls-cert and --tls-key, or --proxy, or --registrar")),
     };
     Ok(config)
 }
-fn word(way: args::Way) -> &'static str {
+fn way(way: args::Way) -> Way {
     match way {
-        args::Way::Udp => "udp",
-        args::Way::Tcp => "tcp",
-        args::Way::Tls => "tls",
+        args::Way::Udp => Way::Udp,
+        args::Way::Tcp => Way::Tcp,
+        args::Way::Tls => Way::Tls,
     }
 }
 fn roots(file: Option<&Path>) -> Result<Roots, Failure> {

@@ -23,7 +23,8 @@ impl Phone {
                 let fate = match receipt.fate {
                     subrosa_sip::Fate::Delivered => Fate::Delivered,
                     subrosa_sip::Fate::Displayed => Fate::Displayed,
-                    _ => Fate::Failed,
+                    subrosa_sip::Fate::Failed { .. } => Fate::Failed,
+                    subrosa_sip::Fate::Underway | subrosa_sip::Fate::Untold => return None, // that it left is known
                 };
                 self.tell(Notification::Receipt(Receipt { account: self.account.clone(), from: from.to_string(), id: receipt.message_id, fate }))
             }
@@ -63,7 +64,7 @@ impl Phone {
         (!in_clear).then(|| self.engine.clone())
     }
     fn message(&self, id: &MessageId, from: &Address, plain: &Plaintext, in_clear: bool, time: u64) -> Option<u64> {
-        let text = std::str::from_utf8(plain.bytes()).ok().filter(|_| plain.content_type.0.starts_with("text/"));
+        let text = std::str::from_utf8(plain.bytes()).ok().filter(|_| plain.content_type.is_text());
         let Some(text) = text else { return self.unreadable(id, from, Reason::Unsupported, None) };
         self.tell(Notification::Message(Message {
             account: self.account.clone(),
@@ -107,6 +108,10 @@ impl Phone {
             reason: None,
         };
         let Some(directory) = &self.downloads else { return self.tell(Notification::File(seen)) };
+        if in_clear {
+            let reason = "it lies on the server without encryption, which is not allowed here; ask for it to be sent through the engine".into();
+            return self.tell(Notification::File(FileSeen { reason: Some(reason), ..seen }));
+        }
         let mut desk = self.desk();
         let download = self.handle.download(from, offer, directory);
         desk.fetching.insert(download, seen);

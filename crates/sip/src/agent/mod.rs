@@ -86,7 +86,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             hold: Duration::from_secs(10),
-            shows: |content_type| content_type.0.starts_with("text/"),
+            shows: ContentType::is_text,
             receipts: true,
             file_server: None,
             transfers: transfer::Settings::default(),

@@ -167,6 +167,8 @@ pub struct Config {
     /// Everything goes there first: `sip:127.0.0.1:5070;transport=tcp`. `None`: to where the recipient's address points (RFC 3263
     /// without NAPTR).
     pub proxy: Option<String>,
+    /// How to reach who does not say: no `transport` in the URI, no SRV records. `None`: by UDP.
+    pub way: Option<Way>,
     /// Where to listen. At first UDP and TCP on any free port.
     pub listen: Vec<Listen>,
     /// The address that others are told to use, where it is not the one of the socket. `None`: that of the socket.
@@ -195,6 +197,7 @@ impl Config {
             registrar: None,
             expires: Duration::from_secs(600),
             proxy: None,
+            way: None,
             listen: vec![Listen::Udp(SocketAddr::from(([0; 4], 0))), Listen::Tcp(SocketAddr::from(([0; 4], 0)))],
             public: None,
             roots: Roots::System,

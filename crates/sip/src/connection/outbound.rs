@@ -124,11 +124,12 @@ fn may_answer(shared: &Shared, method: Method, code: u16, realm: &str) -> bool {
 /// One attempt, by the first way that opens.
 async fn sent(shared: &Arc<Shared>, ask: &Ask, proof: Option<Header>) -> Result<(Response, Flow), Unanswered> {
     let wrong = |e: super::ConfigError| Unanswered { status: 400, cause: e.to_string() };
-    let next = match (&ask.next, &shared.config.proxy) {
+    let mut next = match (&ask.next, &shared.config.proxy) {
         (Some(next), _) => next.clone(),
         (None, Some(proxy)) => NextHop::parse(proxy).map_err(wrong)?,
         (None, None) => NextHop::parse(&ask.uri).map_err(wrong)?,
     };
+    next.way = next.way.or(shared.config.way);
     let resolved = timeout(shared.config.timeouts.connect, next.resolve(&shared.resolver)).await;
     let targets = resolved.unwrap_or_else(|_| Err(format!("the name {:?} was not resolved in time", next.host))).map_err(Unanswered::unreachable)?;
     let mut why = format!("the name {:?} has no address", next.host);
@@ -239,7 +240,7 @@ async fn transact(shared: &Shared, flow: &Flow, request: Request, resend: Option
 }
 
 async fn datagram_flow(shared: &Shared, peer: SocketAddr) -> Result<Flow, String> {
-    let udp = shared.datagrams.iter().find(|udp| udp.local.is_ipv4() == peer.is_ipv4()).ok_or("there is no socket for UDP")?;
+    let udp = shared.datagrams.iter().find(|udp| udp.local.is_ipv4() == peer.is_ipv4()).ok_or("this account has no UDP; name another transport")?;
     // making one costs a few kilobytes, and there are few who are written to
     let mut flows = shared.to_peers.lock().await;
     if let Some(flow) = flows.get(&peer) {
