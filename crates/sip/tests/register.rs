@@ -62,10 +62,10 @@ impl Registrar {
                                 all.len() - 1
                             };
                             let answer = script(number, &request);
-                            if answer == "hang up" {
+                            stream.write_all(answer.trim_end_matches("hang up").as_bytes()).await.unwrap();
+                            if answer.ends_with("hang up") {
                                 return;
                             }
-                            stream.write_all(answer.as_bytes()).await.unwrap();
                         }
                     }
                 });
@@ -208,6 +208,21 @@ async fn it_is_refreshed_before_it_ends() {
         assert_eq!(registration(&alice).await, Registration::Registered { expires: Duration::from_secs(1) });
     }
     assert!(registrar.seen().len() >= 3);
+}
+
+#[tokio::test]
+async fn who_hangs_up_each_time_is_asked_more_and_more_seldom() {
+    let registrar = Registrar::tcp(|_, request| registered(100, request) + "hang up").await;
+    let mut config = registrar.account("tcp", None);
+    config.timeouts.retry = Duration::from_millis(200);
+    let alice = Connection::start(config).await.unwrap();
+    for _ in 0..3 {
+        while !matches!(registration(&alice).await, Registration::Registered { .. }) {}
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!((3..=4).contains(&registrar.seen().len()), "{}", registrar.seen().len());
+    // and the end does not wait for the next time
+    alice.close().await;
 }
 
 #[tokio::test]

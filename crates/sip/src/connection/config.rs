@@ -124,7 +124,7 @@ pub struct Timeouts {
     pub idle: Duration,
     /// After so long without a word on a stream that we opened, a line break is sent, so that it stays open (RFC 5626 §4.4.1). 60 s.
     pub keepalive: Duration,
-    /// The first pause after a registration that failed for the network's reasons; doubles up to [`Timeouts::retry_at_most`]. 2 s.
+    /// The first pause after a registration that failed for the network's reasons, or whose stream was closed; doubles up to [`Timeouts::retry_at_most`]. 2 s.
     pub retry: Duration,
     /// The longest pause. 2 min.
     pub retry_at_most: Duration,

@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+/// A day: a registrar that promises more is asked again all the same.
+const LONGEST: u64 = 86_400;
 /// How long taking it back may hold up the end.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -50,11 +52,10 @@ pub(super) async fn stay(shared: Arc<Shared>, mut end: oneshot::Receiver<oneshot
         };
         let (wait, flow) = match outcome(&shared, turn, &account) {
             Turn::Registered(given, answered) => {
-                pause = shared.config.timeouts.retry;
                 if let Some(challenge) = answered.challenge {
                     *shared.realm.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = challenge.realm;
                 }
-                let given = given.map_or(seconds, |given| given.max(1));
+                let given = given.map_or(seconds, |given| given.clamp(1, LONGEST));
                 registered = true;
                 tell(Registration::Registered { expires: Duration::from_secs(given) });
                 // early enough for a second attempt
@@ -74,17 +75,30 @@ pub(super) async fn stay(shared: Arc<Shared>, mut end: oneshot::Receiver<oneshot
                 (wait, None)
             }
         };
+        // others can't reach us by a stream that is gone
         let lost = async {
             match &flow {
                 Some(flow) => flow.closed.cancelled().await,
                 None => std::future::pending().await,
             }
         };
+        let is_lost = async {
+            tokio::select! {
+                () = sleep(wait) => false,
+                () = lost => {
+                    sleep(pause).await;
+                    true
+                }
+            }
+        };
         tokio::select! {
             told = &mut end => break told.ok(),
-            () = sleep(wait) => {}
-            // others can't reach us by a stream that is gone
-            () = lost => sleep(Duration::from_millis(100)).await,
+            // a registrar that hangs up each time is not asked ten times a second
+            is_lost = is_lost => match (is_lost, &flow) {
+                (true, _) => pause = pause.saturating_mul(2).min(shared.config.timeouts.retry_at_most),
+                (false, Some(_)) => pause = shared.config.timeouts.retry,
+                (false, None) => {}
+            },
         }
     };
     if registered && !shared.token.is_cancelled() {
@@ -118,7 +132,7 @@ fn outcome(shared: &Shared, answered: Result<Answered, Unanswered>, account: &st
             (None, None) => RegisterError::Challenge("no challenge was sent".into()),
         }),
         // RFC 3261 §10.3: a day is the most that is sensible
-        423 => match response.min_expires_header().and_then(|least| least.value().trim().parse::<u64>().ok()).filter(|least| *least <= 86_400) {
+        423 => match response.min_expires_header().and_then(|least| least.value().trim().parse::<u64>().ok()).filter(|least| *least <= LONGEST) {
             Some(least) => Turn::Longer(least),
             None => Turn::Longer(0),
         },
