@@ -57,13 +57,14 @@ impl Challenge {
         let stale = get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"));
         Ok(Challenge { realm, nonce, opaque: get("opaque"), is_sha256, qop, stale })
     }
-    /// The value of `Authorization` or `Proxy-Authorization`. `cnonce`: random, letters and digits.
-    pub(crate) fn answer(&self, credentials: &Credentials, method: &str, uri: &str, cnonce: &str) -> String {
+    /// The value of `Authorization` or `Proxy-Authorization`. `cnonce`: random, letters and digits. `times`: that this nonce is answered
+    /// with that, from 1.
+    pub(crate) fn answer(&self, credentials: &Credentials, method: &str, uri: &str, cnonce: &str, times: u32) -> String {
         let Challenge { realm, nonce, opaque, is_sha256, qop, stale: _ } = self;
         let hash = |text: &str| if *is_sha256 { hex(&Sha256::digest(text)) } else { hex(&Md5::digest(text)) };
         let secret = Zeroizing::new(hash(&Zeroizing::new(format!("{}:{realm}:{}", credentials.name, *credentials.password))));
         let request = hash(&format!("{method}:{uri}"));
-        let middle = if *qop { format!("{nonce}:00000001:{cnonce}:auth") } else { nonce.clone() };
+        let middle = if *qop { format!("{nonce}:{times:08x}:{cnonce}:auth") } else { nonce.clone() };
         let response = hash(&Zeroizing::new(format!("{}:{middle}:{request}", *secret)));
         let name = credentials.name.replace('\\', "\\\\").replace('"', "\\\"");
         let algorithm = if *is_sha256 { "SHA-256" } else { "MD5" };
@@ -74,7 +75,7 @@ impl Challenge {
             value.push_str(&format!(", opaque=\"{opaque}\""));
         }
         if *qop {
-            value.push_str(&format!(", qop=auth, nc=00000001, cnonce=\"{cnonce}\""));
+            value.push_str(&format!(", qop=auth, nc={times:08x}, cnonce=\"{cnonce}\""));
         }
         value
     }
@@ -141,13 +142,13 @@ mod tests {
             [("MD5", "8ca523f5e9506fed4657c9700eebdbec"), ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1")]
         {
             let challenge = Challenge::choose([format!("Digest algorithm={algorithm}, {fields}").as_str()].into_iter()).unwrap();
-            let value = challenge.answer(&credentials("Mufasa", "Circle of Life"), "GET", "/dir/index.html", cnonce);
+            let value = challenge.answer(&credentials("Mufasa", "Circle of Life"), "GET", "/dir/index.html", cnonce, 1);
             assert!(value.contains(&format!("response=\"{response}\"")), "{value}");
             assert!(value.contains("opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"") && value.contains("qop=auth, nc=00000001"), "{value}");
         }
         // RFC 2069 §2.4, as its erratum 749 corrects it
         let old = "Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", opaque=\"5ccc069c403ebaf9f0171e9517f40e41\"";
-        let value = Challenge::choose([old].into_iter()).unwrap().answer(&credentials("Mufasa", "CircleOfLife"), "GET", "/dir/index.html", cnonce);
+        let value = Challenge::choose([old].into_iter()).unwrap().answer(&credentials("Mufasa", "CircleOfLife"), "GET", "/dir/index.html", cnonce, 1);
         assert!(value.contains("response=\"1949323746fe6a43ef61f9606e7febea\"") && !value.contains("cnonce"), "{value}");
     }
 
@@ -176,7 +177,7 @@ mod tests {
         #[test]
         fn nothing_panics_and_nothing_adds_a_header(text in "(Digest realm=\"x\", )?[ -~\u{e9}\r\n]{0,80}") {
             if let Ok(challenge) = Challenge::choose([text.as_str()].into_iter()) {
-                prop_assert!(!challenge.answer(&credentials("a\"b", "c"), "POST", "/", "d").contains(char::is_control));
+                prop_assert!(!challenge.answer(&credentials("a\"b", "c"), "POST", "/", "d", 1).contains(char::is_control));
             }
         }
     }

@@ -200,6 +200,39 @@ async fn a_stale_nonce_is_answered_again_but_not_for_ever() {
 }
 
 #[tokio::test]
+async fn a_proxy_and_the_registrar_behind_it_both_ask() {
+    let both = |request: &Seen| {
+        let of_proxy = request.text.contains("\r\nProxy-Authorization: Digest username=\"alice\", realm=\"proxy.test\"");
+        let of_registrar = request.text.contains("\r\nAuthorization: Digest username=\"alice\", realm=\"sip.test\"");
+        match (of_proxy, of_registrar) {
+            (false, _) => {
+                request.answer("407 Proxy Authentication Required", "Proxy-Authenticate: Digest realm=\"proxy.test\", nonce=\"p\", qop=\"auth\"\r\n")
+            }
+            (true, false) => request.answer("401 Unauthorized", CHALLENGE),
+            (true, true) => registered(100, request),
+        }
+    };
+    let registrar = Registrar::tcp(move |_, request| both(request)).await;
+    let alice = Connection::start(registrar.account("tcp", Some("x"))).await.unwrap();
+    registration(&alice).await;
+    assert!(matches!(registration(&alice).await, Registration::Registered { .. }));
+    let seen = registrar.seen();
+    assert_eq!(seen.len(), 3);
+    // the proxy hears the same nonce twice, and that it is the second time (RFC 7616 §3.4)
+    assert!(seen[1].field("Proxy-Authorization").unwrap().contains("nc=00000001"));
+    assert!(seen[2].field("Proxy-Authorization").unwrap().contains("nc=00000002") && seen[2].field("Authorization").unwrap().contains("nc=00000001"));
+    // one after the other for ever: no
+    let endless = Registrar::tcp(|number, request| {
+        request.answer("401 Unauthorized", &format!("WWW-Authenticate: Digest realm=\"r{number}\", nonce=\"x\"\r\n"))
+    })
+    .await;
+    let alice = Connection::start(endless.account("tcp", Some("x"))).await.unwrap();
+    registration(&alice).await;
+    assert!(matches!(registration(&alice).await, Registration::Failed(RegisterError::Challenge(_))));
+    assert_eq!(endless.seen().len(), 3);
+}
+
+#[tokio::test]
 async fn it_is_refreshed_before_it_ends() {
     let registrar = Registrar::tcp(|_, request| registered(1, request)).await;
     let alice = Connection::start(registrar.account("tcp", None)).await.unwrap();

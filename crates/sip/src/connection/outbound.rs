@@ -17,6 +17,8 @@ use tokio::time::timeout;
 const LARGEST_DATAGRAM: usize = 1300;
 /// Challenges that say no more than that the nonce was too old are answered so often.
 const STALE: u32 = 2;
+/// So many on the way may ask for a proof.
+const ASKERS: usize = 2;
 
 /// What is asked.
 #[derive(Clone)]
@@ -68,13 +70,24 @@ pub(super) async fn ask(shared: &Arc<Shared>, ask: &mut Ask) -> Result<Answered,
     }
 }
 async fn challenged(shared: &Arc<Shared>, ask: &mut Ask) -> Result<Answered, Unanswered> {
-    let mut answered: Option<Challenge> = None;
+    // of a proxy and of a registrar behind it (RFC 3261 §22.3); with each, how often it was answered
+    let mut asked: Vec<(u16, Challenge, u32)> = Vec::new();
     let mut stale = 0u32;
-    let mut proof = None;
     loop {
         ask.cseq = ask.cseq.saturating_add(1);
-        let (response, flow) = sent(shared, ask, proof.take()).await?;
-        let give = |unanswerable| Answered { response: response.clone(), flow: flow.clone(), challenge: answered.clone(), unanswerable };
+        let credentials = credentials(shared);
+        let proofs = asked.iter_mut().zip(credentials.iter().cycle()).map(|((code, challenge, times), credentials)| {
+            *times = times.saturating_add(1);
+            let value = challenge.answer(credentials, &ask.method.to_string(), &ask.uri, &random_text(16), *times);
+            match code {
+                401 => Header::Authorization(sip::Authorization::new(value)),
+                _ => Header::ProxyAuthorization(sip::ProxyAuthorization::new(value)),
+            }
+        });
+        let proofs = proofs.collect::<Vec<_>>();
+        let (response, flow) = sent(shared, ask, &proofs).await?;
+        let last = asked.last().map(|(_, challenge, _)| challenge.clone());
+        let give = |unanswerable| Answered { response: response.clone(), flow: flow.clone(), challenge: last.clone(), unanswerable };
         let code = response.status_code.code();
         if !matches!(code, 401 | 407) {
             return Ok(give(None));
@@ -88,22 +101,22 @@ async fn challenged(shared: &Arc<Shared>, ask: &mut Ask) -> Result<Answered, Una
             Ok(challenge) => challenge,
             Err(why) => return Ok(give(Some(why))),
         };
-        let Some(credentials) = credentials(shared) else { return Ok(give(None)) };
+        if credentials.is_none() {
+            return Ok(give(None));
+        }
         if !may_answer(shared, ask.method, code, &challenge.realm) {
             return Ok(give(Some(format!("the realm {:?} is not that of the account", challenge.realm))));
         }
-        if answered.is_some() {
+        if let Some(before) = asked.iter().position(|(by, known, _)| *by == code && known.realm == challenge.realm) {
             stale = stale.saturating_add(1);
             if !challenge.stale || stale > STALE {
                 return Ok(give(None)); // it was answered, and not accepted
             }
+            asked.remove(before);
+        } else if asked.len() >= ASKERS {
+            return Ok(give(Some("everybody on the way asks for one".into())));
         }
-        let value = challenge.answer(&credentials, &ask.method.to_string(), &ask.uri, &random_text(16));
-        proof = Some(match code {
-            401 => Header::Authorization(sip::Authorization::new(value)),
-            _ => Header::ProxyAuthorization(sip::ProxyAuthorization::new(value)),
-        });
-        answered = Some(challenge);
+        asked.push((code, challenge, 0));
     }
 }
 fn credentials(shared: &Shared) -> Option<Credentials> {
@@ -122,7 +135,7 @@ fn may_answer(shared: &Shared, method: Method, code: u16, realm: &str) -> bool {
 }
 
 /// One attempt, by the first way that opens.
-async fn sent(shared: &Arc<Shared>, ask: &Ask, proof: Option<Header>) -> Result<(Response, Flow), Unanswered> {
+async fn sent(shared: &Arc<Shared>, ask: &Ask, proofs: &[Header]) -> Result<(Response, Flow), Unanswered> {
     let wrong = |e: super::ConfigError| Unanswered { status: 400, cause: e.to_string() };
     let mut next = match (&ask.next, &shared.config.proxy) {
         (Some(next), _) => next.clone(),
@@ -134,25 +147,18 @@ async fn sent(shared: &Arc<Shared>, ask: &Ask, proof: Option<Header>) -> Result<
     let targets = resolved.unwrap_or_else(|_| Err(format!("the name {:?} was not resolved in time", next.host))).map_err(Unanswered::unreachable)?;
     let mut why = format!("the name {:?} has no address", next.host);
     for (way, address) in targets {
-        match attempt(shared, ask, &proof, way, address, &next.host).await {
+        match attempt(shared, ask, proofs, way, address, &next.host).await {
             Ok(done) => return Ok(done),
             Err(cause) => why = cause,
         }
     }
     Err(Unanswered::unreachable(why))
 }
-async fn attempt(
-    shared: &Arc<Shared>,
-    ask: &Ask,
-    proof: &Option<Header>,
-    way: Way,
-    address: SocketAddr,
-    host: &str,
-) -> Result<(Response, Flow), String> {
+async fn attempt(shared: &Arc<Shared>, ask: &Ask, proofs: &[Header], way: Way, address: SocketAddr, host: &str) -> Result<(Response, Flow), String> {
     let mut large = 0;
     if way == Way::Udp {
         let flow = datagram_flow(shared, address).await?;
-        let request = request(shared, ask, proof, &flow, address);
+        let request = request(shared, ask, proofs, &flow, address);
         large = request.to_bytes().len();
         if large <= LARGEST_DATAGRAM {
             let response = transact(shared, &flow, request, Some(shared.config.timeouts.resend)).await?;
@@ -166,7 +172,7 @@ async fn attempt(
     };
     loop {
         let (flow, fresh) = stream_flow(shared, way, address, host).await.map_err(too_large)?;
-        let request = request(shared, ask, proof, &flow, address);
+        let request = request(shared, ask, proofs, &flow, address);
         match transact(shared, &flow, request, None).await {
             Ok(response) => return Ok((response, flow)),
             // the other side closed a stream that was idle, while the request was on its way
@@ -176,7 +182,7 @@ async fn attempt(
     }
 }
 /// With a branch of its own: what was sent before, on a stream that broke, waits for its answer there.
-fn request(shared: &Shared, ask: &Ask, proof: &Option<Header>, flow: &Flow, peer: SocketAddr) -> Request {
+fn request(shared: &Shared, ask: &Ask, proofs: &[Header], flow: &Flow, peer: SocketAddr) -> Request {
     let (sent_by, branch) = (shared.sent_by(flow, peer), random_text(20));
     let mut headers = Vec::with_capacity(ask.fields.len().saturating_add(12));
     headers.push(Header::Via(sip::Via::new(format!("SIP/2.0/{} {sent_by};rport;branch=z9hG4bK{branch}", flow.way.name()))));
@@ -200,7 +206,7 @@ fn request(shared: &Shared, ask: &Ask, proof: &Option<Header>, flow: &Flow, peer
         };
         headers.push(Header::Contact(sip::Contact::new(format!("<sip:{}@{sent_by}{way}>", user_of(&ask.from)))));
     }
-    headers.extend(proof.clone());
+    headers.extend_from_slice(proofs);
     headers.push(Header::UserAgent(sip::UserAgent::new(shared.config.user_agent.as_str())));
     headers.extend(ask.fields.iter().cloned());
     headers.push(Header::ContentLength(sip::ContentLength::new(ask.body.len().to_string())));

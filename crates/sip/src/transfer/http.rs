@@ -159,7 +159,7 @@ fn answered(settings: &Settings, method: &Method, url: &Url, response: &Response
     let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     let cnonce = digest::random().map_err(|e| Cause::Bug(e.to_string()))?;
-    Ok(Challenge::choose(challenges).ok().map(|challenge| challenge.answer(&credentials.secret, method.as_str(), &path, &cnonce)))
+    Ok(Challenge::choose(challenges).ok().map(|challenge| challenge.answer(&credentials.secret, method.as_str(), &path, &cnonce, 1)))
 }
 /// A short answer, whole.
 pub(super) async fn short(mut response: Response, url: &Url, idle: Duration, limit: usize) -> Result<Vec<u8>, Cause> {
