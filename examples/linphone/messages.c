@@ -268,9 +268,10 @@ static int incoming(LinphoneImEncryptionEngine *engine, LinphoneChatRoom *room, 
 	subrosa_linphone *adapter = linphone_im_encryption_engine_get_user_data(engine);
 	if (job_of(adapter, message, INCOMING)) return 1;
 	const char *given = linphone_chat_message_get_content_type(message), *text = linphone_chat_message_get_utf8_text(message);
-	const char *body = text ? text : "", *sent_id = linphone_chat_message_get_message_id(message);
+	const char *body = text ? text : "";
 	char *type = strdup(given ? given : "text/plain"), *chat = plain_address(linphone_chat_room_get_peer_address(room));
-	char *from = plain_address(linphone_chat_message_get_from_address(message)), *id = sent_id && *sent_id ? strdup(sent_id) : fresh_id(adapter);
+	char *from = plain_address(linphone_chat_message_get_from_address(message));
+	char *id = fresh_id(adapter); /* not the sender's: two senders may choose the same, and one would be shown what the other wrote */
 	size_t size = strlen(body);
 	uint8_t *bytes = unwrapped(type, body, &size);
 	if (bytes) type[strlen(type) - strlen(NUL_SUFFIX)] = 0;
