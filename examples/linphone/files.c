@@ -29,6 +29,7 @@ static bool is_alone(LinphoneChatMessage *message) {
 /* Keys as Liblinphone keeps them: the engine's key, its tag or nothing, and how long that is. */
 
 static void keep_key(LinphoneContent *content, const subrosa_content *file) {
+	if (!content) return; /* a message that lost its file */
 	size_t key_size = subrosa_content_get_key_size(file), tag_size = 0;
 	const uint8_t *key = subrosa_content_get_key(file), *tag = subrosa_content_get_tag(file, &tag_size);
 	uint8_t *kept = malloc(key_size + tag_size + 1);
