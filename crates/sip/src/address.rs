@@ -61,6 +61,11 @@ pub(crate) fn uri_in(text: &str) -> Option<&str> {
         None => None,
     }
 }
+/// Without brackets and what is around it: what a Request-URI is. Parameters stay.
+#[cfg(feature = "connection")]
+pub(crate) fn bare_uri(uri: &str) -> &str {
+    uri_in(uri).filter(|_| uri.contains('<')).unwrap_or(uri).trim()
+}
 /// The host of an address, without its port.
 #[cfg(feature = "connection")]
 pub(crate) fn host_of(address: &str) -> &str {
@@ -69,6 +74,11 @@ pub(crate) fn host_of(address: &str) -> &str {
         Some((v6, _)) => v6,
         None => host.split(':').next().unwrap_or(host),
     }
+}
+/// `sips:`: not to be sent in clear.
+#[cfg(feature = "connection")]
+pub(crate) fn is_secure(address: &str) -> bool {
+    address.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("sips"))
 }
 /// The user part of an address.
 #[cfg(feature = "connection")]

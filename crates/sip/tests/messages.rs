@@ -394,6 +394,34 @@ async fn without_a_proxy_the_address_is_the_way() {
 }
 
 #[tokio::test]
+async fn what_is_for_a_sips_address_is_never_in_clear() {
+    let tls = certificate();
+    let bob = Connection::start(config(BOB, &tls)).await.unwrap();
+    let mut secret = message("1", "x");
+    secret.to = "sips:bob@sip.test".into();
+    for (proxy, code) in
+        [(uri(Way::Tcp, &bob), 503), (uri(Way::Udp, &bob), 503), (uri(Way::Tls, &bob), 200), (uri(Way::Tls, &bob).replace(";transport=tls", ""), 200)]
+    {
+        let mut alice = config(ALICE, &tls);
+        alice.proxy = Some(proxy.clone());
+        let alice = Connection::start(alice).await.unwrap();
+        let answering = async {
+            if code == 200 {
+                arrived(&bob).await.answer.answer(Answer::Accept);
+            }
+        };
+        let (delivery, ()) = tokio::join!(alice.send(secret.clone()), answering);
+        assert_eq!(delivery.code(), code, "{proxy}: {delivery:?}");
+    }
+    // nor is such an account registered so
+    let mut alice = config("sips:alice@127.0.0.1", &tls);
+    alice.register = true;
+    let alice = Connection::start(alice).await.unwrap();
+    registration(&alice).await;
+    assert!(matches!(registration(&alice).await, Registration::Offline { why: RegisterError::Unreachable { cause }, .. } if cause.contains("TLS")));
+}
+
+#[tokio::test]
 async fn a_taken_port_and_a_wrong_uri_are_named() {
     let tls = certificate();
     let bob = Connection::start(config(BOB, &tls)).await.unwrap();
@@ -404,4 +432,25 @@ async fn a_taken_port_and_a_wrong_uri_are_named() {
     let mut wrong = config(ALICE, &tls);
     wrong.proxy = Some("proxy.example.org".into());
     assert!(matches!(Connection::start(wrong).await, Err(StartError::Config(ConfigError::Uri(_)))));
+    let mut wrong = config(ALICE, &tls);
+    wrong.auth_name = Some("alice\r\nX: y".into());
+    assert!(matches!(Connection::start(wrong).await, Err(StartError::Config(ConfigError::AuthName))));
+}
+
+#[tokio::test]
+async fn a_line_break_behind_the_proxy_ends_no_header_field() {
+    let deaf = std::net::UdpSocket::bind(loopback()).unwrap();
+    deaf.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut alice = config(ALICE, &certificate());
+    alice.proxy = Some(format!(" sip:{}\r\n", deaf.local_addr().unwrap()));
+    let alice = Connection::start(alice).await.unwrap();
+    let sending = tokio::spawn(async move { alice.send(message("1", "x")).await });
+    let heard = tokio::task::spawn_blocking(move || {
+        let mut buffer = [0; 2000];
+        let n = deaf.recv(&mut buffer).unwrap();
+        (String::from_utf8_lossy(&buffer[..n]).into_owned(), deaf.local_addr().unwrap())
+    });
+    let (heard, address) = heard.await.unwrap();
+    assert!(heard.contains(&format!("\r\nRoute: <sip:{address};lr>\r\n")), "{heard}");
+    sending.abort();
 }

@@ -215,10 +215,12 @@ impl Config {
         for uri in self.proxy.iter().chain(&self.registrar) {
             super::target::NextHop::parse(uri)?;
         }
-        let user_agent = !self.user_agent.is_empty() && !self.user_agent.contains(char::is_control);
-        match user_agent {
-            true => Ok(()),
-            false => Err(ConfigError::UserAgent),
+        if self.user_agent.is_empty() || self.user_agent.contains(char::is_control) {
+            return Err(ConfigError::UserAgent);
+        }
+        match self.auth_name.as_ref().is_some_and(|name| name.contains(char::is_control)) {
+            true => Err(ConfigError::AuthName),
+            false => Ok(()),
         }
     }
 }

@@ -13,6 +13,9 @@ pub enum ConfigError {
     /// A User-Agent that can't be a header field.
     #[error("the user agent is empty or has characters that are not allowed in a header field")]
     UserAgent,
+    /// A name for challenges that can't be in a header field.
+    #[error("the user name for challenges has characters that are not allowed in a header field")]
+    AuthName,
 }
 
 /// Why a connection did not start.
@@ -44,6 +47,7 @@ impl Coded for StartError {
         match self {
             StartError::Config(ConfigError::Uri(_)) => "sip.config.uri",
             StartError::Config(ConfigError::UserAgent) => "sip.config.user-agent",
+            StartError::Config(ConfigError::AuthName) => "sip.config.auth-name",
             StartError::Listen { .. } => "sip.listen",
             StartError::Certificate(_) => "sip.certificate",
             StartError::Roots(_) => "sip.roots",

@@ -3,7 +3,7 @@ use super::Shared;
 use super::config::Way;
 use super::flow::{self, Flow};
 use super::target::NextHop;
-use crate::address::{host_of, user_of};
+use crate::address::{bare_uri, host_of, is_secure, user_of};
 use crate::digest::{Challenge, Credentials};
 use rsipstack::sip::{self, Header, HeadersExt as _, Method, Request, Response, SipMessage as Message, Version};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
@@ -142,7 +142,12 @@ async fn sent(shared: &Arc<Shared>, ask: &Ask, proofs: &[Header]) -> Result<(Res
         (None, Some(proxy)) => NextHop::parse(proxy).map_err(wrong)?,
         (None, None) => NextHop::parse(&ask.uri).map_err(wrong)?,
     };
-    next.way = next.way.or(shared.config.way);
+    let secure = is_secure(&ask.uri);
+    next.way = next.way.or(if secure { Some(Way::Tls) } else { shared.config.way });
+    // RFC 3261 §26.2.2
+    if secure && next.way != Some(Way::Tls) {
+        return Err(Unanswered::unreachable(format!("a sips address is reached by TLS only, and the way to {:?} is another", next.host)));
+    }
     let resolved = timeout(shared.config.timeouts.connect, next.resolve(&shared.resolver)).await;
     let targets = resolved.unwrap_or_else(|_| Err(format!("the name {:?} was not resolved in time", next.host))).map_err(Unanswered::unreachable)?;
     let mut why = format!("the name {:?} has no address", next.host);
@@ -194,7 +199,7 @@ fn request(shared: &Shared, ask: &Ask, proofs: &[Header], flow: &Flow, peer: Soc
     if let Some(proxy) = &shared.config.proxy
         && ask.next.is_none()
     {
-        let uri = crate::address::uri_in(proxy).filter(|_| proxy.contains('<')).unwrap_or(proxy);
+        let uri = bare_uri(proxy);
         let lr = if uri.split(';').any(|param| param.eq_ignore_ascii_case("lr")) { "" } else { ";lr" };
         headers.push(Header::Route(sip::Route::new(format!("<{uri}{lr}>"))));
     }

@@ -4,7 +4,7 @@ use super::error::RegisterError;
 use super::outbound::{Answered, Ask, Unanswered, ask, expires};
 use super::target::NextHop;
 use super::{Happening, Registration, Shared};
-use crate::address::{host_of, user_of};
+use crate::address::{bare_uri, host_of, is_secure, user_of};
 use rsipstack::sip::{self, Header, HeadersExt as _, Method};
 use rsipstack::transaction::random_text;
 use std::sync::Arc;
@@ -25,11 +25,14 @@ pub(super) async fn stay(shared: Arc<Shared>, mut end: oneshot::Receiver<oneshot
     let mut pause = shared.config.timeouts.retry;
     let mut registered = false;
     // the next hop is the registrar's, unless everything goes by a proxy
-    let registrar = shared.config.registrar.clone().unwrap_or_else(|| format!("sip:{}", place_of(&account)));
+    let registrar = shared.config.registrar.clone().unwrap_or_else(|| {
+        let scheme = if is_secure(&account) { "sips" } else { "sip" };
+        format!("{scheme}:{}", place_of(&account))
+    });
     let next = shared.config.proxy.is_none().then(|| NextHop::parse(&registrar).ok()).flatten();
     let mut request = Ask {
         method: Method::Register,
-        uri: bare_uri(&registrar),
+        uri: bare_uri(&registrar).to_owned(),
         next,
         from: account.clone(),
         from_tag: random_text(10),
@@ -156,8 +159,4 @@ fn realm(response: &sip::Response) -> String {
 /// Host and port of an address.
 fn place_of(address: &str) -> &str {
     address.rsplit_once('@').map_or(address, |(_, place)| place)
-}
-/// Without brackets: what a Request-URI is.
-fn bare_uri(uri: &str) -> String {
-    crate::address::uri_in(uri).filter(|_| uri.contains('<')).unwrap_or(uri).trim().to_owned()
 }

@@ -2,7 +2,7 @@
 //! system's, so that `/etc/hosts` counts.
 use super::config::Way;
 use super::error::ConfigError;
-use crate::address::{host_of, uri_in};
+use crate::address::{host_of, is_secure, uri_in};
 use rsipstack::resolver::SipResolver;
 use rsipstack::sip::{Domain, Transport};
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +22,7 @@ impl NextHop {
         // parameters of an addr-spec are the URI's here, not a header field's
         let uri = if text.contains('<') { uri_in(text).ok_or_else(wrong)? } else { text.trim() };
         let (scheme, rest) = uri.split_once(':').ok_or_else(wrong)?;
-        let secure = scheme.eq_ignore_ascii_case("sips");
+        let secure = is_secure(uri);
         if !secure && !scheme.eq_ignore_ascii_case("sip") || uri.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c)) {
             return Err(wrong());
         }
