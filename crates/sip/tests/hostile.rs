@@ -152,7 +152,24 @@ async fn who_does_not_read_holds_up_nobody() {
 
 #[tokio::test]
 async fn more_connections_than_allowed_are_closed() {
-    let bob = bob(|config| config.limits.connections = 3).await;
+    let limits: [fn(&mut Limits); 2] = [|limits| limits.connections = 3, |limits| limits.connections_each = 3];
+    for limit in limits {
+        more_than_three_are_closed(bob(|config| limit(&mut config.limits)).await).await;
+    }
+    // others are not held up by one who has all of his
+    let bob = bob(|config| config.limits.connections_each = 2).await;
+    let mut open = Vec::new();
+    for last in [1, 2, 3] {
+        for _ in 0..2 {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(format!("127.0.0.{last}:0").parse().unwrap()).unwrap();
+            let mut stream = socket.connect(bob.listens(Way::Tcp).unwrap()).await.unwrap();
+            talk(&mut stream, b"\r\n\r\n", |heard| heard == "\r\n").await;
+            open.push(stream);
+        }
+    }
+}
+async fn more_than_three_are_closed(bob: Arc<Connection>) {
     let mut open = Vec::new();
     for _ in 0..3 {
         let mut stream = tcp(&bob).await;

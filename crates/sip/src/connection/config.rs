@@ -97,12 +97,23 @@ pub struct Limits {
     pub kept_answers: usize,
     /// Streams that others opened; more are closed at once. 256.
     pub connections: usize,
+    /// Of these from one IP address: one stranger alone must not take all. 64.
+    pub connections_each: usize,
     /// Messages that wait for one stream to take them; whoever sends the next waits. 256.
     pub queued: usize,
 }
 impl Default for Limits {
     fn default() -> Self {
-        Limits { body: 256 * 1024, head: 16 * 1024, held: 4096, held_bytes: 32 << 20, kept_answers: 20_000, connections: 256, queued: 256 }
+        Limits {
+            body: 256 * 1024,
+            head: 16 * 1024,
+            held: 4096,
+            held_bytes: 32 << 20,
+            kept_answers: 20_000,
+            connections: 256,
+            connections_each: 64,
+            queued: 256,
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use rsipstack::platform::CancellationToken;
 use rsipstack::sip::{HeadersExt as _, HostWithPort, SipMessage};
 use rsipstack::transport::channel::ChannelConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -141,13 +141,13 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener, tls: Opti
                 }
             },
         };
-        let Ok(permit) = shared.accepted.clone().try_acquire_owned() else {
+        let (Ok(permit), Some(share)) = (shared.accepted.clone().try_acquire_owned(), Share::take(&shared, peer.ip())) else {
             tracing::debug!(%peer, "too many connections");
             continue;
         };
         let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
-            let _permit = permit;
+            let _kept = (permit, share);
             let Ok(local) = stream.local_addr() else { return };
             let _ = stream.set_nodelay(true);
             let closed = match tls {
@@ -161,6 +161,35 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener, tls: Opti
                 closed.cancelled().await;
             }
         });
+    }
+}
+
+/// One of the streams that somebody may have.
+struct Share {
+    shared: Arc<Shared>,
+    from: IpAddr,
+}
+impl Share {
+    fn take(shared: &Arc<Shared>, from: IpAddr) -> Option<Self> {
+        let from = from.to_canonical();
+        let mut all = shared.accepted_from.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = all.entry(from).or_default();
+        if *theirs >= shared.config.limits.connections_each {
+            return None;
+        }
+        *theirs = theirs.saturating_add(1);
+        Some(Share { shared: shared.clone(), from })
+    }
+}
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut all = self.shared.accepted_from.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(theirs) = all.get_mut(&self.from) {
+            *theirs = theirs.saturating_sub(1);
+            if *theirs == 0 {
+                all.remove(&self.from);
+            }
+        }
     }
 }
 

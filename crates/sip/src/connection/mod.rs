@@ -61,7 +61,7 @@ use rsipstack::transport::{SipAddr, TransportLayer};
 use rsipstack::{EndpointBuilder, sip};
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +137,8 @@ struct Shared {
     held: Arc<Semaphore>,
     held_bytes: Arc<Semaphore>,
     accepted: Arc<Semaphore>,
+    /// How many of these are from whom.
+    accepted_from: std::sync::Mutex<HashMap<IpAddr, usize>>,
     datagrams: Vec<Datagrams>,
     listening: Vec<(Way, SocketAddr)>,
     to_peers: Mutex<HashMap<SocketAddr, Flow>>,
@@ -206,6 +208,7 @@ impl Connection {
             held: semaphore(config.limits.held),
             held_bytes: semaphore(config.limits.held_bytes),
             accepted: semaphore(config.limits.connections),
+            accepted_from: std::sync::Mutex::default(),
             config,
             endpoint,
             token,
