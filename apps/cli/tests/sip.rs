@@ -185,6 +185,36 @@ fn a_file_in_clear_is_told_and_not_fetched() {
     assert_eq!(files.begun(), 0);
 }
 #[test]
+fn what_a_killed_process_was_fetching_is_removed_by_the_next() {
+    // half of a file, and then nothing
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", slow.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut stream in slow.incoming().map_while(Result::ok) {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\nhalf");
+            open.push(stream);
+        }
+    });
+    let (bob, downloads) = (Place::new(), Place::new());
+    let args = ["--file-server", &url, "--download-dir", downloads.path().to_str().unwrap()];
+    let (b, to_bob) = rpc(&bob, BOB, "xor", &args);
+    let offer = format!(
+        "<file xmlns='urn:gsma:params:xml:ns:rcs:rcs:fthttp'><file-info type='file'><file-size>2000</file-size><file-key>AAAA</file-key>\
+         <file-name>a</file-name><data url='{url}'/></file-info></file>"
+    );
+    assert_eq!(odd(&to_bob, "cipher/xor-file", offer.as_bytes()), 200);
+    let parts = || std::fs::read_dir(downloads.path()).unwrap().map(|part| part.unwrap().path()).collect::<Vec<_>>();
+    while parts().is_empty() {
+        std::thread::yield_now();
+    }
+    b.kill();
+    let [left] = &parts()[..] else { panic!() };
+    std::fs::File::open(left).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    rpc(&bob, BOB, "xor", &args).0.end();
+    assert!(parts().is_empty());
+}
+#[test]
 fn a_receipt_that_tells_nothing_is_none() {
     let bob = Place::new();
     let (mut b, to_bob) = rpc(&bob, BOB, "xor", &[]);

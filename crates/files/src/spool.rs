@@ -3,10 +3,15 @@ use crate::{FileName, SpoolError};
 use std::fs::File;
 use std::io::{self, BufWriter, Sink, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// How many names are tried beside those that are taken.
 const NAMES: u32 = 10_000;
+/// Around the random part of the name that a file has until it gets its own.
+const HIDDEN: (&str, &str) = (".subrosa-", ".part");
+/// Older than this, a file whose owner lives is locked.
+const YOUNG: Duration = Duration::from_secs(60);
 
 /// Takes a file as it comes, and keeps it where nobody takes it for one. Dropped before [`publish`](Self::publish), nothing of it is left.
 pub trait Spool: Write + Sized {
@@ -46,7 +51,7 @@ impl Spool for Sink {
 }
 
 /// A file in the directory where it will be, readable by its owner only (0600, which it stays), hidden by its name and removed when dropped.
-/// What a killed process leaves is named `.subrosa-….part`.
+/// What a killed process leaves is named `.subrosa-….part`, until somebody [sweeps](Self::sweep).
 #[derive(Debug)]
 pub struct DiskSpool {
     directory: PathBuf,
@@ -61,8 +66,25 @@ impl DiskSpool {
     /// [`SpoolError::NoDirectory`], [`SpoolError::ReadOnly`], [`SpoolError::Full`], [`SpoolError::Other`]
     pub fn new(directory: impl Into<PathBuf>) -> Result<Self, SpoolError> {
         let directory = std::path::absolute(directory.into())?;
-        let file = tempfile::Builder::new().prefix(".subrosa-").suffix(".part").tempfile_in(&directory)?;
+        let file = tempfile::Builder::new().prefix(HIDDEN.0).suffix(HIDDEN.1).tempfile_in(&directory)?;
+        // where there are no locks nothing is swept
+        let _ = file.as_file().try_lock();
         Ok(DiskSpool { directory, file: BufWriter::with_capacity(64 * 1024, file), torn: false })
+    }
+    /// Removes what killed processes left in a directory: parts of files, decrypted, that nobody writes to any more. Says how many there were.
+    ///
+    /// # Errors
+    /// The directory can't be read. What can't be removed is left.
+    pub fn sweep(directory: &Path) -> io::Result<usize> {
+        let mut swept = 0_usize;
+        for entry in std::fs::read_dir(directory)?.filter_map(Result::ok) {
+            let name = entry.file_name();
+            let is_part = name.to_str().is_some_and(|name| name.starts_with(HIDDEN.0) && name.ends_with(HIDDEN.1));
+            if is_part && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_left(&entry.path()) && std::fs::remove_file(entry.path()).is_ok() {
+                swept = swept.saturating_add(1);
+            }
+        }
+        Ok(swept)
     }
 }
 impl Write for DiskSpool {
@@ -108,6 +130,12 @@ impl Spool for DiskSpool {
     }
 }
 
+/// Whether it is nobody's: not locked, and not so young that its owner may be about to lock it.
+fn is_left(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let age = file.metadata().and_then(|known| known.modified()).ok().and_then(|written| written.elapsed().ok());
+    age.is_some_and(|age| age >= YOUNG) && file.try_lock().is_ok()
+}
 /// So that the name outlives a crash too. The file has it in any case, and not every system lets a directory be synced: no error.
 fn sync(directory: &Path) {
     let _ = File::open(directory).and_then(|directory| directory.sync_all());

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use subrosa_engine::{Address, Batch, Key, Machine, MemoryStore, Store};
 use subrosa_engines::Completions;
+use subrosa_files::DiskSpool;
 use subrosa_sip::agent::{self, Agent};
 use subrosa_sip::{Config, Connection, Listen, Roots, Way};
 use subrosa_store::SqliteStore;
@@ -143,7 +144,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 fn directory(path: &Path) -> Result<std::path::PathBuf, Failure> {
     let whole = std::path::absolute(path).map_err(|e| Failure::io("finding", path, &e))?;
     match whole.is_dir() {
-        true => Ok(whole),
+        true => {
+            if let Err(error) = DiskSpool::sweep(&whole) {
+                tracing::warn!(%error, "what a killed process left in the download directory could not be removed");
+            }
+            Ok(whole)
+        }
         false => Err(Failure::usage(format!("{} is no directory; make it, or name another with --download-dir", path.display()))),
     }
 }

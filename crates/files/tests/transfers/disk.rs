@@ -98,6 +98,30 @@ fn only_the_owner_reads_it_before_and_after() {
     assert_eq!(mode("x"), 0o600);
 }
 #[test]
+fn what_killed_processes_left_is_swept_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let old = |name: &str| {
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        fs::File::open(directory.join(name)).unwrap().set_modified(long_ago).unwrap();
+    };
+    let running = spool(directory, b"being written");
+    old(&names(directory)[0]);
+    fs::create_dir(directory.join(".subrosa-directory.part")).unwrap();
+    for (left, is_old) in [(".subrosa-young.part", false), (".subrosa-left.part", true), (".subrosa-kept", true), ("kept.part", true)] {
+        fs::write(directory.join(left), b"plaintext").unwrap();
+        if is_old {
+            old(left);
+        }
+    }
+    let before = names(directory).len();
+    assert_eq!(DiskSpool::sweep(directory).unwrap(), 1);
+    assert!(!directory.join(".subrosa-left.part").exists() && names(directory).len() == before - 1);
+    assert_eq!(running.publish(&name("whole"), Existing::Refuse).unwrap(), directory.join("whole"));
+    assert_eq!(DiskSpool::sweep(directory).unwrap(), 0);
+    assert!(DiskSpool::sweep(&directory.join("missing")).is_err());
+}
+#[test]
 fn a_directory_that_is_none_is_told_with_words() {
     let directory = tempfile::tempdir().unwrap();
     let missing = DiskSpool::new(directory.path().join("missing")).unwrap_err();

@@ -188,7 +188,7 @@ pub enum TransferFailure {
         source: std::io::Error,
     },
     /// No file server.
-    #[error("no file server is set; files can't be sent")]
+    #[error("no file server is set, and without one files can't be sent: name one")]
     NoServer,
     /// The engine has no cipher for it.
     #[error("the engine refuses the file ({})", .0.code())]
