@@ -15,7 +15,7 @@ fn soak() {
     let seed = number("SUBROSA_SOAK_SEED").unwrap_or(1);
     let messages = number("SUBROSA_SOAK_MESSAGES").unwrap_or(1);
     let end = number("SUBROSA_SOAK_MINUTES").map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = if messages > 1 { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
     let (next, start) = (AtomicU64::new(seed), Instant::now());
     let (sum, failed) = (Mutex::new(Tally::default()), Mutex::new(None::<Box<Failure>>));
     let said = Mutex::new(Instant::now());

@@ -16,7 +16,7 @@
 //! | [`Rule::TrueReport`] | the report names as readers exactly those for whom there is a key |
 //! | [`Rule::OneOutcome`] | each message is sent or not sent, once, and in its conversation's order |
 //! | [`Rule::NothingOwedIsLost`] | what was committed is performed: it leaves, it is told, it is shown |
-//! | [`Rule::ReadOrTold`] | what reaches a device is shown there or told as unreadable, but for what it showed before |
+//! | [`Rule::ReadOrTold`] | what reaches a device is shown there or told as unreadable, but for what it showed before; and it is shown, where nothing happened that explains why not |
 //! | [`Rule::ShownOnce`] | nothing is shown twice |
 //! | [`Rule::AsItWasWritten`] | what is shown is what was written, by whom, in which conversation |
 //! | [`Rule::Heals`] | once network and people behave, everybody who trusts each other reads each other |
@@ -125,7 +125,7 @@ impl<X: Subject> Play<X> {
         Play {
             devices: vec![0; people.len()],
             rng: Seeded::new(plan.seed ^ 0x5eed_0fd0_0dee_d5ee),
-            judge: Judge::new(plan.forgiving),
+            judge: Judge::new(&plan),
             trace: Trace::default(),
             tally: Tally::default(),
             archive: VecDeque::new(),

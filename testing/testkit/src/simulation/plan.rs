@@ -120,6 +120,10 @@ impl Plan {
         };
         Plan::of(seed, 50 + usize::try_from(rng.below(most)).unwrap_or(0))
     }
+    /// Whether nothing in it can make a message unreadable for a device that its sender encrypted to, but a prekey that two took at once.
+    pub fn is_readable(&self) -> bool {
+        [self.trust, self.forgetful, self.hostile, self.replay, self.replace, self.leave, self.roll_back] == [0; 7]
+    }
     /// Each takes one kind of trouble away, or half of something.
     pub const SIMPLER: [fn(&mut Plan); 24] = [
         |p| p.hostile = 0,

@@ -26,7 +26,8 @@ pub(super) struct Letter {
 struct Way {
     with_key: u32,
     without_key: u32,
-    lost: u32,
+    /// The first part is among those without a key.
+    first: bool,
     shown: bool,
     told: bool,
     done: bool,
@@ -152,9 +153,12 @@ impl Judge {
         });
         let way = letter.ways.entry(to).or_default();
         match (copies, has_key) {
-            (0, _) => way.lost += 1,
+            (0, _) => {}
             (_, true) => way.with_key += copies,
-            (_, false) => way.without_key += copies,
+            (_, false) => {
+                way.without_key += copies;
+                way.first |= part == 0;
+            }
         }
         if copies > 0 && !way.shown && !way.told {
             way.done = false;
@@ -193,10 +197,15 @@ impl Judge {
         self.seats[client.0].show.insert(id.clone());
         Ok(())
     }
-    pub(super) fn tells(&mut self, client: ClientId, id: &MessageId, reason: Reason) {
-        let Some(letter) = self.letters.get_mut(id) else { return };
+    pub(super) fn tells(&mut self, client: ClientId, id: &MessageId, reason: Reason) -> Verdict {
+        let Some(letter) = self.letters.get_mut(id) else { return Ok(()) };
         letter.ways.entry(client).or_default().told = true;
         *self.told.entry(code(reason)).or_default() += 1;
+        let can_be = matches!(reason, Reason::NotForThisDevice | Reason::UnknownPreKey);
+        if self.readable && !can_be {
+            return Err(Rule::ReadOrTold.broken(format!("told as {}, and nothing happened that explains it", code(reason))).about(id).by(letter.from));
+        }
+        Ok(())
     }
     /// What the application has by now, of all that was looked at before.
     pub fn performed(&mut self, client: ClientId, events: &[Event]) -> Verdict {
@@ -254,8 +263,8 @@ impl Judge {
                 }
                 way.done = true;
                 let received = way.with_key + way.without_key;
-                // of two parts the one with the key was lost: that the other is no news is all right
-                let excused = seat.gone || seat.rolled_back || letter.tampered || received == 0 || (way.with_key == 0 && way.lost > 0);
+                // of two parts only the second came, which says that there is a first: that it is no news is all right
+                let excused = seat.gone || seat.rolled_back || letter.tampered || received == 0 || (way.with_key == 0 && !way.first);
                 if received == 0 {
                     self.lost += 1;
                 } else if !way.shown && !way.told && !excused {

@@ -4,7 +4,7 @@ mod keys;
 mod letters;
 mod trust;
 
-use crate::simulation::{Published, Subject};
+use crate::simulation::{Plan, Published, Subject};
 use crate::{ClientId, Happening, Made, Taken, What};
 use keys::Keys;
 use letters::Letter;
@@ -103,6 +103,8 @@ pub(crate) struct Seat {
 pub(crate) struct Judge {
     /// What a device does whose store was put back is not judged as key reuse.
     forgiving: bool,
+    /// Nothing happens that makes messages unreadable: see [`Plan::is_readable`].
+    readable: bool,
     pub seats: Vec<Seat>,
     letters: BTreeMap<MessageId, Letter>,
     /// Letters not done with, so that a rest looks at those only.
@@ -122,8 +124,8 @@ pub(crate) struct Judge {
 pub(crate) type Reason2 = &'static str;
 
 impl Judge {
-    pub fn new(forgiving: bool) -> Self {
-        Judge { forgiving, ..Judge::default() }
+    pub fn new(plan: &Plan) -> Self {
+        Judge { forgiving: plan.forgiving, readable: plan.is_readable(), ..Judge::default() }
     }
     /// A device joins.
     pub fn joins(&mut self, account: &Address, manual: bool) {
@@ -211,7 +213,7 @@ impl Judge {
                 Made::Sent(id, report) => self.sent(client, id, report)?,
                 Made::NotSent(id, reason) => self.not_sent(client, id, *reason)?,
                 Made::Message(id, sender) => self.reads(client, id, sender.as_ref(), &allowed, at)?,
-                Made::NotReceived(id, reason) => self.tells(client, id, *reason),
+                Made::NotReceived(id, reason) => self.tells(client, id, *reason)?,
             }
         }
         Ok(())
