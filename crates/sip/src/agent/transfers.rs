@@ -9,7 +9,7 @@ use subrosa_engine::{Address, FileCipher, FileInfo, FileKey, Headers, Kind, Mess
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
-/// Transfers that run at once; others wait. What peers offer must not use up sockets and disk.
+/// Downloads that run at once; others wait. What peers offer must not use up sockets and disk.
 const AT_ONCE: usize = 8;
 
 pub(super) struct Files {
@@ -55,15 +55,17 @@ impl Files {
         });
     }
     pub fn download(&mut self, id: MessageId, offer: Offer, cipher: Option<Box<dyn FileCipher>>, directory: PathBuf) {
-        let transfers = self.transfers.clone();
+        let (transfers, places) = (self.transfers.clone(), self.places.clone());
         self.tell(id.clone(), TransferState::Downloading);
-        self.run(id, async move { Ok(TransferState::Downloaded(transfers.receive_file(&offer, cipher, &directory).await?)) });
+        self.run(id, async move {
+            let _place = places.acquire().await;
+            Ok(TransferState::Downloaded(transfers.receive_file(&offer, cipher, &directory).await?))
+        });
     }
     fn run(&mut self, id: MessageId, work: impl Future<Output = Result<TransferState, TransferFailure>> + Send + 'static) {
         let handle = self.handle.clone();
-        let (ended, places) = (id.clone(), self.places.clone());
+        let ended = id.clone();
         let task = self.handle.runtime.spawn(async move {
-            let _place = places.acquire().await;
             let state = work.await.unwrap_or_else(TransferState::Failed);
             handle.give(Command::Tell(Box::new(AgentEvent::Transfer { id: ended.clone(), state })));
             handle.give(Command::Ended(ended));
