@@ -1,6 +1,6 @@
 //! What tests of a messenger need that is not the messenger: seeded randomness ([`Seeded`]), people with devices and
 //! a server between them in one thread ([`World`]), processes that die at a chosen commit ([`Crash`],
-//! [`crash_everywhere`]), and the suites that every store and every engine must pass.
+//! [`crash_everywhere`]), the suites that every store and every engine must pass, and a [`simulation`] of all of it at once with a judge.
 //!
 //! ```
 //! use subrosa_testkit::{World, toy};

@@ -1,7 +1,7 @@
 //! The fake network does what it promises: order, loss, duplication, absence, pushes, crashes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-use subrosa_engine::{Event, Installed, Keep, Machine, Reason, RequestError};
-use subrosa_testkit::{Access, ClientId, Crash, Faults, World, crash_everywhere, toy, was_sent};
+use subrosa_engine::{ChatId, Event, Installed, Keep, Machine, Reason, RequestError};
+use subrosa_testkit::{Access, ClientId, Crash, Faults, What, World, crash_everywhere, toy, was_sent};
 
 fn numbered(machine: &mut Machine) -> Installed<toy::Numbered> {
     let engine = machine.install(toy::Numbered);
@@ -198,4 +198,43 @@ fn random_crashes_on_a_bad_network() {
         }
     }
     assert!(crashes > 100, "{crashes}");
+}
+#[test]
+fn what_is_written_in_a_room_reaches_its_members_and_comes_back() {
+    let mut world = World::new(20);
+    let xor = |machine: &mut Machine| {
+        let engine = machine.install(toy::Xor(42));
+        machine.route(move |_| Some(engine.id()));
+        engine
+    };
+    let [alice, bob, carol] = ["alice@x", "bob@x", "carol@x"].map(|who| world.join(who, xor));
+    world.set_room("room@x", ["alice@x".into(), "bob@x".into()]);
+    world.watch();
+    let all = || vec!["alice@x".into(), "bob@x".into()];
+    world.send_to(alice, ChatId("room@x".into()), all(), "to the members");
+    world.send_to(carol, ChatId("room@x".into()), all(), "from outside");
+    world.run();
+    let texts = |who| world.client(who).texts().into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    assert_eq!((texts(alice), texts(bob), texts(carol).len()), (vec!["to the members".into()], vec!["to the members".into()], 0));
+    let in_room = |e: &Event| matches!(e, Event::Message { chat, .. } if chat.0.as_str() == "room@x");
+    assert!(world.client(bob).events().iter().any(in_room));
+    let happenings = world.take_happenings();
+    let refused = |h: &subrosa_testkit::Happening| h.client == carol && matches!(h.what, What::Bounced(..));
+    assert_eq!(happenings.iter().filter(|h| refused(h)).count(), 1);
+    assert!(world.stanzas().is_empty() && world.take_happenings().is_empty(), "all of it was handed out");
+}
+#[test]
+fn a_disk_that_is_put_back_forgets() {
+    let mut world = World::new(21);
+    let (alice, bob) = pair(&mut world);
+    world.run();
+    let copy = world.client_mut(alice).snapshot();
+    let count = |world: &mut Toy, text: &str| {
+        world.send(alice, "bob@x", text);
+        world.run();
+        (texts(world, bob).len(), refusals(world, bob, Reason::Duplicate))
+    };
+    assert_eq!(count(&mut world, "one"), (1, 0));
+    world.roll_back(alice, &copy);
+    assert_eq!(count(&mut world, "the number again"), (1, 1));
 }

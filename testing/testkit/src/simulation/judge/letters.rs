@@ -1,5 +1,5 @@
 //! What becomes of every message that a person wrote: at its sender, on its way, at every device that it reaches.
-use super::{Allowed, Judge, MARK, Rule, Verdict, code};
+use super::{Allowed, Judge, MARK, Rule, Verdict};
 use crate::simulation::{CarriedKey, Subject};
 use crate::{ClientId, Stanza};
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,10 +200,13 @@ impl Judge {
     pub(super) fn tells(&mut self, client: ClientId, id: &MessageId, reason: Reason) -> Verdict {
         let Some(letter) = self.letters.get_mut(id) else { return Ok(()) };
         letter.ways.entry(client).or_default().told = true;
-        *self.told.entry(code(reason)).or_default() += 1;
+        *self.told.entry(reason.code()).or_default() += 1;
         let can_be = matches!(reason, Reason::NotForThisDevice | Reason::UnknownPreKey);
         if self.readable && !can_be {
-            return Err(Rule::ReadOrTold.broken(format!("told as {}, and nothing happened that explains it", code(reason))).about(id).by(letter.from));
+            return Err(Rule::ReadOrTold
+                .broken(format!("told as {}, and nothing happened that explains it", reason.code()))
+                .about(id)
+                .by(letter.from));
         }
         Ok(())
     }

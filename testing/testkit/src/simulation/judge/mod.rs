@@ -9,7 +9,7 @@ use crate::{ClientId, Happening, Made, Taken, What};
 use keys::Keys;
 use letters::Letter;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use subrosa_engine::{Address, Device, Fingerprint, MessageId, Reason, Time, Trust};
+use subrosa_engine::{Address, Device, Fingerprint, MessageId, Time, Trust};
 use trust::Allowed;
 pub(crate) use trust::Book;
 
@@ -116,12 +116,11 @@ pub(crate) struct Judge {
     pub published: VecDeque<(subrosa_engine::Node, Vec<u8>)>,
     /// What travelled.
     pub travelled: VecDeque<std::rc::Rc<crate::Stanza>>,
-    pub told: BTreeMap<Reason2, u64>,
+    /// By the reason's code.
+    pub told: BTreeMap<&'static str, u64>,
     pub shown: u64,
     pub lost: u64,
 }
-/// A reason by its code: reasons have no order.
-pub(crate) type Reason2 = &'static str;
 
 impl Judge {
     pub fn new(plan: &Plan) -> Self {
@@ -248,7 +247,4 @@ impl Seat {
     pub fn trust(&self, device: &Device, key: &Fingerprint) -> Option<Trust> {
         self.book.get(device).filter(|(had, _)| had == key).map(|(_, trust)| trust)
     }
-}
-pub(crate) fn code(reason: Reason) -> Reason2 {
-    reason.code()
 }
