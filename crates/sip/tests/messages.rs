@@ -306,6 +306,44 @@ async fn what_a_stream_took_with_it_is_asked_anew_on_the_next() {
 }
 
 #[tokio::test]
+async fn a_stream_that_leads_nowhere_is_given_up() {
+    // the one behind it is gone and nobody said so; the next stream is answered
+    let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let mut alice = config(ALICE, &certificate());
+    alice.proxy = Some(format!("sip:{};transport=tcp", listener.local_addr().unwrap()));
+    alice.timeouts.answer = Duration::from_millis(500);
+    let alice = Connection::start(alice).await.unwrap();
+    let deaf = tokio::spawn(async move {
+        let gone = listener.accept().await.unwrap();
+        let (mut next, _) = listener.accept().await.unwrap();
+        let heard = talk(&mut next, b"", |heard| heard.contains("\r\n\r\nx")).await;
+        let field = |name: &str| heard.lines().find(|line| line.starts_with(name)).unwrap().to_owned() + "\r\n";
+        let same = ["Via", "From", "To", "Call-ID", "CSeq"].map(field).concat();
+        talk(&mut next, format!("SIP/2.0 200 OK\r\n{same}Content-Length: 0\r\n\r\n").as_bytes(), |_| true).await;
+        (gone, next)
+    });
+    assert_eq!(alice.send(message("one", "x")).await.code(), 408);
+    assert_eq!(alice.send(message("two", "x")).await.code(), 200);
+    drop(deaf.await.unwrap());
+    // where only the answer is missing the stream stays
+    let (alice, bob) = pair(Way::Tcp, |alice, _| alice.timeouts.answer = Duration::from_millis(500)).await;
+    let alice = Arc::new(alice);
+    let unanswered = tokio::spawn({
+        let alice = alice.clone();
+        async move { alice.send(message("three", "x")).await.code() }
+    });
+    let held = arrived(&bob).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let (delivery, ()) = tokio::join!(alice.send(message("four", "x")), async { arrived(&bob).await.answer.answer(Answer::Accept) });
+    assert_eq!((delivery.code(), unanswered.await.unwrap()), (200, 408));
+    let sent = tokio::spawn(async move { alice.send(message("five", "x")).await.code() });
+    let again = arrived(&bob).await;
+    again.answer.answer(Answer::Accept);
+    assert_eq!(sent.await.unwrap(), 200);
+    drop(held);
+}
+
+#[tokio::test]
 async fn a_message_under_way_ends_with_the_stream_or_the_connection() {
     let (alice, bob) = pair(Way::Tcp, |_, _| {}).await;
     let (delivery, ()) = tokio::join!(alice.send(message("1", "x")), async {

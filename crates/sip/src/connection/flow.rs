@@ -13,7 +13,7 @@ use rsipstack::sip::{HeadersExt as _, HostWithPort, SipMessage};
 use rsipstack::transport::channel::ChannelConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -36,6 +36,19 @@ pub(super) struct Flow {
     pub raw: mpsc::Sender<Vec<u8>>,
     /// Nothing comes or goes any more.
     pub closed: CancellationToken,
+    /// When something came last.
+    heard: Arc<Mutex<Instant>>,
+}
+impl Flow {
+    fn new(way: Way, local: SocketAddr, connection: SipConnection, raw: mpsc::Sender<Vec<u8>>, closed: CancellationToken) -> Self {
+        Flow { way, local, connection, raw, closed, heard: Arc::new(Mutex::new(Instant::now())) }
+    }
+    pub fn heard(&self) -> Instant {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn hears(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
 }
 type Outbox = mpsc::Receiver<TransportEvent>;
 
@@ -73,7 +86,7 @@ impl Datagrams {
     pub async fn flow(&self, peer: Option<SocketAddr>, closed: &CancellationToken) -> Option<Flow> {
         let to = peer.unwrap_or(self.local);
         let connection = connection_over(Way::Udp, to, self.outbox.clone(), closed).await?;
-        Some(Flow { way: Way::Udp, local: self.local, connection, raw: self.raw.clone(), closed: closed.clone() })
+        Some(Flow::new(Way::Udp, self.local, connection, self.raw.clone(), closed.clone()))
     }
 }
 /// Sends what rsipstack gives. What can't be sent is lost, as datagrams are.
@@ -228,7 +241,7 @@ where
     let (connection, out) = channel(way, peer, shared.config.limits.queued, &closed).await?;
     let writing = shared.writers.clone().try_read_owned().ok()?;
     let (raw, raw_out) = mpsc::channel(16);
-    let flow = Flow { way, local, connection, raw, closed };
+    let flow = Flow::new(way, local, connection, raw, closed);
     let (reader, writer) = tokio::io::split(stream);
     tokio::spawn({
         let (closed, limit) = (flow.closed.clone(), shared.config.timeouts.message);
@@ -294,8 +307,7 @@ async fn read(shared: &Arc<Shared>, mut stream: impl AsyncRead + Unpin, flow: &F
     let timeouts = &shared.config.timeouts;
     let (mut framer, mut buffer) = (Framer::new(&shared.config.limits), BytesMut::new());
     let mut within_since: Option<Instant> = None;
-    let mut heard = Instant::now();
-    let mut pinged = heard;
+    let mut pinged = flow.heard();
     loop {
         while let Some(frame) = framer.next(&mut buffer) {
             let last = matches!(frame, frame::Frame::Last(..));
@@ -313,20 +325,20 @@ async fn read(shared: &Arc<Shared>, mut stream: impl AsyncRead + Unpin, flow: &F
         let until = match within_since {
             Some(since) => since.checked_add(timeouts.message),
             None if opened => pinged.checked_add(timeouts.keepalive),
-            None => heard.checked_add(timeouts.idle),
+            None => flow.heard().checked_add(timeouts.idle),
         };
         buffer.reserve(8 * 1024);
         let read = tokio::select! {
             () = flow.closed.cancelled() => return,
-            read = timeout_at(until.unwrap_or(heard), stream.read_buf(&mut buffer)) => read,
+            read = timeout_at(until.unwrap_or(pinged), stream.read_buf(&mut buffer)) => read,
         };
         match read {
             Ok(Ok(0)) | Ok(Err(_)) => return,
             Ok(Ok(_)) => {
-                heard = Instant::now();
-                pinged = heard;
+                flow.hears();
+                pinged = flow.heard();
             }
-            Err(_) if within_since.is_none() && opened && heard.elapsed() < timeouts.idle => {
+            Err(_) if within_since.is_none() && opened && flow.heard().elapsed() < timeouts.idle => {
                 pinged = Instant::now();
                 let _ = flow.raw.try_send(b"\r\n\r\n".to_vec());
             }

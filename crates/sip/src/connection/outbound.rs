@@ -11,7 +11,7 @@ use rsipstack::transaction::{Transaction, random_text};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// The most bytes of a request in a datagram, where the path's MTU is not known (RFC 3261 §18.1.1).
 const LARGEST_DATAGRAM: usize = 1300;
@@ -221,6 +221,7 @@ fn request(shared: &Shared, ask: &Ask, proofs: &[Header], flow: &Flow, peer: Soc
 /// One transaction. `resend`: T1, over datagrams: rsipstack sees a channel, which loses nothing, so sending again is done here.
 async fn transact(shared: &Shared, flow: &Flow, request: Request, resend: Option<Duration>) -> Result<Response, String> {
     let key = TransactionKey::from_request(&request, TransactionRole::Client).map_err(|e| e.to_string())?;
+    let mut unanswered = Unheard { flow, since: Instant::now(), patience: shared.config.timeouts.answer.mul_f32(0.5) };
     let again = resend.map(|first| (first, request.clone()));
     let mut transaction = Transaction::new_client(key, request, shared.endpoint.clone(), Some(flow.connection.clone()));
     let answered = async {
@@ -244,9 +245,27 @@ async fn transact(shared: &Shared, flow: &Flow, request: Request, resend: Option
     };
     tokio::select! {
         biased;
-        response = answered => response,
+        response = answered => {
+            unanswered.patience = Duration::MAX;
+            response
+        }
         () = flow.closed.cancelled() => Err("the connection was closed before the answer".into()),
         () = resending => Err("unreachable".into()),
+    }
+}
+
+/// A stream on which nothing came back for so long, neither the answer nor anything else, leads nowhere, whatever the system thinks of
+/// it: the next request opens another.
+struct Unheard<'a> {
+    flow: &'a Flow,
+    since: Instant,
+    patience: Duration,
+}
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if self.flow.way != Way::Udp && self.since.elapsed() >= self.patience && self.flow.heard() < self.since {
+            self.flow.closed.cancel();
+        }
     }
 }
 
