@@ -28,7 +28,7 @@ pub enum AgentEvent {
         /// When it came.
         at: Time,
     },
-    /// Somebody offers a file: [`Handle::download`] fetches it.
+    /// Somebody offers a file: [`Handle::download`](super::Handle::download) fetches it.
     FileOffered {
         /// The sender's id of the offer.
         id: MessageId,
@@ -94,12 +94,12 @@ pub enum AgentEvent {
         id: MessageId,
         /// Why.
         why: Refusal,
-        /// For a person: send it in clear? A yes goes to [`Handle::set_policy`], and the message is sent again by the application.
+        /// For a person: send it in clear? A yes goes to [`Handle::set_policy`](super::Handle::set_policy), and the message is sent again by the application.
         ask: Option<ClearTextQuestion>,
     },
     /// A transfer of a file changed.
     Transfer {
-        /// Of the offer, as [`Handle::send_file`] gave it, or of the download, as [`Handle::download`] did.
+        /// Of the offer, as [`Handle::send_file`](super::Handle::send_file) gave it, or of the download, as [`Handle::download`](super::Handle::download) did.
         id: MessageId,
         /// How it is now.
         state: TransferState,
