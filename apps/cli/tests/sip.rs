@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod support;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -192,6 +192,7 @@ fn what_a_killed_process_was_fetching_is_removed_by_the_next() {
     std::thread::spawn(move || {
         let mut open = Vec::new();
         for mut stream in slow.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]); // an answer before the question is none
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\nhalf");
             open.push(stream);
         }
@@ -205,8 +206,9 @@ fn what_a_killed_process_was_fetching_is_removed_by_the_next() {
     );
     assert_eq!(odd(&to_bob, "cipher/xor-file", offer.as_bytes()), 200);
     let parts = || std::fs::read_dir(downloads.path()).unwrap().map(|part| part.unwrap().path()).collect::<Vec<_>>();
-    while parts().is_empty() {
-        std::thread::yield_now();
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while parts().is_empty() && std::time::Instant::now() < patience {
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
     b.kill();
     let [left] = &parts()[..] else { panic!() };
