@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use subrosa_interop::{Ejabberd, GAJIM_PACKAGES, Prosody, find_program, peers_dir, venv};
+use subrosa_interop::{Ejabberd, GAJIM_PACKAGES, LINPHONE_PACKAGES, Prosody, find_program, peers_dir, venv};
 
 use crate::run::{Failure, quiet, root, succeeds, target};
 
@@ -56,10 +56,9 @@ impl Need {
             Self::Browser => &["chromium", "chromium-driver"],
             Self::Postgres => &["postgresql"],
             Self::Npm => &["nodejs", "npm"],
-            Self::Linphone => &["liblinphone-dev", "linphone-common", "pkg-config", "gcc"],
             Self::Sipp => &["sip-tester"],
             Self::Valgrind => &["valgrind", "libc6-dbg"],
-            Self::Gajim | Self::Components | Self::Wasm | Self::Python => &[],
+            Self::Gajim | Self::Linphone | Self::Components | Self::Wasm | Self::Python => &[],
         }
     }
 
@@ -75,7 +74,8 @@ impl Need {
             Self::Browser => program("chromium") || program("chromedriver"),
             Self::Postgres => !has_postgres(),
             Self::Npm => program("npm") || program("node"),
-            Self::Linphone => !Path::new("/usr/include/linphone/core.h").is_file(),
+            // linphone-common has the grammars, without which a chat room ends the process
+            Self::Linphone => !Path::new("/usr/include/linphone/core.h").is_file() || !Path::new("/usr/share/belr/grammars/cpim_grammar").is_file(),
             Self::Sipp => program("sipp"),
             Self::Valgrind => program("valgrind"),
             Self::Components | Self::Wasm | Self::Python => false,
@@ -95,6 +95,7 @@ pub fn ensure(needs: &[Need]) -> Result<(), Failure> {
     let packages: Vec<&str> = missing
         .flat_map(|need| match need {
             Need::Gajim => GAJIM_PACKAGES.split_whitespace().collect(),
+            Need::Linphone => LINPHONE_PACKAGES.split_whitespace().collect(),
             other => other.packages().to_vec(),
         })
         .collect();

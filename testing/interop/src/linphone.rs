@@ -17,7 +17,7 @@ use crate::peer::workspace;
 use crate::process::find_program;
 
 /// The Debian packages that bring the library and what compiles against it.
-pub const LINPHONE_PACKAGES: &str = "liblinphone-dev gcc libc6-dev pkg-config";
+pub const LINPHONE_PACKAGES: &str = "liblinphone-dev linphone-common gcc libc6-dev pkg-config";
 
 /// What may be its engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
