@@ -39,20 +39,23 @@ fn normalised(text: &str) -> Option<String> {
     }
     Some(format!("{scheme}:{}@{host}", unescaped(user)?))
 }
+/// What is within a quoted string (RFC 3261 §25.1) whose first quote is gone, as it is written, and what comes behind it.
+pub(crate) fn quoted_string(text: &str) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    let end = text.bytes().position(|b| {
+        let ends = b == b'"' && !escaped;
+        escaped = b == b'\\' && !escaped;
+        ends
+    })?;
+    let (within, rest) = text.split_at_checked(end)?;
+    Some((within, rest.get(1..)?))
+}
 /// The URI of a name-addr or addr-spec (RFC 3261 §25.1), as it stands.
 pub(crate) fn uri_in(text: &str) -> Option<&str> {
     let text = text.trim();
     // a display name may have a '<' within its quotes
     let after_name = match text.strip_prefix('"') {
-        Some(quoted) => {
-            let mut escaped = false;
-            let end = quoted.bytes().position(|b| {
-                let ends = b == b'"' && !escaped;
-                escaped = b == b'\\' && !escaped;
-                ends
-            })?;
-            quoted.get(end.checked_add(1)?..)?
-        }
+        Some(quoted) => quoted_string(quoted)?.1,
         None => text,
     };
     match after_name.split_once('<') {

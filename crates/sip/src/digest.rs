@@ -1,5 +1,6 @@
 //! Challenges and their answers (RFC 7616; RFC 3261 §22, RFC 8760): MD5 because servers still ask for it, and SHA-256, with
 //! `qop=auth` or none. Of SIP and of HTTP alike: method and URI are text.
+use crate::address::quoted_string;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -88,14 +89,8 @@ fn params(text: &str) -> Option<Vec<(String, String)>> {
         let after = after.trim_start();
         let value = match after.strip_prefix('"') {
             Some(quoted) => {
-                let mut escaped = false;
-                let end = quoted.bytes().position(|b| {
-                    let ends = b == b'"' && !escaped;
-                    escaped = b == b'\\' && !escaped;
-                    ends
-                })?;
-                let (value, after) = quoted.split_at_checked(end)?;
-                rest = after.get(1..)?.trim_start();
+                let (value, after) = quoted_string(quoted)?;
+                rest = after.trim_start();
                 value
             }
             None => {
