@@ -69,6 +69,7 @@
 mod address;
 pub mod codec;
 mod consent;
+mod content;
 mod context;
 mod error;
 mod file;
@@ -92,6 +93,7 @@ mod wire;
 
 pub use address::{Address, ChatId, Device, DeviceId};
 pub use consent::{ClearTextChoice, ClearTextQuestion, Policy};
+pub use content::{Content, Typing};
 pub use context::{Context, Network};
 pub use error::{Coded, CommitError, Fault, Halt, RequestError};
 pub use file::{FileCipher, FileInfo, FileKey};
