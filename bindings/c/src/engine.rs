@@ -227,7 +227,7 @@ impl Engine for TableEngine {
     fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
         let seen = Message::new(Source::In(message), self.core(), Some(cx));
         self.hook(self.table.cbs.process_incoming_message, message.chat, seen, |content_type, body| {
-            Ok(Outcome::Done(Decrypted { plain: Plaintext::new(content_type, body), sender: None }))
+            Ok(Outcome::Done(Decrypted::new(Plaintext::new(content_type, body))))
         })
     }
     fn file_key(&self, cx: &mut Context<'_>, message: &Outgoing<'_>, file: &FileInfo) -> Hook<FileKey> {

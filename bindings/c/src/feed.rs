@@ -319,7 +319,7 @@ pub unsafe extern "C" fn subrosa_machine_complete(
         let (content_type, body) = (ContentType(name(content_type, "content_type")?.to_owned().into()), array(body, body_size, "body")?);
         let (token, incoming) = token_of(token);
         let completion = if incoming {
-            Completion::Decrypted(Decrypted { plain: Plaintext::new(content_type, body), sender: None })
+            Completion::Decrypted(Decrypted::new(Plaintext::new(content_type, body)))
         } else {
             Encrypted::new(content_type, body.to_vec()).map_or_else(
                 |empty| {

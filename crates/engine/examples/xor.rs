@@ -26,7 +26,7 @@ impl Engine for Xor {
         if *message.content_type != CIPHER_XOR {
             return Ok(Outcome::Skipped);
         }
-        Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, self.run(message.body)), sender: None }))
+        Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, self.run(message.body)))))
     }
 }
 

@@ -86,6 +86,7 @@ impl Network<'_> {
         let chat = ChatId(match &to {
             Recipients::Device(device) => device.owner.clone(),
             Recipients::People(people) => people.first().cloned().unwrap_or_else(|| "".into()),
+            Recipients::Room => "".into(), // engines write to people: there is no chat that this could name
         });
         for (part, body) in (0..).zip(encrypted.into_parts()) {
             let (id, chat, to) = (id.clone(), chat.clone(), to.clone());

@@ -131,7 +131,9 @@ pub enum Input {
         id: MessageId,
         /// The conversation: the peer's address, also for what our other devices sent.
         chat: ChatId,
-        /// Who sent it, as the server vouches: equal to the account's own address for what its other devices sent (carbons).
+        /// Who sent it, as the server vouches: equal to the account's own address for what its other devices sent (carbons). In a room
+        /// the sender's own address, not the one in the room; equal to the chat's where nobody says who sent it: then the engine tells by
+        /// the key, or refuses.
         from: Address,
         /// The server's clock: a delay or archive stamp, else now.
         sent: Time,
@@ -169,6 +171,11 @@ pub enum Input {
     SetTrust(Device, Fingerprint, Trust),
     /// What the chat does when its engine skips a message.
     SetPolicy(ChatId, Policy),
+    /// The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes; it holds
+    /// for messages that wait too. `None`: it is no room any more, or one where encryption is not possible: nothing leaves.
+    Room(ChatId, Option<Vec<Address>>),
+    /// A person chose for this room: those who have no device that can read are left out (`true`), or stop the message (`false`, as at first).
+    LeaveOut(ChatId, bool),
     /// The host needs this output no more: acknowledged by the server, stored in the history. Until then it
     /// is part of the stored state and comes again after a restart: a crash between commit and release loses nothing.
     /// For outputs that are not owed it does nothing.
@@ -285,6 +292,10 @@ pub enum Event {
         kind: Kind,
         /// Device by device; empty for engines without devices.
         report: Vec<DeviceReport>,
+        /// People of the room who have no device that can read it.
+        left_out: Vec<Address>,
+        /// What some devices do not get of it, because their version has no form for it.
+        unsaid: Vec<Omission>,
     },
     /// Kept until keys arrive or its deadline passes.
     Waiting {
@@ -334,6 +345,15 @@ pub enum Event {
         known: Fingerprint,
         /// The key it shows now.
         shown: Fingerprint,
+    },
+    /// A person should know. Once each time it happens.
+    Warning {
+        /// What happened.
+        warning: Warning,
+        /// In which conversation, where it is one's.
+        chat: Option<ChatId>,
+        /// Which device it is about, where it is one's.
+        device: Option<Device>,
     },
 }
 

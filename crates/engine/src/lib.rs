@@ -17,7 +17,7 @@
 //!         Ok(Outcome::Done(Encrypted::new(ContentType::TEXT, rot13(message.plain.bytes()))?))
 //!     }
 //!     fn incoming(&self, _: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
-//!         Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, rot13(message.body)), sender: None }))
+//!         Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, rot13(message.body)))))
 //!     }
 //! }
 //!
@@ -81,6 +81,7 @@ mod message;
 mod order;
 mod reason;
 mod records;
+mod rooms;
 mod rules;
 mod settings;
 mod step;
@@ -101,11 +102,11 @@ pub use hooks::{Engine, Hook, Notice, Outcome, Pending, Status, Token};
 pub use io::{Completion, Event, Input, Item, Keep, MessageId, Node, Output, OutputId, Outputs, Reply, Request, RequestId, Time};
 pub use machine::{EngineId, Installed, Machine};
 pub use message::{
-    ContentType, Decrypted, DeviceReport, EmptyBody, Encrypted, Headers, Incoming, Kind, Outgoing, Part, Plaintext, Received, Recipients, Sender,
-    Wire,
+    ContentType, Decrypted, DeviceReport, EmptyBody, Encrypted, Headers, Incoming, Kind, Outgoing, Part, Plaintext, Received, Recipients, Room,
+    Sender, Wire,
 };
 pub use order::{sorted, sorted_by_key};
-pub use reason::{Exclusion, Reason, Refusal};
+pub use reason::{Exclusion, Omission, Reason, Refusal, Warning};
 pub use records::{Record, Records};
 pub use settings::{Settings, TrustPolicy};
 pub use step::Step;

@@ -1,7 +1,7 @@
 //! Messages before and after an engine. Plaintext and ciphertext are different types, so that the
 //! one can't stand where the other belongs (Liblinphone falls back to the plaintext when an engine
 //! leaves an empty body; here there is nothing to fall back to).
-use crate::{Address, ChatId, Device, Exclusion, Fingerprint, MessageId, Time, Trust};
+use crate::{Address, ChatId, Device, Exclusion, Fingerprint, MessageId, Omission, Time, Trust};
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
@@ -50,6 +50,8 @@ pub struct Plaintext {
 pub struct Encrypted {
     parts: Vec<Part>,
     report: Vec<DeviceReport>,
+    left_out: Vec<Address>,
+    unsaid: Vec<Omission>,
 }
 
 /// One body that travels by itself: a message to devices of both OMEMO versions has two, each in a stanza of its own.
@@ -73,6 +75,8 @@ pub struct Decrypted {
     pub plain: Plaintext,
     /// Which device wrote it, where the engine knows devices.
     pub sender: Option<Sender>,
+    /// What it turned out to be for. `None`: what the transport took it for.
+    pub kind: Option<Kind>,
 }
 
 /// The device a message came from, the key that proved it, and what that key is worth.
@@ -130,6 +134,17 @@ pub enum Recipients {
     People(Vec<Address>),
     /// Exactly one device: call fingerprints, heartbeats, key transport.
     Device(Device),
+    /// Everybody in the room that the chat is, as [`Input::Room`] names them when the message is encrypted.
+    Room,
+}
+
+/// A chat of many: who is in it, and what a person chose for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Members, admins and owners, whether they are there or not. Sorted, each once.
+    pub members: Vec<Address>,
+    /// Those who have no device that can read a message are left out, as a person chose; else it is not sent.
+    pub leave_out: bool,
 }
 
 /// The outgoing hook's view: read it, give back an [`Encrypted`]. It is from [`crate::Context::me`].
@@ -139,7 +154,7 @@ pub struct Outgoing<'a> {
     pub id: &'a MessageId,
     /// The conversation.
     pub chat: &'a ChatId,
-    /// Whom it is for.
+    /// Whom it is for. Never [`Recipients::Room`]: those who are in it are named.
     pub to: &'a Recipients,
     /// What it is for.
     pub kind: Kind,
@@ -147,6 +162,8 @@ pub struct Outgoing<'a> {
     pub plain: &'a Plaintext,
     /// What goes beside the body, in clear.
     pub headers: &'a Headers,
+    /// The room that the chat is.
+    pub room: Option<&'a Room>,
 }
 
 /// The incoming hook's view: read it, give back a [`Decrypted`]. It is for [`crate::Context::me`].
@@ -156,7 +173,8 @@ pub struct Incoming<'a> {
     pub id: &'a MessageId,
     /// The conversation.
     pub chat: &'a ChatId,
-    /// Equal to the account's own address for what its other devices sent (carbons).
+    /// Equal to the account's own address for what its other devices sent (carbons); in a room, equal to the chat's where nobody says who
+    /// sent it.
     pub from: &'a Address,
     /// When it was sent, by the server's clock: a delay or archive stamp, else now.
     pub sent: Time,
@@ -168,6 +186,8 @@ pub struct Incoming<'a> {
     pub body: &'a [u8],
     /// What came beside the body, in clear: anybody on the way may have changed it.
     pub headers: &'a Headers,
+    /// The room that the chat is.
+    pub room: Option<&'a Room>,
 }
 
 /// What a transport carries beside the body and **in clear**: SIP header fields of an application's own. XMPP has none.
@@ -207,7 +227,7 @@ impl std::fmt::Debug for Plaintext {
 impl Encrypted {
     /// Fails on an empty body: fail closed.
     pub fn new(content_type: ContentType, body: Vec<u8>) -> Result<Self, EmptyBody> {
-        Encrypted { parts: Vec::new(), report: Vec::new() }.and(content_type, body)
+        Encrypted { parts: Vec::new(), report: Vec::new(), left_out: Vec::new(), unsaid: Vec::new() }.and(content_type, body)
     }
     /// Another body of the same message, to travel by itself. Fails on an empty one.
     pub fn and(mut self, content_type: ContentType, body: Vec<u8>) -> Result<Self, EmptyBody> {
@@ -220,6 +240,14 @@ impl Encrypted {
     /// With the device-by-device report; engines without devices leave it out.
     pub fn with_report(self, report: Vec<DeviceReport>) -> Self {
         Encrypted { report, ..self }
+    }
+    /// People of the room who have no device that can read it; a person chose to leave them out.
+    pub fn leaving_out(self, left_out: Vec<Address>) -> Self {
+        Encrypted { left_out, ..self }
+    }
+    /// What some of the devices do not get of it.
+    pub fn without_saying(self, unsaid: Vec<Omission>) -> Self {
+        Encrypted { unsaid, ..self }
     }
     /// At least one.
     pub fn parts(&self) -> &[Part] {
@@ -235,6 +263,23 @@ impl Encrypted {
     pub(crate) fn take_report(&mut self) -> Vec<DeviceReport> {
         std::mem::take(&mut self.report)
     }
+    pub(crate) fn take_left_out(&mut self) -> (Vec<Address>, Vec<Omission>) {
+        (std::mem::take(&mut self.left_out), std::mem::take(&mut self.unsaid))
+    }
+}
+impl Decrypted {
+    /// By an engine that knows no devices.
+    pub fn new(plain: Plaintext) -> Self {
+        Decrypted { plain, sender: None, kind: None }
+    }
+    /// Which device wrote it.
+    pub fn by(self, sender: Sender) -> Self {
+        Decrypted { sender: Some(sender), ..self }
+    }
+    /// What it turned out to be for.
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Decrypted { kind: Some(kind), ..self }
+    }
 }
 impl Received {
     /// What it is for.
@@ -245,7 +290,8 @@ impl Received {
     pub fn plaintext(&self) -> &Plaintext {
         &self.decrypted.plain
     }
-    /// Who sent it, as the server vouches; one's own address for what one's other devices sent.
+    /// Who sent it, as the server vouches, or in a room whose server does not, as the key proves; one's own address for what one's other
+    /// devices sent.
     pub fn from(&self) -> &Address {
         &self.from
     }

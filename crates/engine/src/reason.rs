@@ -1,5 +1,5 @@
 //! Why not, in words that a person can act on. Codes never change once released: RPC, C and JavaScript carry them.
-use crate::{Device, Status};
+use crate::{Address, Device, Status};
 
 /// Why not: one word for the peer, one for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,11 +10,17 @@ pub struct Refusal {
     pub reason: Reason,
     /// The device that the refused message names as its sender, where the engine could tell.
     pub device: Option<Device>,
+    /// Whom it is about: the members of a room who can't be encrypted to.
+    pub people: Vec<Address>,
 }
 impl Refusal {
     /// With the device that the refused message names.
     pub fn by(self, device: Device) -> Self {
         Refusal { device: Some(device), ..self }
+    }
+    /// With those whom it is about.
+    pub fn about(self, people: Vec<Address>) -> Self {
+        Refusal { people, ..self }
     }
 }
 impl From<Status> for Refusal {
@@ -106,6 +112,14 @@ coded! {
         Unsupported = "unsupported", "The message is encrypted in a way that this program does not know. Ask the sender to use another.";
         /// What the engine made of it is of a type that the application can't show.
         ContentType = "content-type", "The message is of a type that this program can't show. Ask the sender to send it as text or as a file.";
+        /// In a room: some of its members have no device that can read it.
+        MembersWithoutKeys = "members-without-keys", "Some members of the room have no device that can decrypt; nothing was sent. Choose for this room to leave them out, or ask them to switch encryption on.";
+        /// In a room: nobody says who sent it, and no member has its key.
+        UnknownMember = "unknown-member", "Nobody in the room is known to have the key of this message, so that nobody can say who wrote it. It is tried again when more is known about the members.";
+        /// The chat is not a room in which messages can be encrypted.
+        NotInRoom = "not-in-room", "This is not a room that you have joined and that shows its members; nothing was sent. Join it, or ask its owner to make it members-only and non-anonymous.";
+        /// The contact will not use encryption any more.
+        OptedOut = "opted-out", "The contact asks not to be sent encrypted messages any more; nothing was sent. Decide for this chat: go on encrypted, or allow clear text.";
         /// Longer than is accepted.
         TooLarge = "too-large", "The message is larger than is accepted. Ask the sender to send it in parts or as a file.";
     }
@@ -113,7 +127,7 @@ coded! {
 impl Reason {
     /// With a status of one's own choice.
     pub fn with(self, status: Status) -> Refusal {
-        Refusal { status, reason: self, device: None }
+        Refusal { status, reason: self, device: None, people: Vec::new() }
     }
     /// The status that the house gives it.
     pub fn status(self) -> Status {
@@ -154,6 +168,36 @@ coded! {
     }
 }
 
+coded! {
+    /// What some recipients do not get of a message, because their version of the protocol, or their programs, have no form for it.
+    Omission {
+        /// A reaction.
+        Reaction = "reaction", "Older programs of some recipients do not get the reaction: it would travel in clear.";
+        /// That a message is taken back.
+        Retraction = "retraction", "Older programs of some recipients go on showing the message.";
+        /// Delivered, read.
+        Receipt = "receipt", "Older programs of some recipients are not told that the message arrived or was read: it would travel in clear.";
+        /// Somebody is writing.
+        Typing = "typing", "Older programs of some recipients are not told that you are writing: it would travel in clear.";
+        /// Something else inside the envelope.
+        Other = "other", "Older programs of some recipients do not get this: they have no form for it.";
+    }
+}
+
+coded! {
+    /// What a person should know, though no message is concerned.
+    Warning {
+        /// This device's memory is older than what it has done.
+        RolledBack = "rolled-back", "The memory of this device is older than what it has already sent: it was put back from a copy. All sessions are set up anew; messages that came in between can't be read here. Ask for them again.";
+        /// The contact asks not to be sent encrypted messages.
+        OptOut = "opt-out", "The contact asks not to be sent encrypted messages any more. Nothing is sent until you decide for this chat: go on encrypted, or allow clear text.";
+        /// Somebody took this device off the account's list; it is back.
+        Delisted = "delisted", "Another of your devices took this one off the list of your devices; it is back on it. If that goes on, update the program there.";
+        /// What was published for this device was damaged; it is published again.
+        BundleRepaired = "bundle-repaired", "The keys that your server handed out for this device were not its own; they are published again. If that goes on, ask its operator.";
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +210,8 @@ mod tests {
         assert!(codes.iter().all(|c| c.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
         assert!(Reason::ALL.iter().all(|r| Reason::from_code(r.code()) == Some(*r) && r.sentence().ends_with('.')));
         assert!(Exclusion::ALL.iter().all(|r| Exclusion::from_code(r.code()) == Some(*r) && r.sentence().ends_with('.')));
+        assert!(Omission::ALL.iter().all(|r| Omission::from_code(r.code()) == Some(*r) && r.sentence().ends_with('.')));
+        assert!(Warning::ALL.iter().all(|r| Warning::from_code(r.code()) == Some(*r) && r.sentence().ends_with('.')));
         assert_eq!(Reason::from_code("no such thing"), None);
     }
 }

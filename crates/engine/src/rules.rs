@@ -6,6 +6,7 @@
 use crate::error::Why;
 use crate::hooks::Wait;
 use crate::house::{AnswerBy, EngineName, Message, Parked};
+use crate::rooms::resolve;
 use crate::step::Job;
 use crate::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -86,6 +87,8 @@ impl Step<'_> {
                 self.rows().decide(device, key, *trust, now)?;
                 self.tell_all(&Notice::TrustChanged(device.clone(), *key, *trust))
             }
+            Input::Room(chat, members) => self.set_room(chat, members.as_deref()),
+            Input::LeaveOut(chat, leave_out) => self.set_leave_out(chat, *leave_out),
             Input::Published(node, payload) => self.tell_all(&Notice::Published(node.clone(), payload.clone())),
             Input::Online { resumed } => {
                 if !resumed {
@@ -177,17 +180,23 @@ impl Step<'_> {
             Message::In { .. } if unwanted => self.settle_in(passing, Ok(Outcome::Skipped)),
             Message::File { .. } if unwanted => self.settle_file(passing, Ok(Outcome::Skipped)),
             Message::Out { id, chat, to, kind, plain, headers } => {
-                let view = Outgoing { id, chat, to, kind: *kind, plain, headers };
+                let room = if *to == Recipients::Room { self.room(chat)? } else { None };
+                let Some(to) = resolve(to, room.as_ref()) else { return self.settle_out(passing, Ok(Outcome::Rejected(Reason::NotInRoom.into()))) };
+                let view = Outgoing { id, chat, to: &to, kind: *kind, plain, headers, room: room.as_ref() };
                 let outcome = self.with(engine, |e, cx| e.outgoing(cx, &view)).unwrap_or_else(|| nobody(&passing));
                 self.settle_out(passing, outcome)
             }
             Message::In { id, chat, from, sent, kind, content_type, body, headers, .. } => {
-                let view = Incoming { id, chat, from, sent: *sent, kind: *kind, content_type, body, headers };
+                let room = self.room(chat)?;
+                let view = Incoming { id, chat, from, sent: *sent, kind: *kind, content_type, body, headers, room: room.as_ref() };
                 let outcome = self.with(engine, |e, cx| e.incoming(cx, &view)).unwrap_or_else(|| nobody(&passing));
                 self.settle_in(passing, outcome)
             }
             Message::File { id, chat, to, file } => {
-                let view = Outgoing { id, chat, to, kind: Kind::FileOffer, plain: &Plaintext::text(""), headers: &Headers::default() };
+                let room = if *to == Recipients::Room { self.room(chat)? } else { None };
+                let Some(to) = resolve(to, room.as_ref()) else { return self.settle_file(passing, Ok(Outcome::Rejected(Reason::NotInRoom.into()))) };
+                let (plain, headers) = (Plaintext::text(""), Headers::default());
+                let view = Outgoing { id, chat, to: &to, kind: Kind::FileOffer, plain: &plain, headers: &headers, room: room.as_ref() };
                 let hook = |e: &dyn Engine, cx: &mut Context<'_>| {
                     Ok(match e.file_key(cx, &view, file)? {
                         Outcome::Done(key) => match e.upload(file, &key) {
@@ -223,12 +232,12 @@ impl Step<'_> {
             Ok(Outcome::Pending(_)) => not(passing.weary().into(), Vec::new(), None),
             Ok(Outcome::Done(mut body)) if !self.is_readable(to, body.report()) => not(Reason::NoDevice.into(), body.take_report(), None),
             Ok(Outcome::Done(mut body)) => {
-                let report = body.take_report();
+                let (report, (left_out, unsaid)) = (body.take_report(), body.take_left_out());
                 for (part, body) in (0..).zip(body.into_parts()) {
                     let (id, chat, to, headers) = (id.clone(), chat.clone(), to.clone(), headers.clone());
                     self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body), headers });
                 }
-                Output::Event(Event::Sent { id: id.clone(), kind, report })
+                Output::Event(Event::Sent { id: id.clone(), kind, report, left_out, unsaid })
             }
             Ok(Outcome::Skipped) => self.in_clear(&message, Reason::NotEncrypted.into(), passing.aside)?,
         };
@@ -247,13 +256,16 @@ impl Step<'_> {
         }
         let (wire, headers) = (Wire::Clear { plain: plain.clone() }, headers.clone());
         self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat: chat.clone(), to: to.clone(), kind, wire, headers });
-        Ok(Output::Event(Event::Sent { id, kind, report }))
+        Ok(Output::Event(Event::Sent { id, kind, report, left_out: Vec::new(), unsaid: Vec::new() }))
     }
     fn settle_in(&mut self, passing: Passing, outcome: Hook<Decrypted>) -> Result<(), Halt> {
         let message = passing.message.clone();
         let Message::In { id, chat, from, sent, kind, content_type, body, answer_by, .. } = &*message else { return Ok(()) };
         let shown = |decrypted: Decrypted, in_clear| {
-            let message = Received { kind: *kind, from: from.clone(), sent: *sent, decrypted, in_clear };
+            let kind = decrypted.kind.unwrap_or(*kind);
+            // where the transport names the room only, the sender is whoever the engine found
+            let found = decrypted.sender.as_ref().filter(|_| *from == chat.0).map(|s| s.device.owner.clone());
+            let message = Received { kind, from: found.unwrap_or_else(|| from.clone()), sent: *sent, decrypted, in_clear };
             Output::Event(Event::Message { id: id.clone(), chat: chat.clone(), message })
         };
         let why = match self.failed(outcome)? {
@@ -271,7 +283,7 @@ impl Step<'_> {
             Ok(Outcome::Skipped) if passing.aside || self.is_clear_allowed(chat)? => {
                 let plain = Plaintext::new(content_type.clone(), body.as_slice());
                 if passing.aside || (self.machine.shows)(content_type) {
-                    self.outputs.push(shown(Decrypted { plain, sender: None }, true));
+                    self.outputs.push(shown(Decrypted::new(plain), true));
                     None
                 } else {
                     Some(Reason::ContentType.into())

@@ -71,16 +71,14 @@ fields! {
     Node { owner, name, item }
     Part { content_type, body }
     Sender { device, key, trust, protocol }
-    Decrypted { plain, sender }
     Received { kind, from, sent, decrypted, in_clear }
-    Refusal { status, reason, device }
     FileInfo { name, content_type, size, tag }
 }
 variants! {
     DeviceId { 0 = Number(n); 1 = Name(name); }
     Kind { 0 = Text; 1 = Typing; 2 = Receipt; 3 = FileOffer; 4 = Call; 5 = Other; }
     Keep { 0 = One; 1 = Many; }
-    Recipients { 0 = People(people); 1 = Device(device); }
+    Recipients { 0 = People(people); 1 = Device(device); 2 = Room; }
     Request { 0 = Fetch(node); 1 = Publish { node, keep, payload }; 2 = Delete(node); 3 = Exchange { service, body }; }
     Wait { 0 = Answers(ids); 1 = Completion(token); 2 = Turn; }
     Message {
@@ -91,12 +89,13 @@ variants! {
     Wire { 0 = Encrypted(part); 1 = Clear { plain }; }
     Event {
         0 = Message { id, chat, message };
-        1 = Sent { id, kind, report };
+        1 = Sent { id, kind, report, left_out, unsaid };
         2 = Waiting { id };
         3 = NotSent { id, kind, why, report, ask };
         4 = NotReceived { id, chat, from, device, why };
         5 = DeviceNew { device, key, trust };
         6 = KeyChanged { device, known, shown };
+        7 = Warning { warning, chat, device };
     }
 }
 around! { MessageId ChatId ContentType Fingerprint Time RequestId Token }
@@ -197,7 +196,7 @@ impl Stored for Vec<u8> {
         input.bytes().map(<[u8]>::to_vec)
     }
 }
-/// Lists of everything that is longer than a byte.
+/// Lists of everything that is longer than a byte. One that a row ends before is empty: the row is older than the list.
 macro_rules! lists {
     ($($type:ident)*) => { $(
         impl Stored for Vec<$type> {
@@ -206,12 +205,15 @@ macro_rules! lists {
                 self.iter().for_each(|item| item.write(out));
             }
             fn read(input: &mut Reader<'_>) -> Option<Self> {
+                if input.is_empty() {
+                    return Some(Vec::new());
+                }
                 (0..input.len()?).map(|_| Stored::read(input)).collect()
             }
         }
     )* };
 }
-lists! { Address RequestId }
+lists! { Address RequestId Omission }
 
 impl Stored for Plaintext {
     fn write(&self, out: &mut Writer) {
@@ -239,22 +241,51 @@ impl Stored for Status {
         Stored::read(input).map(Status::new)
     }
 }
-impl Stored for Reason {
+/// What has codes is stored by them.
+macro_rules! codes {
+    ($($type:ident)*) => { $(
+        impl Stored for $type {
+            fn write(&self, out: &mut Writer) {
+                out.str(self.code());
+            }
+            fn read(input: &mut Reader<'_>) -> Option<Self> {
+                $type::from_code(input.str()?)
+            }
+        }
+    )* };
+}
+codes! { Reason Exclusion Omission Warning }
+
+/// What the message is for is in what was received.
+impl Stored for Decrypted {
     fn write(&self, out: &mut Writer) {
-        out.str(self.code());
+        self.plain.write(out);
+        self.sender.write(out);
     }
     fn read(input: &mut Reader<'_>) -> Option<Self> {
-        Reason::from_code(input.str()?)
+        Some(Decrypted { plain: Stored::read(input)?, sender: Stored::read(input)?, kind: None })
     }
 }
-impl Stored for Exclusion {
+/// With nobody whom it is about it has the form that it had before there was such a thing.
+impl Stored for Refusal {
     fn write(&self, out: &mut Writer) {
-        out.str(self.code());
+        self.status.code().saturating_add(if self.people.is_empty() { 0 } else { PEOPLE }).write(out);
+        self.reason.write(out);
+        self.device.write(out);
+        if !self.people.is_empty() {
+            self.people.write(out);
+        }
     }
     fn read(input: &mut Reader<'_>) -> Option<Self> {
-        Exclusion::from_code(input.str()?)
+        let code = u16::read(input)?;
+        let status = Status::new(code.checked_sub(PEOPLE).unwrap_or(code));
+        let (reason, device) = (Stored::read(input)?, Stored::read(input)?);
+        let people = if code >= PEOPLE { Stored::read(input)? } else { Vec::new() };
+        Some(Refusal { status, reason, device, people })
     }
 }
+/// Above all statuses.
+const PEOPLE: u16 = 1000;
 impl Stored for ClearTextQuestion {
     fn write(&self, out: &mut Writer) {
         self.chat().write(out);

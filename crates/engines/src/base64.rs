@@ -26,7 +26,7 @@ fn encrypted(content_type: ContentType, plain: &Plaintext) -> Result<Encrypted, 
 }
 fn decrypted(covered: Covered, body: &[u8]) -> Result<Decrypted, Refusal> {
     match BASE64_STANDARD.decode(body.trim_ascii()) {
-        Ok(bytes) if !bytes.is_empty() => Ok(Decrypted { plain: covered.plain(bytes), sender: None }),
+        Ok(bytes) if !bytes.is_empty() => Ok(Decrypted::new(covered.plain(bytes))),
         _ => Err(Reason::Malformed.into()),
     }
 }

@@ -19,7 +19,7 @@ type Told = Box<dyn Fn(&mut Context<'_>, &Notice) -> Result<(), Halt> + Send>;
 /// let engine = Closures::new("flip")
 ///     .outgoing(move |_, m| Ok(Outcome::Done(Encrypted::new(ContentType("cipher/flip".into()), flip(m.plain.bytes()))?)))
 ///     .incoming(move |_, m| match m.content_type.0.as_ref() {
-///         "cipher/flip" => Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, flip(m.body)), sender: None })),
+///         "cipher/flip" => Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, flip(m.body))))),
 ///         _ => Ok(Outcome::Skipped),
 ///     });
 /// let mut machine = Machine::new("alice@example.org".into());

@@ -231,7 +231,7 @@ impl Engine for PresharedAead {
             cx.records.put(row.clone(), Window::default());
         }
         match cx.records.edit(row)?.map_or(Seen::Perhaps, |window| window.insert(opened.number)) {
-            Seen::Never => Ok(Outcome::Done(Decrypted { plain: opened.plain, sender: None })),
+            Seen::Never => Ok(Outcome::Done(Decrypted::new(opened.plain))),
             // as a network does that did not hear our answer: it would be wrong to tell the sender no
             Seen::Before => Ok(Outcome::Silent),
             Seen::Perhaps => no(Reason::Duplicate),

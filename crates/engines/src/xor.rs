@@ -68,7 +68,7 @@ impl Engine for Xor {
             return Ok(Outcome::Skipped);
         };
         Ok(match body.filter(|body| !body.is_empty()) {
-            Some(body) => Outcome::Done(Decrypted { plain: covered.plain(xor(&self.key, 0, &body)), sender: None }),
+            Some(body) => Outcome::Done(Decrypted::new(covered.plain(xor(&self.key, 0, &body)))),
             None => Outcome::Rejected(Reason::Malformed.into()),
         })
     }

@@ -84,7 +84,7 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
             Err(reason) => return no(reason),
         },
     };
-    Ok(plain.map_or(Outcome::Silent, |plain| Outcome::Done(Decrypted { plain, sender: Some(sender) })))
+    Ok(plain.map_or(Outcome::Silent, |plain| Outcome::Done(Decrypted::new(plain).by(sender))))
 }
 
 /// How long behind its omemo:2 part the legacy part of a message may come.

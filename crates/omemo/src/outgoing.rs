@@ -37,6 +37,7 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     let (people, only) = match message.to {
         Recipients::People(people) => (people.clone(), None),
         Recipients::Device(device) => (vec![device.owner.clone()], records::number(device)),
+        Recipients::Room => return Ok(Outcome::Rejected(Reason::NotInRoom.into())), // the house names the people
     };
     let contacts = people.iter().filter(|p| **p != *cx.me).count();
     let mut owners = people;

@@ -87,7 +87,7 @@ impl Engine for Copy {
         Ok(Outcome::Done(Encrypted::new(ContentType("cipher/copy".into()), message.plain.bytes().to_vec())?))
     }
     fn incoming(&self, _: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
-        Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, message.body), sender: None }))
+        Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, message.body))))
     }
 }
 fn agent(connection: Connection, me: &str) -> Agent<Connection> {

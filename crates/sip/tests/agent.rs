@@ -59,7 +59,7 @@ impl Engine for Toy {
             self.later.lock().unwrap().send((token, message.body.to_vec())).unwrap();
             return Ok(Outcome::Pending(pending));
         }
-        Ok(Outcome::Done(Decrypted { plain, sender: None }))
+        Ok(Outcome::Done(Decrypted::new(plain)))
     }
     fn file_key(&self, cx: &mut Context<'_>, _: &Outgoing<'_>, _: &FileInfo) -> Hook<FileKey> {
         Ok(if self.files { Outcome::Done(Layout::AES256.generate(cx.rng)) } else { Outcome::Skipped })
@@ -218,7 +218,7 @@ async fn what_is_pending_is_answered_when_it_is_done_or_480_when_it_is_late() {
     let id = alice.agent.handle().text(&bob.me(), "later please");
     let (token, body) = bob.pending().await;
     let handle: Handle = bob.agent.handle().clone();
-    std::thread::spawn(move || handle.complete(token, Completion::Decrypted(Decrypted { plain: unpacked(&body), sender: None }))).join().unwrap();
+    std::thread::spawn(move || handle.complete(token, Completion::Decrypted(Decrypted::new(unpacked(&body))))).join().unwrap();
     assert!(matches!(alice.event().await, AgentEvent::Delivered { code: 200, .. }));
     assert_eq!(words(&bob.event().await).unwrap().0, id);
     // refused in time
@@ -232,7 +232,7 @@ async fn what_is_pending_is_answered_when_it_is_done_or_480_when_it_is_late() {
     let (token, body) = bob.pending().await;
     assert!(matches!(alice.event().await, AgentEvent::NotDelivered { why, .. } if why.status.code() == 480));
     assert!(matches!(bob.event().await, AgentEvent::NotReceived { why, .. } if why.status.code() == 480));
-    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted { plain: unpacked(&body), sender: None }));
+    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted::new(unpacked(&body))));
     assert!(bob.is_quiet().await);
 }
 #[tokio::test]
@@ -610,7 +610,7 @@ async fn a_message_that_comes_again_is_answered_as_it_was_and_told_once() {
         tokio::task::yield_now().await;
     }
     assert_eq!(ask(once("later", &packed(&Plaintext::text("other words")))).await, Some(491));
-    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted { plain: unpacked(&body), sender: None }));
+    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted::new(unpacked(&body))));
     for one in waiting {
         assert_eq!(one.await.unwrap(), Some(200));
     }
@@ -635,7 +635,7 @@ async fn what_the_transport_answers_by_itself_is_not_shown() {
         matches!(alice.event().await, AgentEvent::NotDelivered { why, .. } if why.status.code() == 480 && why.reason.as_deref() == Some("expired"))
     );
     assert!(matches!(bob.event().await, AgentEvent::NotReceived { why, .. } if why.status.code() == 480));
-    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted { plain: unpacked(&body), sender: None }));
+    bob.agent.handle().complete(token, Completion::Decrypted(Decrypted::new(unpacked(&body))));
     assert!(bob.is_quiet().await);
 }
 

@@ -268,8 +268,10 @@ impl Mapping {
     /// # Errors
     /// [`StanzaError`]: it can never be sent like this.
     pub fn transmit(&self, id: &MessageId, part: u16, chat: &ChatId, to: &Recipients, kind: Kind, wire: &Wire) -> Result<Element, StanzaError> {
+        let in_room = *to == Recipients::Room;
         let to = match to {
             Recipients::Device(device) => &device.owner,
+            Recipients::Room => &chat.0,
             Recipients::People(people) => match people.as_slice() {
                 [one] => one,
                 _ => &chat.0,
@@ -307,7 +309,8 @@ impl Mapping {
             return Err(StanzaError::TooLarge);
         }
         let origin = build("origin-id", ns::SID).attr("id", id.as_str());
-        Ok(build("message", ns::CLIENT).attr("type", "chat").attr("to", to.as_str()).attr("id", id).children(children).child(origin).end())
+        let spoken = if in_room { "groupchat" } else { "chat" };
+        Ok(build("message", ns::CLIENT).attr("type", spoken).attr("to", to.as_str()).attr("id", id).children(children).child(origin).end())
     }
     /// The error that answers a refused message (RFC 6120 §8.3), with the code in it. `None`: it came by carbons or from a device of
     /// our own, or its sender is no longer remembered. An error tells the sender that somebody is here: send it to contacts only.

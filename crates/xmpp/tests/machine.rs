@@ -23,7 +23,7 @@ impl Engine for Reverse {
         if plain.starts_with(b"no") {
             return Ok(Outcome::Rejected(Status::new(603).into()));
         }
-        Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, plain), sender: None }))
+        Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, plain))))
     }
 }
 

@@ -30,7 +30,7 @@ impl Engine for Xor {
             return Ok(Outcome::Rejected(Reason::NoSession.with(BAD_REQUEST)));
         }
         let plain = Plaintext::new(ContentType::TEXT, body.iter().map(|b| b ^ key).collect::<Vec<u8>>());
-        Ok(Outcome::Done(Decrypted { plain, sender: None }))
+        Ok(Outcome::Done(Decrypted::new(plain)))
     }
 }
 
@@ -112,6 +112,7 @@ impl Engine for Numbered {
         let to = match message.to {
             Recipients::People(people) => people.first().ok_or_else(|| std::io::Error::other("nobody"))?.clone(),
             Recipients::Device(device) => device.owner.clone(),
+            Recipients::Room => return Ok(Outcome::Rejected(Reason::NotInRoom.into())),
         };
         let Some(key) = cx.records.get(key_of(&to))?.and_then(|k| k.0.first()).copied() else {
             if cx.records.get(RowOf::<Numbers>::person("missing", &to))?.is_some() {
@@ -144,7 +145,7 @@ impl Engine for Numbered {
         }
         seen.0.push(number);
         cx.records.put(seen_from(message.from), seen);
-        Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, xor(text, key)), sender: None }))
+        Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, xor(text, key)))))
     }
     fn notice(&self, cx: &mut Context<'_>, notice: &Notice) -> Result<(), Halt> {
         match notice {

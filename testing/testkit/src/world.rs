@@ -441,12 +441,13 @@ impl<H, S: Store> World<H, S> {
     /// To every session of the recipients, and a carbon to every other one of the sender; in a room to everybody's.
     fn route(&mut self, from: Option<usize>, stanza: &Stanza) {
         self.server.see(&stanza.body);
-        let room = self.rooms.get(&stanza.chat.0).filter(|_| matches!(stanza.to, Recipients::People(_)));
+        let room = self.rooms.get(&stanza.chat.0).filter(|_| matches!(stanza.to, Recipients::People(_) | Recipients::Room));
         let in_room = room.is_some();
         let people: Vec<Address> = match (room, &stanza.to) {
             (Some(members), _) => members.iter().cloned().collect(),
             (None, Recipients::People(people)) => people.clone(),
             (None, Recipients::Device(device)) => vec![device.owner.clone()],
+            (None, Recipients::Room) => Vec::new(),
         };
         if in_room && !people.contains(&stanza.from) {
             if let Some(client) = from {

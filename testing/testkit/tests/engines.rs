@@ -77,7 +77,7 @@ impl Engine for Flawed {
     fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
         let shown = |content_type: String, bytes: Vec<u8>| {
             let content_type = if self.0 == LosesTypes { ContentType::TEXT } else { ContentType(content_type.into()) };
-            Ok(Outcome::Done(Decrypted { plain: Plaintext::new(content_type, bytes), sender: None }))
+            Ok(Outcome::Done(Decrypted::new(Plaintext::new(content_type, bytes))))
         };
         if message.content_type.0 != "cipher/flawed" {
             return if self.0 == Lenient { shown("text/plain".into(), message.body.to_vec()) } else { Ok(Outcome::Skipped) };

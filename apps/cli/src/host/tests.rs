@@ -69,6 +69,7 @@ impl Server {
                 let people = match to {
                     Recipients::People(people) => people,
                     Recipients::Device(device) => vec![device.owner],
+                    Recipients::Room => Vec::new(), // no rooms on this server
                 };
                 let to_chat = people.first().map_or_else(|| jid.into(), |p| p.to_string());
                 for (owner, client, queue) in self.clients.lock().expect("unpoisoned").iter().filter(|c| c.1 != me) {

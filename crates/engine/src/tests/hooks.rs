@@ -14,7 +14,7 @@ impl Engine for Plain {
         }
     }
     fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
-        let plain = |content_type| Ok(Outcome::Done(Decrypted { plain: Plaintext::new(content_type, message.body), sender: None }));
+        let plain = |content_type| Ok(Outcome::Done(Decrypted::new(Plaintext::new(content_type, message.body))));
         match message.body {
             b"later" => Ok(Outcome::Pending(cx.network.until_completed().0)),
             b"not restored" => plain(ContentType("cipher/xor".into())),
@@ -23,7 +23,7 @@ impl Engine for Plain {
             b"core" => {
                 let core = cx.application::<String>().cloned().unwrap_or_default();
                 let header = message.headers.get("x-a").unwrap_or_default();
-                Ok(Outcome::Done(Decrypted { plain: Plaintext::text(&format!("{core} {header}")), sender: None }))
+                Ok(Outcome::Done(Decrypted::new(Plaintext::text(&format!("{core} {header}")))))
             }
             _ => plain(ContentType::TEXT),
         }
@@ -87,7 +87,7 @@ fn a_held_answer_is_given_exactly_once() {
     let token = machine.house.tokens_for_tests()[0];
     let mut at = |time, inputs| words(step_at(time, &mut machine, &mut store, inputs));
     assert_eq!(at(10, vec![Input::Tick]), ["refuse 6 480", "not-received 6 expired"]);
-    let done = || Completion::Decrypted(Decrypted { plain: Plaintext::text("late"), sender: None });
+    let done = || Completion::Decrypted(Decrypted::new(Plaintext::text("late")));
     assert_eq!(at(11, vec![Input::Complete(token, done())]), [""; 0]);
     // in time it is shown, and its type is looked at too
     at(20, vec![held("7", "later", 30)]);
@@ -95,7 +95,7 @@ fn a_held_answer_is_given_exactly_once() {
     assert_eq!(words(step_at(25, &mut machine, &mut store, vec![Input::Complete(token, done())])), ["message 7 late", "accept 7"]);
     step_at(40, &mut machine, &mut store, vec![held("8", "later", 50)]).iter().for_each(drop);
     let token = machine.house.tokens_for_tests()[0];
-    let wrong = Completion::Decrypted(Decrypted { plain: Plaintext::new(ContentType("cipher/xor".into()), *b"x"), sender: None });
+    let wrong = Completion::Decrypted(Decrypted::new(Plaintext::new(ContentType("cipher/xor".into()), *b"x")));
     assert_eq!(words(step_at(45, &mut machine, &mut store, vec![Input::Complete(token, wrong)])), ["refuse 8 415", "not-received 8 content-type"]);
 }
 

@@ -24,7 +24,7 @@ impl Engine for Mark {
     fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
         match message.body {
             b"later" => Ok(Outcome::Pending(cx.network.until_completed().0)),
-            body => Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, body), sender: None })),
+            body => Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, body)))),
         }
     }
     fn file_key(&self, _: &mut Context<'_>, _: &Outgoing<'_>, _: &FileInfo) -> Hook<FileKey> {
@@ -47,7 +47,7 @@ fn encrypted(text: &str) -> Completion {
     Completion::Encrypted(Encrypted::new(ContentType::TEXT, text.into()).unwrap())
 }
 fn decrypted(text: &str) -> Completion {
-    Completion::Decrypted(Decrypted { plain: Plaintext::text(text), sender: None })
+    Completion::Decrypted(Decrypted::new(Plaintext::text(text)))
 }
 fn allow(chat: &str) -> Input {
     let chat = ChatId(chat.into());

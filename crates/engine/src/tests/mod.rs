@@ -3,6 +3,7 @@
 mod crash;
 mod hooks;
 mod late;
+mod rooms;
 mod rows;
 mod rules;
 mod trust;
@@ -100,6 +101,7 @@ impl Engine for Toy {
         let people = match message.to {
             Recipients::People(people) => people.clone(),
             Recipients::Device(device) => vec![device.owner.clone()],
+            Recipients::Room => panic!("hooks see people"),
         };
         let mut devices = Vec::new();
         for owner in &people {
@@ -160,10 +162,10 @@ impl Engine for Toy {
                     Ok(sender) => sender,
                     Err(why) => return Ok(Outcome::Rejected(why)),
                 };
-                Ok(Outcome::Done(Decrypted { plain: Plaintext::text(rest), sender: Some(sender) }))
+                Ok(Outcome::Done(Decrypted::new(Plaintext::text(rest)).by(sender)))
             }
             "changed" => Ok(match cx.sender(&device, &key_of(rest.parse()?), "toy:1")? {
-                Ok(sender) => Outcome::Done(Decrypted { plain: Plaintext::text("ok"), sender: Some(sender) }),
+                Ok(sender) => Outcome::Done(Decrypted::new(Plaintext::text("ok")).by(sender)),
                 Err(why) => Outcome::Rejected(why),
             }),
             "transport" => {

@@ -182,7 +182,7 @@ fn a_held_message_ends_as_somebody_says() {
     assert_eq!(words(step(&mut machine, &mut store, vec![say("3", "bob@x", "somebody")])), ["waiting 3"]);
     let tokens = machine.house.tokens_for_tests();
     let (mut machine, _) = self::machine();
-    let done = |token: Token, text: &str| Input::Complete(token, Completion::Decrypted(Decrypted { plain: Plaintext::text(text), sender: None }));
+    let done = |token: Token, text: &str| Input::Complete(token, Completion::Decrypted(Decrypted::new(Plaintext::text(text))));
     let inputs = vec![
         done(tokens[0], "late"),
         done(tokens[0], "twice"),

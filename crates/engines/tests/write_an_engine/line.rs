@@ -69,7 +69,7 @@ impl Engine for Line {
             return no(Reason::Duplicate);
         }
         cx.records.put(RowOf::single("received"), Count(number));
-        Ok(Outcome::Done(Decrypted { plain: Plaintext::new(ContentType::TEXT, text), sender: None }))
+        Ok(Outcome::Done(Decrypted::new(Plaintext::new(ContentType::TEXT, text))))
     }
 }
 

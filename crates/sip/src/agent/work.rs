@@ -257,6 +257,7 @@ impl<S: Store, T: Transport> Work<S, T> {
         let to = match to {
             Recipients::People(people) => people.into_iter().next().unwrap_or_else(|| chat.0.clone()),
             Recipients::Device(device) => device.owner,
+            Recipients::Room => chat.0.clone(),
         };
         let (content_type, body) = match wire {
             Wire::Encrypted(part) => (part.content_type, part.body),
@@ -271,7 +272,7 @@ impl<S: Store, T: Transport> Work<S, T> {
         let owed = Some(output);
         match event {
             Event::Message { id, chat: _, message } => self.message(owed, id, message),
-            Event::Sent { id, kind: Kind::Text | Kind::FileOffer | Kind::Call | Kind::Other, report } => {
+            Event::Sent { id, kind: Kind::Text | Kind::FileOffer | Kind::Call | Kind::Other, report, .. } => {
                 self.tell(owed, AgentEvent::InProgress { id, report })
             }
             Event::NotSent { id, kind: Kind::Typing | Kind::Receipt, why, .. } => {

@@ -33,6 +33,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
                     let to = match &to {
                         Recipients::Device(device) => device.owner.to_string(),
                         Recipients::People(people) => people.first().unwrap_or(&chat.0).to_string(),
+                        Recipients::Room => chat.0.to_string(),
                     };
                     let frame = ToGateway::Send {
                         id: message.to_string(),

@@ -85,7 +85,7 @@ fn outgoing(pair: &mut Pair) {
     pair.complete(alice, token, done);
     assert_eq!((pair.world.stanzas().len(), pair.world.client(alice).events().len()), before, "completed twice, and something happened");
     // refused, and by what is for the other direction
-    let nonsense = Completion::Decrypted(Decrypted { plain: plain("text/plain", b"nonsense"), sender: None });
+    let nonsense = Completion::Decrypted(Decrypted::new(plain("text/plain", b"nonsense")));
     for (wrong, reason) in [(Completion::Rejected(Reason::Untrusted.with(Status::new(603))), Reason::Untrusted), (nonsense, Reason::Engine)] {
         let stanzas = pair.world.stanzas().len();
         let (id, token, done) = pair.begin("not this");

@@ -85,6 +85,7 @@ impl Judge {
         let people: Vec<&Address> = match &stanza.to {
             Recipients::People(people) => people.iter().chain([&seat.account]).collect(),
             Recipients::Device(device) => vec![&device.owner],
+            Recipients::Room => vec![&seat.account],
         };
         for key in &carried.keys {
             let device = match &key.owner {

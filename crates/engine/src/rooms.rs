@@ -1,0 +1,54 @@
+//! Chats of many: who is in which room, and what a person chose for it. Owns one row for each room; knows no transport.
+use crate::codec::{Reader, Writer};
+use crate::*;
+use std::borrow::Cow;
+
+impl Step<'_> {
+    /// The room that this chat is.
+    pub(crate) fn room(&mut self, chat: &ChatId) -> Result<Option<Room>, Halt> {
+        Ok(self.rows().get(row(chat))?.cloned())
+    }
+    pub(crate) fn set_room(&mut self, chat: &ChatId, members: Option<&[Address]>) -> Result<(), Halt> {
+        let Some(members) = members else {
+            self.rows().remove(row(chat));
+            return Ok(());
+        };
+        let mut members = sorted(members.to_vec());
+        members.dedup();
+        let leave_out = self.room(chat)?.is_some_and(|room| room.leave_out);
+        self.rows().put(row(chat), Room { members, leave_out });
+        Ok(())
+    }
+    pub(crate) fn set_leave_out(&mut self, chat: &ChatId, leave_out: bool) -> Result<(), Halt> {
+        if let Some(room) = self.rows().edit(row(chat))? {
+            room.leave_out = leave_out;
+        }
+        Ok(())
+    }
+}
+/// Whom a message is for, by name. `None`: for a room that we don't know.
+pub(crate) fn resolve<'r>(to: &'r Recipients, room: Option<&Room>) -> Option<Cow<'r, Recipients>> {
+    match to {
+        Recipients::Room => room.map(|room| Cow::Owned(Recipients::People(room.members.clone()))),
+        to => Some(Cow::Borrowed(to)),
+    }
+}
+fn row(chat: &ChatId) -> RowOf<Room> {
+    RowOf::person("room", &chat.0)
+}
+impl Record for Room {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.bool(self.leave_out).len(self.members.len());
+        self.members.iter().for_each(|member| {
+            out.str(member.as_str());
+        });
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let leave_out = input.bool()?;
+        let members = (0..input.len()?).map(|_| input.str().map(Address::from)).collect::<Option<_>>()?;
+        input.end().map(|()| Room { members, leave_out })
+    }
+}

@@ -1,0 +1,43 @@
+use super::*;
+
+const ROOM: &str = "room@x";
+fn people(names: &[&str]) -> Input {
+    Input::Room(ChatId(ROOM.into()), Some(names.iter().map(|n| Address::from(*n)).collect()))
+}
+fn say_there(id: &str) -> Input {
+    let (chat, plain) = (ChatId(ROOM.into()), Plaintext::text("hi"));
+    Input::Send { id: id.into(), chat, to: Recipients::Room, kind: Kind::Text, plain, headers: Headers::default() }
+}
+
+#[test]
+fn a_room_that_is_not_known_gets_nothing() {
+    let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
+    assert_eq!(settle(&mut machine, &mut store, vec![say_there("1")], &[7]), ["not-sent 1 not-in-room"]);
+    settle(&mut machine, &mut store, vec![people(&["bob@x"]), Input::Room(ChatId(ROOM.into()), None)], &[7]);
+    assert_eq!(settle(&mut machine, &mut store, vec![say_there("2")], &[7]), ["not-sent 2 not-in-room"]);
+}
+
+#[test]
+fn those_who_are_in_it_when_it_is_encrypted_get_the_message() {
+    let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
+    let outputs = step(&mut machine, &mut store, vec![people(&["bob@x"]), say_there("1")]);
+    let asked = outputs.iter().find_map(|(_, o)| if let Output::Request(id, _) = o { Some(*id) } else { None }).unwrap();
+    assert_eq!(words(outputs), ["waiting 1", "fetch list bob@x"]);
+    // carol came while it waited, bob left
+    let all = settle(&mut machine, &mut store, vec![people(&["carol@x", "carol@x"]), Input::Answer(asked, ids(&[7]))], &[9]);
+    assert_eq!(all, ["new carol@x/9 trusted", "transmit 1/0 9:1,hi", "sent 1 1"]);
+    // over a restart
+    let (mut again, _) = super::machine();
+    assert_eq!(settle(&mut again, &mut store, vec![say_there("2")], &[9]), ["transmit 2/0 9:2,hi", "sent 2 1"]);
+}
+
+#[test]
+fn what_a_person_chose_for_a_room_stays_while_people_come_and_go() {
+    let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
+    let chat = ChatId(ROOM.into());
+    step(&mut machine, &mut store, vec![people(&["bob@x"]), Input::LeaveOut(chat.clone(), true), people(&["carol@x", "bob@x"])]).len();
+    let mut rng = Counting(1);
+    let room = machine.begin(Time(0), &mut rng).room(&chat).unwrap().unwrap();
+    assert_eq!(room, Room { members: vec!["bob@x".into(), "carol@x".into()], leave_out: true });
+    assert_eq!(Room::decode(&room.encode()), Some(room));
+}
