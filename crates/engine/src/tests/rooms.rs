@@ -28,7 +28,8 @@ fn those_who_are_in_it_when_it_is_encrypted_get_the_message() {
     assert_eq!(all, ["new carol@x/9 trusted", "transmit 1/0 9:1,hi", "sent 1 1"]);
     // over a restart
     let (mut again, _) = super::machine();
-    assert_eq!(settle(&mut again, &mut store, vec![say_there("2")], &[9]), ["transmit 2/0 9:2,hi", "sent 2 1"]);
+    let all = settle(&mut again, &mut store, vec![say_there("2")], &[9]);
+    assert!(all.ends_with(&["transmit 2/0 9:2,hi".to_owned(), "sent 2 1".to_owned()]), "{all:?}");
 }
 
 #[test]
