@@ -5,17 +5,18 @@
 use crate::directory::{bundle_node, doubt};
 use crate::join;
 use crate::outgoing::send_empty;
-use crate::payload;
 use crate::records::{self, Heal, Ours, Ratchet, SessionRecord, Spoken};
 use crate::wire::encrypted::{self, Encrypted, Key};
-use crate::wire::{Version, WireError, sce};
+use crate::wire::{Version, WireError};
 use std::time::Duration;
 use subrosa_engine::*;
 use subrosa_ratchet::{AcceptError, DecryptError, KeyExchange, Legacy, MessageKind, Omemo2, Session};
 use zeroize::Zeroizing;
 
-/// How far the time in an envelope and the time of the stanza may be apart: clocks are wrong, zones are mistaken.
-const CLOCKS: Duration = Duration::from_secs(24 * 60 * 60);
+mod unfold;
+
+use unfold::{decrypt_payload, unfold};
+
 /// A lost session is set up again this often at most.
 const HEAL: Duration = Duration::from_secs(60 * 60);
 
@@ -254,37 +255,6 @@ fn start_over(cx: &mut Context<'_>, device: &Device, version: Version) -> Result
     Ok(())
 }
 
-fn decrypt_payload(found: &Encrypted, material: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Reason> {
-    let Some(payload) = &found.payload else {
-        // key material of the length that belongs to a payload: somebody took it off
-        return payload::check_empty(found.version, material).map(|()| None).map_err(|_| Reason::Damaged);
-    };
-    let plain = match found.version {
-        Version::Omemo2 => payload::decrypt_omemo2(material, payload),
-        Version::Legacy => payload::decrypt_legacy(material, found.iv.as_deref().unwrap_or_default(), payload),
-    };
-    plain.map(Some).map_err(|_| Reason::Damaged)
-}
-/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4). `None`: there is nothing in it.
-fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Result<Option<Plaintext>, Reason> {
-    let envelope = sce::parse(plain).map_err(|_| Reason::Malformed)?;
-    // what others write to us alone names us; in a room, and on our other devices, it names the conversation
-    let to = if message.chat.0 == *message.from && message.from != me { me } else { &message.chat.0 };
-    let names = |claimed: &Option<String>, real: &Address| claimed.as_ref().is_none_or(|jid| is_bare(jid, real));
-    let apart = envelope.time.map_or(0, |claimed| claimed.0.abs_diff(message.sent.0));
-    // without a recipient a server could turn a message to a room into one to us alone, or back (XEP-0384 §5.5.1)
-    let unaddressed = envelope.to.is_none() && message.chat.0 != *message.from && message.from != me;
-    if unaddressed || !names(&envelope.from, message.from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
-        return Err(Reason::EnvelopeMismatch);
-    }
-    if envelope.content.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(match sce::body(&envelope.content).map_err(|_| Reason::Malformed)? {
-        Some(body) => Plaintext::text(&body),
-        None => Plaintext::new(ContentType::STANZA, envelope.content.to_vec()),
-    }))
-}
 /// Whether an address as a peer wrote it is this one. Some write a resource, some capitals.
 fn is_bare(claimed: &str, real: &Address) -> bool {
     claimed.split('/').next().is_some_and(|bare| bare.eq_ignore_ascii_case(real.as_str()))
