@@ -24,6 +24,7 @@
 //!
 //! [`Input`]: subrosa_engine::Input
 //! [`Output`]: subrosa_engine::Output
+pub mod archive;
 #[cfg(feature = "connection")]
 pub mod connection;
 mod contacts;
@@ -36,11 +37,12 @@ mod requests;
 mod stamp;
 mod xml;
 
+pub use archive::{Archive, Archived};
 #[cfg(feature = "connection")]
 pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, LeftOut, Mark, Pin, Roots, Security, State};
 pub use contacts::{Contact, ContactChange, ContactNews, ContactTurn, Contacts, Subscription};
 pub use engines::{EngineElementError, Refused};
 pub use entity::Entity;
-pub use mapping::{AddressError, Bounce, Mapped, Mapping, Unreadable, bare};
+pub use mapping::{AddressError, Bounce, Ids, Mapped, Mapping, StanzaId, Unreadable, bare};
 pub use requests::{Requests, Turn};
 pub use xml::{MAX_STANZA, StanzaError};

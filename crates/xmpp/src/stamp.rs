@@ -1,4 +1,4 @@
-//! Delay stamps (XEP-0203) and the date format of XEP-0082, read tolerantly.
+//! Delay stamps (XEP-0203) and the date format of XEP-0082, read tolerantly and written.
 use crate::ns;
 use minidom::Element;
 use subrosa_engine::Time;
@@ -56,10 +56,49 @@ pub(crate) fn parse(text: &str) -> Option<Time> {
     let millis = minutes.checked_mul(60)?.checked_add(second.min(59))?.checked_mul(1000)?.checked_add(millis)?;
     u64::try_from(millis).ok().map(Time)
 }
+/// To the millisecond, in UTC. Times after the year 9999 are its last.
+pub(crate) fn write(time: Time) -> String {
+    let millis = time.0.min(253_402_300_799_999);
+    let part = |by: u64, of: u64| millis.checked_div(by).and_then(|n| n.checked_rem(of)).unwrap_or_default();
+    let days = millis.checked_div(86_400_000).unwrap_or_default();
+    // the inverse of what `parse` counts: days since the March of year 0
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let leaps = [1460, 36_524, 146_096].map(|n| of_era.div_euclid(n));
+    let of_era_years = of_era.saturating_sub(leaps[0]).saturating_add(leaps[1]).saturating_sub(leaps[2]).div_euclid(365);
+    let before = of_era_years.saturating_mul(365).saturating_add(of_era_years.div_euclid(4)).saturating_sub(of_era_years.div_euclid(100));
+    let of_year = of_era.saturating_sub(before);
+    let m = of_year.saturating_mul(5).saturating_add(2).div_euclid(153);
+    let day = of_year.saturating_sub(m.saturating_mul(153).saturating_add(2).div_euclid(5)).saturating_add(1);
+    let month = if m < 10 { m.saturating_add(3) } else { m.saturating_sub(9) };
+    let year = era.saturating_mul(400).saturating_add(of_era_years).saturating_add(u64::from(month <= 2));
+    let (hour, minute, second, fraction) = (part(3_600_000, 24), part(60_000, 60), part(1000, 60), part(1, 1000));
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
+}
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(millis in 0..253_402_300_800_000u64) {
+            prop_assert_eq!(parse(&write(Time(millis))), Some(Time(millis)));
+        }
+    }
+
+    #[test]
+    fn stamps_are_written() {
+        assert_eq!(write(Time(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(write(Time(1_709_164_800_123)), "2024-02-29T00:00:00.123Z");
+        assert_eq!(write(Time(u64::MAX)), "9999-12-31T23:59:59.999Z");
+        for days in [58, 59, 60, 365, 11_016, 11_017, 19_781, 19_782, 47_540, 47_541] {
+            let time = Time(days * 86_400_000);
+            assert_eq!(parse(&write(time)), Some(time), "{days}");
+        }
+    }
 
     #[test]
     fn stamps_are_read() {
