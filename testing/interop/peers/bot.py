@@ -2,13 +2,14 @@
 
 A peer reads commands from its standard input and writes events to its standard output, one JSON object a line.
 
-Commands: {"do": "send", "to": address, "text": text} · {"do": "devices", "jid": address?} ·
+Commands: {"do": "send", "to": address or room, "text": text} · {"do": "devices", "jid": address?} ·
+{"do": "join", "room": address, "nick": nick} · {"do": "create", "room": address, "nick": nick, "members": [address]} ·
 {"do": "hold"} (what arrives waits, unread) · {"do": "release"} · {"do": "quit"}
 Events:   {"ready": own address, "device": id, "fingerprint": hex} ·
 {"sent": text, "to": address, "parts": n, "errors": […]} · {"failed": reason, "to": address} ·
 {"got": text, "from": address, "device": id, "protocol": "omemo:2" | "omemo:1"} ·
 {"empty": true, "from": …, "device": …, "protocol": …} · {"undecryptable": reason, "from": …, "device": …} ·
-{"clear": text, "from": …} · {"bounced": condition, "from": …} · {"devices": [{"id", "fingerprint"}], "jid": …} ·
+{"clear": text, "from": …} · {"joined": room} · {"bounced": condition, "from": …} · {"devices": [{"id", "fingerprint"}], "jid": …} ·
 {"fatal": reason}
 
 The password comes from the environment: SUBROSA_PEER_PASSWORD.
@@ -25,6 +26,8 @@ import threading
 from slixmpp import ClientXMPP
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import StanzaPath
+
+from rooms import Rooms
 
 OMEMO_2 = "urn:xmpp:omemo:2"
 LEGACY = "eu.siacs.conversations.axolotl"
@@ -57,8 +60,9 @@ class Bot(ClientXMPP):
         super().__init__(args.jid, os.environ["SUBROSA_PEER_PASSWORD"])
         self.enable_plaintext, self.enable_starttls, self.enable_direct_tls = True, False, False
         self.plugin["feature_mechanisms"].unencrypted_scram = True
-        for plugin in ("xep_0030", "xep_0004", "xep_0060", "xep_0163", "xep_0115", "xep_0280", "xep_0334"):
+        for plugin in ("xep_0030", "xep_0004", "xep_0060", "xep_0163", "xep_0115", "xep_0045", "xep_0280", "xep_0334"):
             self.register_plugin(plugin)
+        self.rooms = Rooms(self)
         self.work = asyncio.Queue()
         self.inbox = asyncio.Queue()
         self.reading = asyncio.Event()
@@ -106,6 +110,15 @@ class Bot(ClientXMPP):
                         emit(sent=command["text"], to=command["to"], parts=parts, errors=errors)
                     except Exception as error:  # noqa: BLE001
                         emit(failed=f"{type(error).__name__}: {error}", to=command["to"])
+                case "join" | "create":
+                    try:
+                        if command["do"] == "join":
+                            await self.rooms.join(command["room"], command["nick"])
+                        else:
+                            await self.rooms.create(command["room"], command["nick"], command["members"])
+                        emit(joined=command["room"])
+                    except Exception as error:  # noqa: BLE001
+                        emit(failed=f"{type(error).__name__}: {error}", to=command["room"])
                 case "devices":
                     jid = command.get("jid", self.boundjid.bare)
                     emit(jid=jid, devices=await self.list_devices(jid))
@@ -122,9 +135,11 @@ class Bot(ClientXMPP):
         while True:
             stanza = await self.inbox.get()
             await self.reading.wait()
-            sender = stanza["from"].bare
             if stanza["type"] == "error":
-                emit(bounced=stanza["error"]["condition"], **{"from": sender})
+                emit(bounced=stanza["error"]["condition"], **{"from": stanza["from"].bare})
+                continue
+            sender = self.rooms.sender(stanza)
+            if sender is None:
                 continue
             found = False
             for namespace in (OMEMO_2, LEGACY):
@@ -135,7 +150,7 @@ class Bot(ClientXMPP):
                 header = element.find(f"{{{namespace}}}header")
                 where = {"from": sender, "device": int(header.get("sid")), "protocol": PROTOCOL[namespace]}
                 try:
-                    text = await self.decrypt(stanza, namespace, element)
+                    text = await self.decrypt(sender, namespace, element)
                 except NotForUs as error:
                     emit(not_for_us=str(error), **where)
                 except Exception as error:  # noqa: BLE001
@@ -145,10 +160,14 @@ class Bot(ClientXMPP):
             if not found and stanza["body"]:
                 emit(clear=stanza["body"], **{"from": sender})
 
+    async def recipients(self, to):
+        """Whom a message to this address or room is for."""
+        return await self.rooms.members(to) if to in self.rooms.nicks else {to}
+
     def send_encrypted(self, to, namespace, element):
         """A stanza as clients of this version expect it: the hint to keep it, the name of the encryption, and
         for legacy a body for those who can't read it."""
-        message = self.make_message(mto=to, mtype="chat")
+        message = self.make_message(mto=to, mtype="groupchat" if to in self.rooms.nicks else "chat")
         if namespace == LEGACY:
             message["body"] = "This message is encrypted with OMEMO."
         message.append(element)

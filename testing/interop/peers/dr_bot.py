@@ -249,9 +249,11 @@ class DrBot(Bot):
         return set() if root is None else {int(d.get("id")) for d in root.iter(tag("device"))}
 
     async def encrypt_and_send(self, to, text):
-        self.manager.update_devicelist(to, await self.fetch_list(to))
+        people = await self.recipients(to)
+        for jid in people:
+            self.manager.update_devicelist(jid, await self.fetch_list(jid))
         errors = []
-        for jid in {to, self.boundjid.bare}:
+        for jid in people | {self.boundjid.bare}:
             for device in self.manager.get_devices_without_sessions(jid):
                 root = await self.fetch(jid, f"{LEGACY}.bundles:{device}")
                 try:
@@ -262,17 +264,21 @@ class DrBot(Bot):
                 except Exception as error:  # noqa: BLE001
                     errors.append(f"{jid} {device}: {type(error).__name__}: {error}")
                     self.manager.remove_device(jid, device)
-        message = self.manager.encrypt(to, text, groupchat=False)
+        if to in self.rooms.nicks:
+            self.manager.set_group_members(to, people)
+            message = self.manager.encrypt(to, text, groupchat=True)
+        else:
+            message = self.manager.encrypt(to, text, groupchat=False)
         if message is None:
             raise ValueError("; ".join(errors) or "no device to encrypt to")
         self.send_encrypted(to, LEGACY, message_element(message))
         return 1, errors
 
-    async def decrypt(self, stanza, namespace, element):
+    async def decrypt(self, sender, namespace, element):
         if namespace != LEGACY:
             raise NotForUs("a version this client does not speak")
         try:
-            plain, _, _ = self.manager.decrypt_message(parse_message(element), stanza["from"].bare)
+            plain, _, _ = self.manager.decrypt_message(parse_message(element), sender)
         except KeyExchangeMessage:
             return None
         except MessageNotForDevice as error:

@@ -80,13 +80,15 @@ def only(versions):
     return [OMEMO_2 if backend is twomemo.Twomemo else LEGACY for backend in chosen]
 
 
-def seal(text, sender):
-    """XEP-0420 with the affixes of OMEMO 2: rpad and from, and time."""
+def seal(text, sender, room=None):
+    """XEP-0420 with the affixes of OMEMO 2: rpad and from, and time; in a room to, which is the room."""
     envelope = ET.Element(f"{{{SCE}}}envelope")
     content = ET.SubElement(envelope, f"{{{SCE}}}content")
     ET.SubElement(content, f"{{{CLIENT}}}body").text = text
     ET.SubElement(envelope, f"{{{SCE}}}rpad").text = b64encode(os.urandom(secrets.randbelow(150))).decode()[: secrets.randbelow(200)]
     ET.SubElement(envelope, f"{{{SCE}}}from", {"jid": sender})
+    if room:
+        ET.SubElement(envelope, f"{{{SCE}}}to", {"jid": room})
     ET.SubElement(envelope, f"{{{SCE}}}time", {"stamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")})
     return ET.tostring(envelope)
 
@@ -117,11 +119,14 @@ class OmemoBot(Bot):
 
     async def encrypt_and_send(self, to, text):
         # Also asked for by hand: notifications may come later than the command.
-        for namespace in self.namespaces:
-            await self.manager.refresh_device_list(namespace, to)
-        plain = {OMEMO_2: seal(text, self.boundjid.bare), LEGACY: text.encode()}
+        people = await self.recipients(to)
+        for jid in people:
+            for namespace in self.namespaces:
+                await self.manager.refresh_device_list(namespace, jid)
+        room = to if to in self.rooms.nicks else None
+        plain = {OMEMO_2: seal(text, self.boundjid.bare, room), LEGACY: text.encode()}
         messages, errors = await self.manager.encrypt(
-            frozenset({to}), {n: plain[n] for n in self.namespaces}, backend_priority_order=self.namespaces
+            frozenset(people), {n: plain[n] for n in self.namespaces}, backend_priority_order=self.namespaces
         )
         # A stanza for each version: receivers of this library refuse both in one.
         for message in messages:
@@ -129,8 +134,7 @@ class OmemoBot(Bot):
             self.send_encrypted(to, message.namespace, serialize(message))
         return len(messages), [str(error) for error in errors]
 
-    async def decrypt(self, stanza, namespace, element):
-        sender = stanza["from"].bare
+    async def decrypt(self, sender, namespace, element):
         if namespace not in self.namespaces:
             raise NotForUs("a version this client does not speak")
         if namespace == OMEMO_2:

@@ -37,3 +37,8 @@ ssl = { certificate = dir .. "/certs/localhost.crt"; key = dir .. "/certs/localh
 log = { { levels = { min = ENV_SUBROSA_LOG or "info" }, to = "file", filename = dir .. "/log/prosody.log" } }
 
 VirtualHost "localhost"
+
+Component "rooms.localhost" "muc"
+modules_enabled = { "muc_mam" }
+muc_log_by_default = true
+restrict_room_creation = false
