@@ -1,7 +1,7 @@
 //! What is printed for people. Everything that somebody else wrote goes through [`clean`]: a message must not move the
 //! cursor, change a title or hide what stands before it.
 use crate::args::Level;
-use crate::rpc::types::{DeviceInfo, DeviceResult, Fate, HowFar, Message, Notification, SendOutcome, State, Status};
+use crate::rpc::types::{DeviceInfo, DeviceResult, Fate, HowFar, Message, Notification, RoomEvent, SendOutcome, State, Status, Warned};
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write;
 
@@ -200,6 +200,37 @@ pub fn note(note: &Notification, accounts: bool) -> String {
             };
             format!("{account}{}{} {} ({through}) sent a file: {what}; {became}", mark(f.again), time(f.time), clean(&f.from))
         }
+        Notification::Room(r) => {
+            let (room, who) = (clean(&r.room), r.jid.as_deref().map_or_else(|| "somebody".into(), clean));
+            let why = r.reason.as_deref().map_or(String::new(), |why| format!(": {}", clean(why)));
+            match r.event {
+                RoomEvent::Joined => format!("{account}* you are in {room}"),
+                RoomEvent::Left => format!("{account}* you left {room}"),
+                RoomEvent::Refused => format!("{account}! {room} does not let you in{why}"),
+                RoomEvent::Removed => format!("{account}! you are not in {room} any more{why}"),
+                RoomEvent::Lost => format!("{account}! {room} is out of reach{why}; it is joined again when it can be"),
+                RoomEvent::Came => format!("{account}* {who} is in {room} now"),
+                RoomEvent::Went => format!("{account}* {who} is not in {room} now"),
+                RoomEvent::MemberAdded => format!("{account}* {who} is a member of {room} now"),
+                RoomEvent::MemberRemoved => format!("{account}* {who} is no member of {room} any more"),
+                RoomEvent::Changed => format!("{account}* {room} changed{why}"),
+            }
+        }
+        Notification::Invitation(i) => {
+            let (room, from) = (clean(&i.room), clean(&i.from));
+            let why = i.reason.as_deref().map_or(String::new(), |why| format!(" (\u{201c}{}\u{201d})", clean(why)));
+            format!("{account}* {from} invites you to the room {room}{why}; go in with `subrosa room join {room}`")
+        }
+        Notification::Warning(w) => format!("{account}{}! {}", mark(w.again), warning(w)),
+        Notification::HistoryProgress(p) => {
+            let (way, device) = (if p.outgoing { "to" } else { "from" }, clean(&p.device.to_string()));
+            let of = p.of.map_or(String::new(), |of| format!(" of {of}"));
+            format!("{account}* history {way} device {device}: {}{of} messages", p.done)
+        }
+        Notification::CatchUp(c) if c.running => format!("{account}* reading what was missed: {} messages so far", c.done),
+        Notification::CatchUp(c) => format!("{account}* what was missed is read: {} messages", c.done),
+        Notification::Entry(e) => format!("{account}* message {} changed", clean(&e.entry.id)),
+        Notification::Chat(c) => format!("{account}* {}: {} unread", clean(&c.chat.chat), c.chat.unread),
         Notification::Connection(c) => {
             let state = match c.state {
                 State::Offline => "offline",
@@ -213,6 +244,14 @@ pub fn note(note: &Notification, accounts: bool) -> String {
     }
 }
 
+fn warning(w: &Warned) -> String {
+    let about = match (&w.chat, &w.device) {
+        (Some(chat), _) => format!("{}: ", clean(chat)),
+        (None, Some(device)) => format!("device {}: ", clean(&device.to_string())),
+        (None, None) => String::new(),
+    };
+    format!("{about}{} ({})", clean(&w.sentence), clean(&w.code))
+}
 fn message(m: &Message) -> String {
     let from = if m.from == m.account && m.chat != m.account { format!("you to {}", clean(&m.chat)) } else { clean(&m.from) };
     let who = match (&m.device, m.trust) {

@@ -101,7 +101,12 @@ fn belongs(note: &Notification, with: &str) -> bool {
         Notification::Typing(t) => t.from == with,
         Notification::Receipt(r) => r.from == with,
         Notification::File(f) => f.from == with,
-        Notification::State(_) => false,
+        Notification::Warning(w) => w.chat.as_deref().is_none_or(|chat| chat == with),
+        Notification::Invitation(_) => true,
+        Notification::Room(r) => r.room == with,
+        Notification::State(_) | Notification::Entry(_) | Notification::Chat(_) | Notification::HistoryProgress(_) | Notification::CatchUp(_) => {
+            false
+        }
         Notification::NotSent(_) | Notification::Connection(_) => true,
     }
 }

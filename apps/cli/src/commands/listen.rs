@@ -56,6 +56,8 @@ pub fn is_quiet(note: &Notification) -> bool {
     match note {
         Notification::Connection(connection) => connection.state == State::Offline && connection.reason.is_none(),
         Notification::State(state) => state.to.is_some(), // a message of this process: its answer says it
+        // for screens
+        Notification::Entry(_) | Notification::Chat(_) | Notification::CatchUp(_) => true,
         _ => false,
     }
 }

@@ -24,6 +24,34 @@ impl Drive {
             Call::SendFile(_) | Call::Typing(_) | Call::MarkRead(_) => {
                 Err(Failure::new("method.sip", FaultName::Caller, "files, typing notices and receipts go over SIP only; use `subrosa sip`"))
             }
+            call @ (Call::Chats(_)
+            | Call::History(_)
+            | Call::Search(_)
+            | Call::Erase(_)
+            | Call::Reply(_)
+            | Call::React(_)
+            | Call::Edit(_)
+            | Call::Retract(_)
+            | Call::Rooms(_)
+            | Call::RoomCreate(_)
+            | Call::RoomJoin(_)
+            | Call::RoomLeave(_)
+            | Call::RoomInvite(_)
+            | Call::RoomRemove(_)
+            | Call::RoomMembers(_)
+            | Call::RoomLeaveOut(_)
+            | Call::Verify(_)
+            | Call::Approve(_)
+            | Call::ReplaceSession(_)
+            | Call::RemoveDevice(_)
+            | Call::StaleDevices(_)
+            | Call::OptOut(_)
+            | Call::GoOn(_)
+            | Call::Block(_)
+            | Call::Unblock(_)
+            | Call::Blocked(_)
+            | Call::Backup(_)
+            | Call::Restore(_)) => Err(not_yet(call.method())),
             Call::Logout(_) | Call::Version(_) | Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
         };
         let _ = waiter.send(answer);
@@ -147,4 +175,7 @@ impl Drive {
     pub fn login(&mut self) -> Result<Option<Login>, Failure> {
         self.look(self.ledger, |_, cx| Ledger::login(cx))
     }
+}
+fn not_yet(method: &str) -> Failure {
+    Failure::new("method.missing", FaultName::Caller, format!("`{method}` is not built into this program yet; take a newer one"))
 }

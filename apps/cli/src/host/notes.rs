@@ -89,15 +89,15 @@ pub fn bounced(account: &str, bounce: Bounce) -> Notification {
 }
 /// A message that could not be sent, for who is not waiting for it.
 pub fn not_sent(account: &str, id: OutputId, message: &str, why: &Refusal, devices: Vec<DeviceResult>) -> Notification {
-    let reason = why.reason.code().to_owned();
-    Notification::NotSent(NotSent { account: account.into(), seq: id.0, again: false, id: message.into(), reason, devices })
+    let (reason, people) = (why.reason.code().to_owned(), why.people.iter().map(ToString::to_string).collect());
+    Notification::NotSent(NotSent { account: account.into(), seq: id.0, again: false, id: message.into(), reason, devices, people })
 }
 /// The same, for who waits.
 pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[DeviceResult]) -> Failure {
     let code = if why.reason == Reason::NoDevice { "send.nobody".into() } else { format!("send.{}", why.reason.code()) };
     let to = to.unwrap_or("the recipient");
     let mut failure = Failure::new(&code, FaultName::Peer, format!("nothing was sent to {to}: {}", why.reason.sentence()));
-    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), engine: None, status: None }));
+    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), ..SendResult::default() }));
     failure
 }
 /// One line of the answer to `devices`.

@@ -73,7 +73,7 @@ impl Sends {
         let devices = open.devices.unwrap_or_default();
         // an engine with devices was OMEMO, whatever runs now
         let engine = engine.filter(|_| devices.is_empty()).map(str::to_owned);
-        let result = SendResult { id: id.into(), devices, engine, status: None };
+        let result = SendResult { id: id.into(), devices, engine, ..SendResult::default() };
         let value = serde_json::to_value(&result).map_err(|e| Failure::bug(e.to_string()));
         open.waiters.into_iter().for_each(|w| drop(w.send(value.clone())));
     }

@@ -104,32 +104,13 @@ pub fn parse(line: &[u8]) -> Result<(Option<Id>, Call), Refused> {
         Some(params @ Value::Object(_)) => params,
         Some(_) => return no(&answer, PARAMS, "`params` must be an object: parameters go by name".into()),
     };
-    match call(&method, params) {
+    match Call::read(&method, params) {
         Some(Ok(call)) => Ok((id, call)),
         Some(Err(why)) => no(&answer, PARAMS, format!("the parameters of `{method}` don't fit: {why}")),
         None => no(&answer, METHOD, format!("there is no such method: {:?}", shorten(&method))),
     }
 }
 
-fn call(method: &str, params: Value) -> Option<Result<Call, serde_json::Error>> {
-    fn read<T: for<'a> Deserialize<'a>>(params: Value, make: impl FnOnce(T) -> Call) -> Option<Result<Call, serde_json::Error>> {
-        Some(serde_json::from_value(params).map(make))
-    }
-    match method {
-        "version" => read(params, Call::Version),
-        "status" => read(params, Call::Status),
-        "send" => read(params, Call::Send),
-        "send_file" => read(params, Call::SendFile),
-        "typing" => read(params, Call::Typing),
-        "mark_read" => read(params, Call::MarkRead),
-        "devices" => read(params, Call::Devices),
-        "trust" => read(params, Call::Trust),
-        "subscribe" => read(params, Call::Subscribe),
-        "shown" => read(params, Call::Shown),
-        "logout" => read(params, Call::Logout),
-        _ => None,
-    }
-}
 fn shorten(text: &str) -> String {
     text.chars().take(64).collect()
 }

@@ -237,9 +237,7 @@ impl Phone {
                 done
             }
             Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
-            Call::Devices(_) | Call::Trust(_) | Call::Logout(_) => {
-                Err(Failure::new("method.xmpp", FaultName::Caller, "devices, their keys and logins are OMEMO's, on XMPP only; use `subrosa rpc`"))
-            }
+            _ => Err(Failure::new("method.xmpp", FaultName::Caller, "devices, their keys and logins are OMEMO's, on XMPP only; use `subrosa rpc`")),
         }
     }
 }

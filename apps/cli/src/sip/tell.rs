@@ -16,7 +16,7 @@ impl Phone {
             AgentEvent::Message { id, from, plain, in_clear, at, .. } => self.message(&id, &from, &plain, in_clear, at.0),
             AgentEvent::FileOffered { id, from, offer, in_clear } => self.offered(&id, &from, offer, in_clear),
             AgentEvent::Typing { from, composing } => {
-                let note = TypingSeen { account: self.account.clone(), from: from.to_string(), composing: composing.active };
+                let note = TypingSeen { account: self.account.clone(), from: from.to_string(), chat: None, composing: composing.active };
                 self.tell(Notification::Typing(note))
             }
             AgentEvent::Receipt { from, receipt } => {
@@ -167,7 +167,7 @@ impl Phone {
     /// Nothing more becomes of it: its caller is answered, and everybody is told.
     fn over(&self, id: &MessageId, state: HowFar, status: Option<u16>, end: Result<(), Failure>) -> Option<u64> {
         let open = self.desk().open.remove(id);
-        let result = SendResult { id: id.to_string(), devices: Vec::new(), engine: Some(self.engine.clone()), status };
+        let result = SendResult { id: id.to_string(), engine: Some(self.engine.clone()), status, ..SendResult::default() };
         let reason = end.as_ref().err().map(|failure| failure.sentence.clone());
         let to = open.map(|open| {
             let answer = match end {

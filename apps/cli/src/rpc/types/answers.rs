@@ -21,8 +21,8 @@ impl Version {
     }
 }
 
-/// The answer to `send`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The answer to `send`, `reply`, `react`, `edit`, `retract`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendResult {
     /// The message's.
     pub id: String,
@@ -34,6 +34,12 @@ pub struct SendResult {
     /// What the other side answered (SIP): 200, or why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// Members of the room who can't read it, as was chosen for that room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// What older devices of the recipients do not get of it: `"reaction"`, `"retraction"`, …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsaid: Vec<String>,
 }
 /// Who got it, who not and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

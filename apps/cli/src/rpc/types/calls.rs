@@ -1,39 +1,181 @@
-//! What can be asked.
+//! What can be asked: the list of all methods, and the parameters of those that were first.
+use super::*;
 use crate::args::Level;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// A request, checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "params", rename_all = "snake_case")]
-pub enum Call {
+/// What a call's parameters have in common.
+pub(super) trait Params {
+    /// The account they name.
+    fn account(&self) -> Option<&str>;
+}
+/// They have a member `account`.
+macro_rules! of_account {
+    ($($params:ty),* $(,)?) => {
+        $(impl super::Params for $params {
+            fn account(&self) -> Option<&str> {
+                self.account.as_deref()
+            }
+        })*
+    };
+}
+pub(super) use of_account;
+
+/// The methods: each once, with its name on the line and its parameters.
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:literal $variant:ident($params:ty),)*) => {
+        /// A request, checked.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "method", content = "params")]
+        pub enum Call {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($params),)*
+        }
+        impl Call {
+            /// The names of all.
+            #[cfg(test)]
+            pub const METHODS: &[&str] = &[$($name),*];
+            /// The call of this name. `None`: there is no such method.
+            pub fn read(method: &str, params: Value) -> Option<Result<Self, serde_json::Error>> {
+                match method {
+                    $($name => Some(serde_json::from_value(params).map(Call::$variant)),)*
+                    _ => None,
+                }
+            }
+            /// The account it names.
+            pub fn account(&self) -> Option<&str> {
+                match self {
+                    $(Call::$variant(params) => Params::account(params),)*
+                }
+            }
+            /// Its name on the line.
+            pub fn method(&self) -> &'static str {
+                match self {
+                    $(Call::$variant(_) => $name,)*
+                }
+            }
+        }
+    };
+}
+
+methods! {
     /// What speaks here.
-    Version(Nothing),
+    "version" Version(Nothing),
     /// Accounts and connections.
-    Status(Scope),
-    /// A message to a person.
-    Send(SendText),
+    "status" Status(Scope),
+    /// A message to a person or a room.
+    "send" Send(SendText),
     /// A file to a person (SIP).
-    SendFile(SendFile),
-    /// Somebody writes here, or has stopped (SIP).
-    Typing(Typing),
-    /// A message was read (SIP).
-    MarkRead(MarkRead),
+    "send_file" SendFile(SendFile),
+    /// Somebody writes here, or has stopped.
+    "typing" Typing(Typing),
+    /// A message was read.
+    "mark_read" MarkRead(MarkRead),
     /// Devices and their keys.
-    Devices(Devices),
+    "devices" Devices(Devices),
     /// A decision about a key.
-    Trust(SetTrust),
+    "trust" Trust(SetTrust),
     /// Notifications from here on.
-    Subscribe(Subscribe),
+    "subscribe" Subscribe(Subscribe),
     /// A message was shown (only after `subscribe {confirm: true}`).
-    Shown(Shown),
+    "shown" Shown(Shown),
     /// Withdraws the device, erases the keys.
-    Logout(Logout),
+    "logout" Logout(Logout),
+    /// All conversations.
+    "chats" Chats(OfAccount),
+    /// What was said in one.
+    "history" History(GetHistory),
+    /// Where something was said.
+    "search" Search(Search),
+    /// Erases what was said in one, here.
+    "erase" Erase(OfChat),
+    /// An answer to a message.
+    "reply" Reply(Reply),
+    /// Emojis to a message.
+    "react" React(React),
+    /// New words for a message of one's own.
+    "edit" Edit(Edit),
+    /// Takes a message of one's own back.
+    "retract" Retract(Retract),
+    /// The rooms of the account, and invitations.
+    "rooms" Rooms(OfAccount),
+    /// A new room, private and encrypted.
+    "room_create" RoomCreate(RoomCreate),
+    /// Goes into a room, and again each time the account connects.
+    "room_join" RoomJoin(RoomJoin),
+    /// Leaves it for good.
+    "room_leave" RoomLeave(RoomLeave),
+    /// Makes somebody a member and tells them.
+    "room_invite" RoomInvite(RoomInvite),
+    /// Takes somebody's membership.
+    "room_remove" RoomRemove(RoomRemove),
+    /// Who is in it.
+    "room_members" RoomMembers(OfRoom),
+    /// Whether members without keys are left out, or stop messages.
+    "room_leave_out" RoomLeaveOut(RoomLeaveOut),
+    /// A key was compared.
+    "verify" Verify(Verify),
+    /// A new device of the account's own gets messages from here on.
+    "approve" Approve(Approve),
+    /// A new session with a device, in place of one that is broken.
+    "replace_session" ReplaceSession(ReplaceSession),
+    /// Takes a device off the account's list.
+    "remove_device" RemoveDevice(RemoveDevice),
+    /// Devices of the account that were not heard of for long.
+    "stale_devices" StaleDevices(OfAccount),
+    /// Tells a contact that encrypted messages are not wanted here.
+    "opt_out" OptOut(OptOut),
+    /// Goes on encrypted, although the contact opted out.
+    "go_on" GoOn(OfChat),
+    /// Nothing more from this person.
+    "block" Block(OfPerson),
+    /// They may write again.
+    "unblock" Unblock(OfPerson),
+    /// Who is blocked.
+    "blocked" Blocked(OfAccount),
+    /// A sealed copy of the history.
+    "backup" Backup(Sealed),
+    /// The history out of such a copy.
+    "restore" Restore(Sealed),
 }
 
 /// `{}`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
+impl Params for Nothing {
+    fn account(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Nothing but which account: `chats`, `rooms`, `stale_devices`, `blocked`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfAccount {
+    /// Which; needed when there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+/// One conversation: `erase`, `go_on`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfChat {
+    /// The contact's address, or the room's.
+    pub chat: String,
+    /// Of which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+/// One person: `block`, `unblock`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfPerson {
+    /// Their address.
+    pub jid: String,
+    /// For which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
 
 /// `status`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +190,7 @@ pub struct Scope {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SendText {
-    /// A person's address.
+    /// A person's address, or that of a room that was joined.
     pub to: String,
     /// What to say.
     pub text: String,
@@ -93,7 +235,7 @@ pub struct SendFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Typing {
-    /// Who sees it.
+    /// Who sees it: a person, or a room.
     pub to: String,
     /// `false`: it has stopped.
     pub composing: bool,
@@ -106,9 +248,9 @@ pub struct Typing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MarkRead {
-    /// Who wrote it.
+    /// Who wrote it; in a room, the room.
     pub from: String,
-    /// The message's.
+    /// The message's: the last one read.
     pub id: String,
     /// Of which account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,21 +322,4 @@ pub struct Logout {
     pub account: Option<String>,
 }
 
-impl Call {
-    /// The account it names.
-    pub fn account(&self) -> Option<&str> {
-        match self {
-            Call::Version(_) => None,
-            Call::Status(Scope { account })
-            | Call::Send(SendText { account, .. })
-            | Call::SendFile(SendFile { account, .. })
-            | Call::Typing(Typing { account, .. })
-            | Call::MarkRead(MarkRead { account, .. })
-            | Call::Devices(Devices { account, .. })
-            | Call::Trust(SetTrust { account, .. })
-            | Call::Subscribe(Subscribe { account, .. })
-            | Call::Shown(Shown { account, .. })
-            | Call::Logout(Logout { account, .. }) => account.as_deref(),
-        }
-    }
-}
+of_account!(Scope, OfAccount, OfChat, OfPerson, SendText, SendFile, Typing, MarkRead, Devices, SetTrust, Subscribe, Shown, Logout);

@@ -1,36 +1,125 @@
 //! What comes without being asked for.
-use super::{DeviceNumber, DeviceResult, State};
+use super::*;
 use crate::args::Level;
 use serde::{Deserialize, Serialize};
 
-/// What comes without being asked for.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "params", rename_all = "snake_case")]
-pub enum Notification {
+/// What the account's notifications have in common.
+pub(super) trait Note {
+    /// Which account's.
+    fn account(&self) -> &str;
+    /// The number and the flag, where it is kept until shown.
+    fn counted(&mut self) -> Option<(&mut u64, &mut bool)>;
+    /// The number.
+    fn seq(&self) -> Option<u64>;
+}
+/// They are kept until shown: they have `seq` and `again`.
+macro_rules! kept {
+    ($($note:ty),* $(,)?) => {
+        $(impl super::Note for $note {
+            fn account(&self) -> &str {
+                &self.account
+            }
+            fn counted(&mut self) -> Option<(&mut u64, &mut bool)> {
+                Some((&mut self.seq, &mut self.again))
+            }
+            fn seq(&self) -> Option<u64> {
+                Some(self.seq)
+            }
+        })*
+    };
+}
+/// They are told to who is there.
+macro_rules! told {
+    ($($note:ty),* $(,)?) => {
+        $(impl super::Note for $note {
+            fn account(&self) -> &str {
+                &self.account
+            }
+            fn counted(&mut self) -> Option<(&mut u64, &mut bool)> {
+                None
+            }
+            fn seq(&self) -> Option<u64> {
+                None
+            }
+        })*
+    };
+}
+pub(super) use {kept, told};
+
+/// All notifications: each once, with its name on the line.
+macro_rules! notifications {
+    ($($(#[$doc:meta])* $name:literal $variant:ident($note:ty),)*) => {
+        /// What comes without being asked for.
+        #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "method", content = "params")]
+        pub enum Notification {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($note),)*
+        }
+        impl Notification {
+            /// The names of all.
+            #[cfg(test)]
+            pub const METHODS: &[&str] = &[$($name),*];
+            /// The number to give to `shown`; `None`: nobody waits for it.
+            pub fn seq(&self) -> Option<u64> {
+                match self {
+                    $(Notification::$variant(note) => Note::seq(note),)*
+                }
+            }
+            /// The number and the flag of one that is kept until shown.
+            pub fn counted(&mut self) -> Option<(&mut u64, &mut bool)> {
+                match self {
+                    $(Notification::$variant(note) => Note::counted(note),)*
+                }
+            }
+            /// Which account's.
+            pub fn account(&self) -> &str {
+                match self {
+                    $(Notification::$variant(note) => Note::account(note),)*
+                }
+            }
+        }
+    };
+}
+
+notifications! {
     /// Somebody wrote.
-    Message(Message),
+    "message" Message(Message),
     /// Somebody wrote and it can't be read.
-    Undecryptable(Undecryptable),
+    "undecryptable" Undecryptable(Undecryptable),
     /// A device that was not known before.
-    DeviceNew(DeviceSeen),
+    "device_new" DeviceNew(DeviceSeen),
     /// A known device showed another key: refused until `trust` names it.
-    KeyChanged(KeyChanged),
+    "key_changed" KeyChanged(KeyChanged),
     /// A message that had waited could not be sent after all.
-    NotSent(NotSent),
+    "not_sent" NotSent(NotSent),
     /// A message came back from the other side.
-    Bounced(Bounced),
+    "bounced" Bounced(Bounced),
     /// Something came that can't be taken.
-    LeftOut(LeftOut),
+    "left_out" LeftOut(LeftOut),
     /// How far a message of ours is (SIP).
-    State(MessageState),
-    /// Somebody writes, or has stopped (SIP).
-    Typing(TypingSeen),
-    /// What became of a message of ours at the other side (SIP).
-    Receipt(Receipt),
+    "state" State(MessageState),
+    /// Somebody writes, or has stopped.
+    "typing" Typing(TypingSeen),
+    /// What became of a message of ours at the other side.
+    "receipt" Receipt(Receipt),
     /// Somebody sent a file (SIP).
-    File(FileSeen),
+    "file" File(FileSeen),
     /// The connection changed.
-    Connection(Connection),
+    "connection" Connection(Connection),
+    /// A line of the history appeared or changed: for screens.
+    "entry" Entry(EntryChanged),
+    /// A conversation appeared or changed.
+    "chat" Chat(ChatChanged),
+    /// Something happened in a room.
+    "room" Room(RoomNews),
+    /// Somebody invites us to a room.
+    "invitation" Invitation(Invitation),
+    /// A person should know, though no message is concerned.
+    "warning" Warning(Warned),
+    /// How far a history on its way between own devices is.
+    "history_progress" HistoryProgress(HistoryProgress),
+    /// What was missed is being read.
+    "catch_up" CatchUp(CatchUp),
 }
 /// `message`
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +224,9 @@ pub struct NotSent {
     pub reason: String,
     /// Every device that was considered.
     pub devices: Vec<DeviceResult>,
+    /// Members of the room who have no device that could read it: `room_leave_out` sends without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<String>,
 }
 /// `bounced`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +292,9 @@ pub struct TypingSeen {
     pub account: String,
     /// Who.
     pub from: String,
+    /// The room they write in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<String>,
     /// `false`: it has stopped.
     pub composing: bool,
 }
@@ -272,40 +367,6 @@ pub struct Connection {
 }
 
 impl Notification {
-    /// The number to give to `shown`; `None`: nobody waits for it.
-    pub fn seq(&self) -> Option<u64> {
-        match self {
-            Notification::Message(Message { seq, .. })
-            | Notification::Undecryptable(Undecryptable { seq, .. })
-            | Notification::DeviceNew(DeviceSeen { seq, .. })
-            | Notification::KeyChanged(KeyChanged { seq, .. })
-            | Notification::NotSent(NotSent { seq, .. })
-            | Notification::File(FileSeen { seq, .. }) => Some(*seq),
-            Notification::Bounced(_)
-            | Notification::LeftOut(_)
-            | Notification::State(_)
-            | Notification::Typing(_)
-            | Notification::Receipt(_)
-            | Notification::Connection(_) => None,
-        }
-    }
-    /// The number and the flag of one that is kept until shown.
-    pub fn counted(&mut self) -> Option<(&mut u64, &mut bool)> {
-        match self {
-            Notification::Message(Message { seq, again, .. })
-            | Notification::Undecryptable(Undecryptable { seq, again, .. })
-            | Notification::DeviceNew(DeviceSeen { seq, again, .. })
-            | Notification::KeyChanged(KeyChanged { seq, again, .. })
-            | Notification::NotSent(NotSent { seq, again, .. })
-            | Notification::File(FileSeen { seq, again, .. }) => Some((seq, again)),
-            Notification::Bounced(_)
-            | Notification::LeftOut(_)
-            | Notification::State(_)
-            | Notification::Typing(_)
-            | Notification::Receipt(_)
-            | Notification::Connection(_) => None,
-        }
-    }
     /// Marks it as possibly shown before.
     pub fn set_again(&mut self) {
         if let Some((_, again)) = self.counted() {
@@ -319,22 +380,6 @@ impl std::fmt::Debug for Notification {
         write!(f, "Notification({:?})", self.seq())
     }
 }
-impl Notification {
-    /// Which account's.
-    pub fn account(&self) -> &str {
-        match self {
-            Notification::Message(Message { account, .. })
-            | Notification::Undecryptable(Undecryptable { account, .. })
-            | Notification::DeviceNew(DeviceSeen { account, .. })
-            | Notification::KeyChanged(KeyChanged { account, .. })
-            | Notification::NotSent(NotSent { account, .. })
-            | Notification::Bounced(Bounced { account, .. })
-            | Notification::LeftOut(LeftOut { account, .. })
-            | Notification::State(MessageState { account, .. })
-            | Notification::Typing(TypingSeen { account, .. })
-            | Notification::Receipt(Receipt { account, .. })
-            | Notification::File(FileSeen { account, .. })
-            | Notification::Connection(Connection { account, .. }) => account,
-        }
-    }
-}
+
+kept!(Message, Undecryptable, DeviceSeen, KeyChanged, NotSent, FileSeen);
+told!(Bounced, LeftOut, MessageState, TypingSeen, Receipt, Connection);
