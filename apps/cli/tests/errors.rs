@@ -170,7 +170,7 @@ fn bad_lines_are_answered_and_the_process_goes_on() {
     assert_eq!(rpc.error("trust", trust)["data"]["code"], "trust.device");
     rpc.say(b"");
     let version = rpc.call("version", json!({}));
-    assert_eq!(version["rpc"], 2);
+    assert_eq!(version["rpc"], 3);
     rpc.end();
 }
 
