@@ -25,6 +25,7 @@
 //! [`Input`]: subrosa_engine::Input
 //! [`Output`]: subrosa_engine::Output
 pub mod archive;
+pub mod avatar;
 #[cfg(feature = "connection")]
 pub mod connection;
 mod contacts;
@@ -34,6 +35,7 @@ mod mapping;
 mod ns;
 pub mod receipts;
 mod requests;
+pub mod rooms;
 mod stamp;
 mod xml;
 
@@ -45,4 +47,5 @@ pub use engines::{EngineElementError, Refused};
 pub use entity::Entity;
 pub use mapping::{AddressError, Bounce, Ids, Mapped, Mapping, StanzaId, Unreadable, bare};
 pub use requests::{Requests, Turn};
+pub use rooms::Rooms;
 pub use xml::{MAX_STANZA, StanzaError};

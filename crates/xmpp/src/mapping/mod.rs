@@ -252,6 +252,10 @@ impl Mapping {
     fn is_rooms(&self, stanza: &Element) -> bool {
         self.rooms && (stanza.has_child("x", ns::MUC_USER) || stanza.has_child("x", ns::CONFERENCE))
     }
+    /// A message in a room, whose sender the room names.
+    pub(crate) fn said(&mut self, stanza: &Element, room: &Address, from: Address, at: Time) -> Option<Result<Input, Unreadable>> {
+        self.receive(stanza, from, ChatId(room.clone()), at)
+    }
     fn receive(&mut self, stanza: &Element, from: Address, chat: ChatId, sent: Time) -> Option<Result<Input, Unreadable>> {
         let made = match engines::read(stanza).filter(|_| self.engines) {
             Some(Ok(made)) => made,
@@ -321,7 +325,7 @@ fn error(to: &Jid, id: &str, status: Status) -> Element {
 fn is_chat(stanza: &Element) -> bool {
     matches!(stanza.attr("type"), None | Some("chat" | "normal"))
 }
-fn bounce(stanza: &Element, from: &Jid) -> Option<Bounce> {
+pub(crate) fn bounce(stanza: &Element, from: &Jid) -> Option<Bounce> {
     let id = stanza.attr("id").filter(|id| id.len() <= MAX_ID)?;
     let error = stanza.get_child("error", ns::CLIENT);
     let condition = error.and_then(condition).unwrap_or("undefined-condition");
@@ -341,6 +345,8 @@ fn is_ours(child: &Element) -> bool {
         || child.has_ns(ns::ADDRESSES)
         || child.has_ns(ns::MAM)
         || child.has_ns(ns::PUBSUB_EVENT)
+        || child.has_ns(ns::MUC_USER)
+        || child.has_ns(ns::OCCUPANT_ID)
 }
 /// `None`: nothing in it.
 fn kind<'a>(children: impl Iterator<Item = &'a Element>) -> Option<Kind> {

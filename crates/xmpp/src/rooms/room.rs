@@ -1,0 +1,131 @@
+//! One room, as far as we know it.
+use super::SILENCE;
+use super::members::Members;
+use super::news::{About, Occupant, RoomConfig};
+use std::collections::{HashMap, VecDeque};
+use subrosa_engine::{Address, MessageId, Time};
+
+/// Occupants of one room, and occupant ids whose owner is remembered.
+const MAX_OCCUPANTS: usize = 10_000;
+/// Messages of ours whose reflection may still come.
+const MAX_SENT: usize = 256;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It is asked what it is.
+    Asking,
+    /// Presence is sent; ours must be back until then.
+    Joining(Time),
+    /// We made it, and it is being configured.
+    Configuring,
+    /// We are in.
+    Joined,
+    /// We said goodbye.
+    Leaving,
+    /// It is tried again then.
+    Away(Time),
+}
+/// How to enter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    pub nick: String,
+    pub password: Option<String>,
+    /// The newest message that the host has.
+    pub after: Option<Time>,
+    /// It is made.
+    pub create: Option<RoomConfig>,
+}
+/// Whether the room is being asked about itself and its members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Inquiry {
+    #[default]
+    None,
+    Running,
+    /// Something changed meanwhile.
+    Again,
+}
+
+#[derive(Debug)]
+pub(super) struct Room {
+    pub phase: Phase,
+    pub entry: Entry,
+    /// The name that we have, or try.
+    pub nick: String,
+    pub about: About,
+    pub occupants: HashMap<String, Occupant>,
+    /// Whose occupant ids are (XEP-0421).
+    ids: HashMap<String, Address>,
+    pub members: Members,
+    pub inquiry: Inquiry,
+    sent: VecDeque<MessageId>,
+    /// We were in since we last said that we are not.
+    pub entered: bool,
+    /// The room is new: ours to configure.
+    pub made: bool,
+    /// Other names that were tried.
+    pub renamed: u8,
+    /// Attempts to enter that failed.
+    pub failures: u32,
+    /// When it is asked whether we are in.
+    pub ping_at: Time,
+    /// To be entered again once we have left.
+    pub next: Option<Entry>,
+}
+impl Room {
+    pub(super) fn new(entry: Entry, phase: Phase) -> Self {
+        Room {
+            phase,
+            nick: entry.nick.clone(),
+            entry,
+            about: About::default(),
+            occupants: HashMap::new(),
+            ids: HashMap::new(),
+            members: Members::default(),
+            inquiry: Inquiry::None,
+            sent: VecDeque::new(),
+            entered: false,
+            made: false,
+            renamed: 0,
+            failures: 0,
+            ping_at: Time(0),
+            next: None,
+        }
+    }
+    /// Something came from it.
+    pub(super) fn heard(&mut self, now: Time) {
+        self.ping_at = now.after(SILENCE);
+    }
+    /// Somebody is there. What was known of the name before.
+    pub(super) fn came(&mut self, occupant: Occupant) -> Option<Occupant> {
+        if self.occupants.len() >= MAX_OCCUPANTS && !self.occupants.contains_key(&occupant.nick) {
+            self.members.overflow();
+            return None;
+        }
+        if let (Some(id), Some(who)) = (&occupant.id, &occupant.who)
+            && (self.ids.len() < MAX_OCCUPANTS || self.ids.contains_key(id))
+        {
+            self.ids.insert(id.clone(), who.clone());
+        }
+        self.occupants.insert(occupant.nick.clone(), occupant)
+    }
+    /// Who has this occupant id, as the room has shown.
+    pub(super) fn owner_of(&self, id: &str) -> Option<&Address> {
+        self.ids.get(id)
+    }
+    pub(super) fn sent(&mut self, id: MessageId) {
+        if self.sent.len() >= MAX_SENT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(id);
+    }
+    /// Whether a message of ours has this id, and was not reflected yet.
+    pub(super) fn reflected(&mut self, id: &str) -> Option<MessageId> {
+        let at = self.sent.iter().position(|sent| sent.as_str() == id)?;
+        self.sent.remove(at)
+    }
+    /// Whoever is there is told anew by the room.
+    pub(super) fn forget_occupants(&mut self) {
+        self.occupants.clear();
+        self.inquiry = Inquiry::None;
+    }
+}
