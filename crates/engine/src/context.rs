@@ -30,6 +30,10 @@ impl Context<'_> {
     pub fn application<T: Any>(&self) -> Option<&T> {
         self.application.downcast_ref()
     }
+    /// What the account chose.
+    pub fn settings(&self) -> &Settings {
+        self.settings
+    }
     /// A savepoint: what `f` changed is undone when it says no, and the hook goes on (one bad device never
     /// stops the message to the others). Two results, so that `?` can't swallow the wrong one:
     /// outside, "the step can't go on" (a cold record); inside, the operation's own answer.

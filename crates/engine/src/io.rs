@@ -346,6 +346,18 @@ pub enum Event {
         /// The key it shows now.
         shown: Fingerprint,
     },
+    /// What a known key is worth was decided elsewhere: by the person on another device of theirs, or by its owner on another of theirs
+    /// (XEP-0450). Once for each decision.
+    TrustChanged {
+        /// Whose key.
+        device: Device,
+        /// Its identity key.
+        key: Fingerprint,
+        /// What it is worth from here on.
+        trust: Trust,
+        /// The device that said so.
+        by: Device,
+    },
     /// A person should know. Once each time it happens.
     Warning {
         /// What happened.

@@ -111,4 +111,4 @@ pub use records::{Record, Records};
 pub use settings::{Settings, TrustPolicy};
 pub use step::Step;
 pub use store::{AsyncStore, Batch, Key, MemoryStore, RowOf, Store, Write};
-pub use trust::{Admission, Admitted, Fingerprint, Identity, Origin, Standing, Trust, VerifiedIdentity};
+pub use trust::{Admission, Admitted, Decider, Fingerprint, Identity, Origin, Standing, Trust, VerifiedIdentity};

@@ -193,6 +193,8 @@ coded! {
         OptOut = "opt-out", "The contact asks not to be sent encrypted messages any more. Nothing is sent until you decide for this chat: go on encrypted, or allow clear text.";
         /// Somebody took this device off the account's list; it is back.
         Delisted = "delisted", "Another of your devices took this one off the list of your devices; it is back on it. If that goes on, update the program there.";
+        /// A device tried to decide about keys that are none of its business.
+        TrustMessage = "trust-message", "A device tried to change whom you trust, and may not. Nothing was changed. If it is a device of a contact, ask them whether they know of it.";
         /// What was published for this device was damaged; it is published again.
         BundleRepaired = "bundle-repaired", "The keys that your server handed out for this device were not its own; they are published again. If that goes on, ask its operator.";
     }

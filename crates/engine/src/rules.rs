@@ -2,7 +2,8 @@
 //! when clear text may pass. Knows no engine and no row format.
 //!
 //! Invariants: [`Step::settle_out`] is the only place where a message becomes a [`Wire`]; every message that came in through an
-//! [`Input`] ends in exactly one of `Transmit`, `NotSent`, `Message`, `NotReceived`, silence that its engine asked for, or waits with a deadline.
+//! [`Input`] ends in exactly one of `Transmit`, `NotSent`, `Message`, `NotReceived`, silence that its engine asked for or about what was
+//! told before, or waits with a deadline.
 use crate::error::Why;
 use crate::hooks::Wait;
 use crate::house::{AnswerBy, EngineName, Message, Parked};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 const ROUNDS: u8 = 32;
 
 /// A message on its way through its engine: new, or one that waited.
-struct Passing {
+pub(crate) struct Passing {
     /// Where it waits, if it did.
     parked: Option<(u64, Time, u8)>,
     engine: EngineName,
@@ -24,6 +25,8 @@ struct Passing {
     began: Option<usize>,
     /// A typing notice or a receipt that its engine does not want.
     aside: bool,
+    /// It waited for answers.
+    asked: bool,
     message: Arc<Message>,
 }
 
@@ -38,6 +41,7 @@ impl Step<'_> {
                 Ok(())
             }
             Job::Input(input) => self.input(input),
+            Job::Engines => self.engines_changed(),
         }
     }
     fn input(&mut self, input: &Input) -> Result<(), Halt> {
@@ -84,10 +88,11 @@ impl Step<'_> {
             }
             Input::SetTrust(device, key, trust) => {
                 let now = self.now;
-                self.rows().decide(device, key, *trust, now)?;
-                self.tell_all(&Notice::TrustChanged(device.clone(), *key, *trust))
+                self.rows().decide(device, key, *trust, Decider::Person, now)?;
+                self.tell_all(&Notice::TrustChanged(device.clone(), *key, *trust))?;
+                self.trust_changed(device)
             }
-            Input::Room(chat, members) => self.set_room(chat, members.as_deref()),
+            Input::Room(chat, members) => if self.set_room(chat, members.as_deref())? { self.members_changed(chat) } else { Ok(()) },
             Input::LeaveOut(chat, leave_out) => self.set_leave_out(chat, *leave_out),
             Input::Published(node, payload) => self.tell_all(&Notice::Published(node.clone(), payload.clone())),
             Input::Online { resumed } => {
@@ -96,7 +101,8 @@ impl Step<'_> {
                 }
                 self.tell_all(&Notice::Online { resumed: *resumed })?;
                 let freed = self.machine.house.freed();
-                self.resume(freed, None)
+                self.resume(freed, None)?;
+                if *resumed { Ok(()) } else { self.connected() }
             }
             Input::CatchUp { running } => self.tell_all(&Notice::CatchUp { running: *running }),
             Input::Done(id) => {
@@ -171,7 +177,7 @@ impl Step<'_> {
         }
     }
     /// Through the hook and on.
-    fn pass(&mut self, mut passing: Passing) -> Result<(), Halt> {
+    pub(crate) fn pass(&mut self, mut passing: Passing) -> Result<(), Halt> {
         let engine = passing.began.or_else(|| self.machine.in_office(&passing.engine)).unwrap_or(usize::MAX);
         let message = passing.message.clone();
         let unwanted = self.is_unwanted(engine, &mut passing);
@@ -293,9 +299,14 @@ impl Step<'_> {
             Err(why) | Ok(Outcome::Rejected(why)) => Some(why),
         };
         if let Some(why) = why {
+            let is_news = self.fails(&message, &passing.engine, &why, passing.asked)?;
             let (id, chat, from, device) = (id.clone(), chat.clone(), from.clone(), why.device.clone());
-            self.outputs.push(Output::Refuse { id: id.clone(), chat: chat.clone(), from: from.clone(), status: why.status });
-            self.outputs.push(Output::Event(Event::NotReceived { id, chat, from, device, why }));
+            if is_news || answer_by.0.is_some() {
+                self.outputs.push(Output::Refuse { id: id.clone(), chat: chat.clone(), from: from.clone(), status: why.status });
+            }
+            if is_news {
+                self.outputs.push(Output::Event(Event::NotReceived { id, chat, from, device, why }));
+            }
         } else if answer_by.0.is_some() {
             self.outputs.push(Output::Accept { id: id.clone(), chat: chat.clone(), from: from.clone() });
         }
@@ -379,9 +390,10 @@ impl Step<'_> {
         }
     }
 
-    fn begins(&self, chat: &ChatId, message: Message) -> Passing {
+    pub(crate) fn begins(&self, chat: &ChatId, message: impl Into<Arc<Message>>) -> Passing {
         let engine = self.machine.engine_of(chat).unwrap_or_default();
-        Passing { parked: None, engine: engine.into(), began: self.machine.in_office(engine), aside: false, message: message.into() }
+        let began = self.machine.in_office(engine);
+        Passing { parked: None, engine: engine.into(), began, aside: false, asked: false, message: message.into() }
     }
     /// Whether a message does not come through this engine's hooks. What that means is its kind's.
     fn is_unwanted(&self, engine: usize, passing: &mut Passing) -> bool {
@@ -419,7 +431,8 @@ impl Step<'_> {
 impl Passing {
     fn waited(id: u64, parked: &Parked) -> Self {
         let (engine, message) = (parked.engine.clone(), parked.message.clone());
-        Passing { parked: Some((id, parked.deadline, parked.rounds)), engine, began: parked.began, aside: false, message }
+        let asked = matches!(parked.wait, Wait::Answers(_));
+        Passing { parked: Some((id, parked.deadline, parked.rounds)), engine, began: parked.began, aside: false, asked, message }
     }
     fn may_wait(&self) -> bool {
         self.parked.is_none_or(|(.., rounds)| rounds < ROUNDS)

@@ -17,6 +17,8 @@ pub enum TrustPolicy {
 pub struct Settings {
     /// What becomes of a contact's new key.
     pub trust: TrustPolicy,
+    /// Whether decisions about keys travel between verified devices (XEP-0450), both ways. Yes.
+    pub trust_messages: bool,
     /// How long a message waits for keys, being offline included. 24 hours.
     pub patience: Duration,
     /// How many fetches are out at once. 16.
@@ -26,13 +28,23 @@ pub struct Settings {
 }
 impl Default for Settings {
     fn default() -> Self {
-        Settings { trust: TrustPolicy::Btbv, patience: Duration::from_secs(24 * 60 * 60), in_flight: 16, cached_records: 10_000 }
+        Settings {
+            trust: TrustPolicy::Btbv,
+            trust_messages: true,
+            patience: Duration::from_secs(24 * 60 * 60),
+            in_flight: 16,
+            cached_records: 10_000,
+        }
     }
 }
 impl Settings {
     /// What becomes of a contact's new key.
     pub fn trust(self, trust: TrustPolicy) -> Self {
         Settings { trust, ..self }
+    }
+    /// Whether decisions about keys travel between verified devices (XEP-0450), both ways.
+    pub fn trust_messages(self, trust_messages: bool) -> Self {
+        Settings { trust_messages, ..self }
     }
     /// How long a message waits for keys, being offline included.
     pub fn patience(self, patience: Duration) -> Self {

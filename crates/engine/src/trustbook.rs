@@ -2,7 +2,7 @@
 //! thousand rewrites a small row. Knows no rule.
 use crate::codec::{Reader, Writer};
 use crate::wire::Stored;
-use crate::{Address, Device, DeviceId, Fingerprint, Identity, Record, RowOf, Time, Trust};
+use crate::{Address, Decider, Device, DeviceId, Fingerprint, Identity, Record, RowOf, Time, Trust};
 
 /// Rows an owner's devices are spread over.
 const ROWS: u32 = 64;
@@ -15,24 +15,27 @@ pub(crate) struct Known {
     id: DeviceId,
     pub key: Fingerprint,
     pub trust: Trust,
+    by: Decider,
     first_seen: Time,
     /// Keys it had, and keys that it showed and that were refused.
-    others: Vec<(Fingerprint, Trust, Time)>,
+    others: Vec<Other>,
 }
+/// A key that a device has not now.
+type Other = (Fingerprint, Trust, Decider, Time);
 impl Known {
-    pub fn new(id: DeviceId, key: Fingerprint, trust: Trust, first_seen: Time) -> Self {
-        Known { id, key, trust, first_seen, others: Vec::new() }
+    pub fn new(id: DeviceId, key: Fingerprint, trust: Trust, by: Decider, first_seen: Time) -> Self {
+        Known { id, key, trust, by, first_seen, others: Vec::new() }
     }
     /// Whether the person has been told about this other key.
     pub fn refused(&self, key: &Fingerprint) -> bool {
         self.others.iter().any(|(k, ..)| k == key)
     }
-    fn remember(&mut self, key: Fingerprint, trust: Trust, seen: Time) {
-        self.others.retain(|(k, ..)| *k != key);
+    fn remember(&mut self, other: Other) {
+        self.others.retain(|(k, ..)| *k != other.0);
         if self.others.len() >= REMEMBERED {
             self.others.remove(0);
         }
-        self.others.push((key, trust, seen));
+        self.others.push(other);
     }
 }
 
@@ -55,30 +58,36 @@ impl Book {
     /// Another key than the known one was shown.
     pub fn refuse(&mut self, id: &DeviceId, key: Fingerprint, now: Time) {
         if let Some(known) = self.find_mut(id) {
-            known.remember(key, Trust::Undecided, now);
+            known.remember((key, Trust::Undecided, Decider::Policy, now));
         }
     }
-    /// A person decided.
-    pub fn decide(&mut self, id: &DeviceId, key: Fingerprint, trust: Trust, now: Time) {
-        let Some(known) = self.find_mut(id) else { return self.insert(Known::new(id.clone(), key, trust, now)) };
+    /// Somebody decided.
+    pub fn decide(&mut self, id: &DeviceId, key: Fingerprint, trust: Trust, by: Decider, now: Time) {
+        let Some(known) = self.find_mut(id) else { return self.insert(Known::new(id.clone(), key, trust, by, now)) };
         let seen = known.others.iter().find(|(k, ..)| *k == key).map_or(now, |(.., seen)| *seen);
         if known.key == key {
-            known.trust = trust;
+            (known.trust, known.by) = (trust, by);
         } else if trust.is_trusted() {
-            let old = (known.key, known.trust, known.first_seen);
+            let old = (known.key, known.trust, known.by, known.first_seen);
             known.others.retain(|(k, ..)| *k != key);
-            (known.key, known.trust, known.first_seen) = (key, trust, seen);
-            known.remember(old.0, old.1, old.2);
+            (known.key, known.trust, known.by, known.first_seen) = (key, trust, by, seen);
+            known.remember(old);
         } else {
-            known.remember(key, trust, seen);
+            known.remember((key, trust, by, seen));
         }
     }
     pub fn identities(&self, owner: &Address) -> impl Iterator<Item = Identity> {
         self.0.iter().flat_map(move |known| {
-            let line =
-                move |(key, trust, first_seen, current)| Identity { device: Device::of(owner, known.id.clone()), key, trust, first_seen, current };
-            let others = known.others.iter().map(|(key, trust, seen)| (*key, *trust, *seen, false));
-            std::iter::once((known.key, known.trust, known.first_seen, true)).chain(others).map(line)
+            let line = move |((key, trust, by, first_seen), current)| Identity {
+                device: Device::of(owner, known.id.clone()),
+                key,
+                trust,
+                by,
+                first_seen,
+                current,
+            };
+            let others = known.others.iter().map(|other| (*other, false));
+            std::iter::once(((known.key, known.trust, known.by, known.first_seen), true)).chain(others).map(line)
         })
     }
 }
@@ -86,32 +95,56 @@ impl Record for Book {
     fn encode(&self) -> Vec<u8> {
         let mut out = Writer::versioned(1);
         out.len(self.0.len());
-        let key = |out: &mut Writer, key: &Fingerprint, trust: Trust, seen: Time| {
+        let key = |out: &mut Writer, (key, trust, by, seen): Other| {
             key.write(out);
-            trust.write(out);
+            out.u8(worth(trust, by));
             seen.write(out);
         };
         for known in &self.0 {
             known.id.write(&mut out);
-            key(&mut out, &known.key, known.trust, known.first_seen);
+            key(&mut out, (known.key, known.trust, known.by, known.first_seen));
             out.len(known.others.len());
-            known.others.iter().for_each(|(k, trust, seen)| key(&mut out, k, *trust, *seen));
+            known.others.iter().for_each(|other| key(&mut out, *other));
         }
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::versioned(bytes, 1)?;
-        let key = |input: &mut Reader<'_>| Some((Fingerprint::read(input)?, Trust::read(input)?, Time::read(input)?));
+        let key = |input: &mut Reader<'_>| -> Option<Other> {
+            let key = Fingerprint::read(input)?;
+            let (trust, by) = of_worth(input.u8()?)?;
+            Some((key, trust, by, Time::read(input)?))
+        };
         let mut book = Book::default();
         for _ in 0..input.len()? {
             let id: DeviceId = Stored::read(&mut input)?;
-            let (current, trust, first_seen) = key(&mut input)?;
+            let (current, trust, by, first_seen) = key(&mut input)?;
             let others = (0..input.len()?).map(|_| key(&mut input)).collect::<Option<_>>()?;
-            book.0.push(Known { key: current, others, ..Known::new(id, current, trust, first_seen) });
+            book.0.push(Known { key: current, others, ..Known::new(id, current, trust, by, first_seen) });
         }
         input.end()?;
         book.0.is_sorted_by(|a, b| a.id < b.id).then_some(book)
     }
+}
+/// Trust and decider in one byte. Rows that are older than deciders have none: then only a person can have said so.
+fn worth(trust: Trust, by: Decider) -> u8 {
+    let by = match by {
+        Decider::Policy => 4,
+        Decider::Person => 8,
+        Decider::Message => 12,
+    };
+    trust as u8 | by
+}
+fn of_worth(byte: u8) -> Option<(Trust, Decider)> {
+    let trust = Trust::ALL.into_iter().find(|t| *t as u8 == byte & 3)?;
+    let by = match byte & !3 {
+        0 if matches!(trust, Trust::Untrusted | Trust::Verified) => Decider::Person,
+        0 | 4 => Decider::Policy,
+        8 => Decider::Person,
+        12 => Decider::Message,
+        _ => return None,
+    };
+    Some((trust, by))
 }
 
 /// What is known about an owner as a whole: so that only rows that exist are looked for, and all of them at once.
@@ -145,6 +178,36 @@ impl Record for Head {
         let head = Head { rows: input.u64()?, verified: input.varint()? };
         input.end().map(|()| head)
     }
+}
+/// Everybody of whom a device is verified, sorted.
+#[derive(Clone, Default)]
+pub(crate) struct Owners(pub Vec<Address>);
+impl Owners {
+    pub fn has(&self, owner: &Address) -> bool {
+        self.0.binary_search(owner).is_ok()
+    }
+    pub fn set(&mut self, owner: &Address, verified: bool) {
+        match (self.0.binary_search(owner), verified) {
+            (Err(at), true) => self.0.insert(at, owner.clone()),
+            (Ok(at), false) => drop(self.0.remove(at)),
+            _ => {}
+        }
+    }
+}
+impl Record for Owners {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        self.0.write(&mut out);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut input = Reader::versioned(bytes, 1)?;
+        let owners = Owners(Stored::read(&mut input)?);
+        input.end().map(|()| owners)
+    }
+}
+pub(crate) fn owners() -> RowOf<Owners> {
+    RowOf::single("verified-owners")
 }
 pub(crate) fn head_of(owner: &Address) -> RowOf<Head> {
     RowOf::person("trust", owner)

@@ -96,6 +96,7 @@ variants! {
         5 = DeviceNew { device, key, trust };
         6 = KeyChanged { device, known, shown };
         7 = Warning { warning, chat, device };
+        8 = TrustChanged { device, key, trust, by };
     }
 }
 around! { MessageId ChatId ContentType Fingerprint Time RequestId Token }
