@@ -8,16 +8,21 @@ impl Step<'_> {
     pub(crate) fn room(&mut self, chat: &ChatId) -> Result<Option<Room>, Halt> {
         Ok(self.rows().get(row(chat))?.cloned())
     }
-    pub(crate) fn set_room(&mut self, chat: &ChatId, members: Option<&[Address]>) -> Result<(), Halt> {
+    /// Whether that says anything new.
+    pub(crate) fn set_room(&mut self, chat: &ChatId, members: Option<&[Address]>) -> Result<bool, Halt> {
         let Some(members) = members else {
             self.rows().remove(row(chat));
-            return Ok(());
+            return Ok(true);
         };
         let mut members = sorted(members.to_vec());
         members.dedup();
-        let leave_out = self.room(chat)?.is_some_and(|room| room.leave_out);
-        self.rows().put(row(chat), Room { members, leave_out });
-        Ok(())
+        let before = self.room(chat)?;
+        let leave_out = before.as_ref().is_some_and(|room| room.leave_out);
+        let new = before.is_none_or(|room| room.members != members);
+        if new {
+            self.rows().put(row(chat), Room { members, leave_out });
+        }
+        Ok(new)
     }
     pub(crate) fn set_leave_out(&mut self, chat: &ChatId, leave_out: bool) -> Result<(), Halt> {
         if let Some(room) = self.rows().edit(row(chat))? {

@@ -92,7 +92,13 @@ impl Step<'_> {
                 self.tell_all(&Notice::TrustChanged(device.clone(), *key, *trust))?;
                 self.trust_changed(device)
             }
-            Input::Room(chat, members) => if self.set_room(chat, members.as_deref())? { self.members_changed(chat) } else { Ok(()) },
+            Input::Room(chat, members) => {
+                if self.set_room(chat, members.as_deref())? {
+                    self.members_changed(chat)
+                } else {
+                    Ok(())
+                }
+            }
             Input::LeaveOut(chat, leave_out) => self.set_leave_out(chat, *leave_out),
             Input::Published(node, payload) => self.tell_all(&Notice::Published(node.clone(), payload.clone())),
             Input::Online { resumed } => {

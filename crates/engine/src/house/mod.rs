@@ -1,5 +1,5 @@
 //! What the house remembers between steps: outputs that are owed, messages that wait, requests that are open. Owns their rows, their
-//! numbers and the indexes over them. Does not know what becomes of them: that is [`crate::rules`].
+//! numbers and the indexes over them. [`failed`] has what could not be read. Does not know what becomes of them: that is [`crate::rules`].
 //!
 //! On disk, in the space `house`: one row for each thing (`item/#n`), a bitmap of the numbers in use for every 256
 //! (`index/#n`), and one small row (`state`) with the next number, the alarms, and which bitmaps there are. So a step that answers one of
@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+pub(crate) mod failed;
 mod rows;
 
 pub(crate) const SPACE: &str = "house";

@@ -1,5 +1,5 @@
 //! How the house gets to the disk and back: its rows, and the loading of them in three rounds before the first step.
-use super::{Asked, CHUNK, House, Item, Loaded, Parked, SPACE, Slot, VERSION};
+use super::{Asked, CHUNK, House, Item, Loaded, Parked, SPACE, Slot, VERSION, failed};
 use crate::codec::{Reader, Writer};
 use crate::wire::{self, Stored};
 use crate::*;
@@ -12,14 +12,15 @@ impl House {
     /// Rows without which no step can run.
     pub fn missing(&self) -> Vec<Key> {
         match &self.loaded {
-            Loaded::Nothing => vec![state()],
+            Loaded::Nothing => vec![state(), failed::key()],
             Loaded::State(chunks) => chunks.iter().map(|n| index(*n)).collect(),
             Loaded::Index(ids) => ids.iter().map(|id| item(*id)).collect(),
             Loaded::All => Vec::new(),
         }
     }
-    /// `now` only keeps numbers apart from those of a state that was lost.
-    pub fn supply(&mut self, rows: &[Option<Vec<u8>>], now: Time) {
+    /// `now` only keeps numbers apart from those of a state that was lost. How many of the rows were the house's.
+    pub fn supply(&mut self, rows: &[Option<Vec<u8>>], now: Time) -> usize {
+        let own = if matches!(self.loaded, Loaded::Nothing) { 1 } else { rows.len() };
         self.loaded = match std::mem::replace(&mut self.loaded, Loaded::All) {
             Loaded::Nothing => match rows.first().and_then(Option::as_deref).map(|bytes| self.read_state(bytes)) {
                 None => Loaded::All, // the first start
@@ -65,6 +66,7 @@ impl House {
             self.loaded = Loaded::All;
             self.began.clear();
         }
+        own
     }
     pub(super) fn state_row(&self) -> Vec<u8> {
         let mut out = Writer::versioned(VERSION);

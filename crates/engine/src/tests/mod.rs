@@ -1,6 +1,7 @@
 //! A toy engine with devices, sessions, requests and every outcome; and a host that keeps count.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 mod crash;
+mod failed;
 mod hooks;
 mod late;
 mod rooms;

@@ -1,0 +1,312 @@
+//! Messages that could not be read. Each is told once, whatever way it comes again: live, by carbon, from an archive. Those that may be
+//! read later are kept, and run again when what they failed on changes.
+//!
+//! Owns the rows of both. Knows no engine: what a reason hangs on is in [`Hope`]. What can't ever be read is told and not kept.
+//!
+//! Invariants: a kept message runs once for each change; it leaves the rows before it runs, and comes back like any other that fails;
+//! the rows are bounded, the oldest go first and nobody is told, because they were told before.
+use super::{EngineName, Message, SPACE};
+use crate::codec::{Reader, Writer};
+use crate::error::Why;
+use crate::wire::Stored;
+use crate::*;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+/// Messages kept.
+pub(crate) const KEPT: usize = 256;
+/// Bytes of bodies kept, over all of them.
+pub(crate) const KEPT_BYTES: u64 = 2 << 20;
+/// Messages remembered as told.
+pub(crate) const TOLD: u64 = 2048;
+
+/// What has to change, so that a message may be read after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hope {
+    /// Trust in the device that sent it.
+    Trust,
+    /// Who is in the room.
+    Members,
+    /// The engine of its chat, or what that one speaks.
+    Engines,
+    /// What was asked about it was not answered: the next connection.
+    Answers,
+}
+impl Hope {
+    /// `asked`: it waited for answers. `nobody`: its chat had no engine that could look at it.
+    pub fn of(why: &Refusal, asked: bool, nobody: bool) -> Option<Self> {
+        match why.reason {
+            Reason::Untrusted | Reason::KeyChanged => Some(Hope::Trust),
+            Reason::UnknownMember | Reason::NotInRoom => Some(Hope::Members),
+            Reason::Unsupported => Some(Hope::Engines),
+            // an engine that is gone, or has a bug; what an engine refuses by a status of its own stays refused
+            Reason::Engine if why.status == Status::INTERNAL => Some(Hope::Engines),
+            Reason::NotEncrypted if nobody => Some(Hope::Engines),
+            Reason::Expired if asked => Some(Hope::Answers),
+            _ => None,
+        }
+    }
+}
+
+impl Step<'_> {
+    /// Takes note of a message that failed. `true`: for the first time, so that it has to be told.
+    pub(crate) fn fails(&mut self, message: &Arc<Message>, engine: &EngineName, why: &Refusal, asked: bool) -> Result<bool, Halt> {
+        let Message::In { kind, answer_by, body, .. } = &**message else { return Ok(true) };
+        if *kind == Kind::Typing {
+            return Ok(true);
+        }
+        let Some(digest) = digest(message, why.reason) else { return Ok(true) };
+        let kept = self.of_row(told(&digest))?.filter(|told| told.digest == digest).map(|told| told.kept);
+        let mut index = self.of_row(index())?.unwrap_or_default();
+        let there = kept.flatten().is_some_and(|n| index.entries.iter().any(|entry| entry.number == n));
+        let hope = Hope::of(why, asked, engine.is_empty());
+        // who holds the answer to it was told no, and sends it again
+        let keeps = hope.filter(|_| !there && answer_by.0.is_none() && body.len() as u64 <= KEPT_BYTES);
+        let Some((hope, Message::In { chat, .. })) = keeps.map(|hope| (hope, &**message)) else {
+            if kept.is_none() {
+                self.remember(&digest, None)?;
+            }
+            return Ok(kept.is_none());
+        };
+        let number = index.next;
+        index.next = number.saturating_add(1);
+        index.engines = self.machine.signature();
+        let (device, chat, engine) = (why.device.clone(), chat.clone(), engine.to_string());
+        index.entries.push(Entry { number, hope, device, chat, engine, bytes: body.len() as u64 });
+        for gone in index.surplus() {
+            self.rows().remove(row(gone));
+        }
+        self.rows().put(self::index(), index);
+        self.rows().put(row(number), Kept(message.clone()));
+        if kept.is_some() {
+            self.rows().put(told(&digest), Told { digest, kept: Some(number) });
+        } else {
+            self.remember(&digest, Some(number))?;
+        }
+        Ok(kept.is_none())
+    }
+    /// Remembers it as told, in the place of the oldest.
+    fn remember(&mut self, digest: &[u8; 32], kept: Option<u64>) -> Result<(), Halt> {
+        let Count(count) = self.of_row(count())?.unwrap_or(Count(0));
+        let turn = RowOf::<Count>::numbered("told-turn", count.checked_rem(TOLD).unwrap_or(0));
+        if let Some(Count(oldest)) = self.of_row(turn.clone())? {
+            self.rows().remove(RowOf::<Told>::numbered("told", oldest));
+        }
+        self.rows().put(turn, Count(short(digest)));
+        self.rows().put(self::count(), Count(count.saturating_add(1)));
+        self.rows().put(told(digest), Told { digest: *digest, kept });
+        Ok(())
+    }
+    /// A person decided about a device.
+    pub(crate) fn trust_changed(&mut self, device: &Device) -> Result<(), Halt> {
+        self.try_again(|_, entry| entry.hope == Hope::Trust && entry.device.as_ref().is_none_or(|d| d == device))
+    }
+    /// It is known anew who is in a room.
+    pub(crate) fn members_changed(&mut self, chat: &ChatId) -> Result<(), Halt> {
+        self.try_again(|_, entry| entry.hope == Hope::Members && entry.chat == *chat)
+    }
+    /// A new stream.
+    pub(crate) fn connected(&mut self) -> Result<(), Halt> {
+        self.try_again(|_, entry| entry.hope == Hope::Answers)
+    }
+    /// Engines or the rule about them may be others than before.
+    pub(crate) fn engines_changed(&mut self) -> Result<(), Halt> {
+        let Some(mut index) = self.of_row(index())? else { return Ok(()) };
+        let now = self.machine.signature();
+        let others = index.engines != now;
+        if others {
+            index.engines = now;
+            self.rows().put(self::index(), index);
+        }
+        self.try_again(|machine, entry| entry.hope == Hope::Engines && (others || machine.engine_of(&entry.chat).unwrap_or_default() != entry.engine))
+    }
+    fn try_again(&mut self, hopeful: impl Fn(&Machine, &Entry) -> bool) -> Result<(), Halt> {
+        let Some(mut index) = self.of_row(index())? else { return Ok(()) };
+        let again: Vec<u64> = index.entries.iter().filter(|entry| hopeful(self.machine, entry)).map(|entry| entry.number).collect();
+        if again.is_empty() {
+            return Ok(());
+        }
+        self.rows().warm(again.iter().map(|number| row(*number)))?;
+        index.entries.retain(|entry| !again.contains(&entry.number));
+        self.rows().put(self::index(), index);
+        for number in again {
+            let Some(Kept(message)) = self.of_row(row(number))? else { continue };
+            self.rows().remove(row(number));
+            let Message::In { chat, .. } = &*message else { continue };
+            // it was told, however long ago that was
+            if let Some(digest) = digest(&message, Reason::Engine)
+                && self.of_row(told(&digest))?.is_none_or(|told| told.digest != digest)
+            {
+                self.remember(&digest, None)?;
+            }
+            self.pass(self.begins(chat, message.clone()))?;
+        }
+        Ok(())
+    }
+    /// One that is damaged is none: what is remembered here never stops a message.
+    fn of_row<T: Record>(&mut self, row: RowOf<T>) -> Result<Option<T>, Halt> {
+        match self.rows().get(row) {
+            Ok(value) => Ok(value.cloned()),
+            Err(Halt(Why::Failed(error))) => {
+                tracing::error!(%error, "what was remembered of messages that could not be read is lost");
+                Ok(None)
+            }
+            Err(cold) => Err(cold),
+        }
+    }
+}
+impl Machine {
+    /// What may read messages here. Another program version may read what the one before could not.
+    fn signature(&self) -> String {
+        let mut names: Vec<&str> = self.engines().collect();
+        names.sort_unstable();
+        format!("{} {}", env!("CARGO_PKG_VERSION"), names.join(" "))
+    }
+}
+
+/// Which message it is, by whatever way it came. What travels in clear can be said twice: there its id counts.
+fn digest(message: &Message, reason: Reason) -> Option<[u8; 32]> {
+    let Message::In { id, chat, from, content_type, body, .. } = message else { return None };
+    let clear = matches!(reason, Reason::NotEncrypted | Reason::ContentType);
+    let mut hash = Sha256::new();
+    for part in
+        [chat.0.as_str(), from.as_str(), &content_type.0, if clear { id.as_str() } else { "" }].map(str::as_bytes).into_iter().chain([&**body])
+    {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Some(hash.finalize().into())
+}
+fn short(digest: &[u8; 32]) -> u64 {
+    u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default())
+}
+
+/// Loaded with the house: the first step asks for it.
+pub(super) fn key() -> Key {
+    index().within(SPACE)
+}
+fn index() -> RowOf<Index> {
+    RowOf::single("failed")
+}
+fn row(number: u64) -> RowOf<Kept> {
+    RowOf::numbered("failed", number)
+}
+fn told(digest: &[u8; 32]) -> RowOf<Told> {
+    RowOf::numbered("told", short(digest))
+}
+fn count() -> RowOf<Count> {
+    RowOf::single("told")
+}
+
+/// What is kept, the oldest first.
+#[derive(Clone, Default)]
+struct Index {
+    /// What was installed when those that hope for engines ran last.
+    engines: String,
+    next: u64,
+    entries: Vec<Entry>,
+}
+#[derive(Clone)]
+struct Entry {
+    number: u64,
+    hope: Hope,
+    device: Option<Device>,
+    chat: ChatId,
+    /// The chat's engine when it failed; empty: none.
+    engine: String,
+    bytes: u64,
+}
+impl Index {
+    /// Takes out those that are too many.
+    fn surplus(&mut self) -> Vec<u64> {
+        let (mut bytes, mut kept) = (0u64, 0usize);
+        let fits = |entry: &&Entry| {
+            bytes = bytes.saturating_add(entry.bytes);
+            kept = kept.saturating_add(1);
+            bytes <= KEPT_BYTES && kept <= KEPT
+        };
+        let fit = self.entries.iter().rev().take_while(fits).count();
+        self.entries.drain(..self.entries.len().saturating_sub(fit)).map(|entry| entry.number).collect()
+    }
+}
+impl Record for Index {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.str(&self.engines).varint(self.next).len(self.entries.len());
+        for Entry { number, hope, device, chat, engine, bytes } in &self.entries {
+            out.varint(*number).u8(*hope as u8);
+            device.write(&mut out);
+            chat.write(&mut out);
+            out.str(engine).varint(*bytes);
+        }
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let (engines, next, length) = (String::read(input)?, input.varint()?, input.len()?);
+        let entry = |_| {
+            let number = input.varint()?;
+            let hope = match input.u8()? {
+                0 => Hope::Trust,
+                1 => Hope::Members,
+                2 => Hope::Engines,
+                3 => Hope::Answers,
+                _ => return None,
+            };
+            let (device, chat) = (Stored::read(input)?, Stored::read(input)?);
+            Some(Entry { number, hope, device, chat, engine: String::read(input)?, bytes: input.varint()? })
+        };
+        let entries = (0..length).map(entry).collect::<Option<_>>()?;
+        input.end().map(|()| Index { engines, next, entries })
+    }
+}
+/// A message as it came.
+#[derive(Clone)]
+struct Kept(Arc<Message>);
+impl Record for Kept {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        self.0.write(&mut out);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let message = Stored::read(input)?;
+        input.end().map(|()| Kept(Arc::new(message)))
+    }
+}
+/// A message was told as unreadable.
+#[derive(Clone)]
+struct Told {
+    digest: [u8; 32],
+    /// Its number among those kept, if it was.
+    kept: Option<u64>,
+}
+impl Record for Told {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.raw(&self.digest).option(self.kept, |out, n| {
+            out.varint(n);
+        });
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let told = Told { digest: input.array()?, kept: input.option(Reader::varint)? };
+        input.end().map(|()| told)
+    }
+}
+#[derive(Clone)]
+struct Count(u64);
+impl Record for Count {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.varint(self.0);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let count = Count(input.varint()?);
+        input.end().map(|()| count)
+    }
+}
