@@ -3,6 +3,7 @@
 //! Owns the questions to the server and what is learned from its answers. Knows nothing about messages.
 //! A list is used as it was pushed or last fetched, and asked for again after a while: without a presence subscription
 //! nobody pushes (XEP-0384 §5.2). An error never empties a list that is known.
+use crate::atm;
 use crate::join;
 use crate::random;
 use crate::records::{self, Absent, People, Seen, SessionRecord, Spoken};
@@ -152,8 +153,12 @@ fn believe<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: Bundle) -> 
         }
     };
     let key = Fingerprint(verified.identity().fingerprint());
+    atm::met(cx, device, &key)?;
     if adopted == Some(join::Adoption::Trust) {
         cx.learn(device, &key, Origin::OnJoining)?;
+    }
+    if P::VERSION == Version::Omemo2 {
+        atm::shown(cx, device, verified.identity())?;
     }
     let wanted = if adopted.is_some() { For::Key } else { For::Session };
     match cx.admit(device, &key)? {
@@ -183,7 +188,7 @@ fn start<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: VerifiedBundl
         cx.records.put(records::heal(device), records::Heal { due: false, ..heal });
         crate::outgoing::send_empty(cx, device, P::VERSION)?;
     }
-    Ok(())
+    atm::session(cx, device)
 }
 /// A one-time prekey at random (XEP-0384 §5.4), 0 only if there is no other, and the signature checked.
 fn pick<P: Spoken>(cx: &mut Context<'_>, bundle: &Bundle) -> Result<VerifiedBundle<P>, BundleError> {

@@ -1,6 +1,6 @@
 //! The hooks: who does what.
 use crate::wire::{NodeKind, Version};
-use crate::{directory, incoming, join, outgoing, records};
+use crate::{atm, directory, incoming, join, outgoing, records};
 use subrosa_engine::*;
 
 /// The engine. It has no state: everything is in records, so it can't be ahead of the disk.
@@ -23,7 +23,10 @@ impl Engine for Omemo {
     }
     fn notice(&self, cx: &mut Context<'_>, notice: &Notice) -> Result<(), Halt> {
         match notice {
-            Notice::Online { resumed: false } => join::online(cx),
+            Notice::Online { resumed: false } => {
+                join::online(cx)?;
+                atm::online(cx)
+            }
             Notice::Wake => join::wake(cx),
             Notice::CatchUp { running } => join::catch_up(cx, *running),
             Notice::Published(node, payload) => match Version::of_node(&node.name) {
@@ -49,13 +52,16 @@ impl Engine for Omemo {
                 None => Ok(()),
             },
             Notice::Answer(id, Request::Publish { node, .. }, answer) => join::published(cx, *id, node, answer.is_ok()),
-            Notice::TrustChanged(device, key, trust) => trust_changed(cx, device, key, *trust),
+            Notice::TrustChanged(device, key, trust) => {
+                trust_changed(cx, device, key, *trust)?;
+                atm::decided(cx, device, key, *trust)
+            }
             _ => Ok(()),
         }
     }
 }
-/// A person accepted another key for a device: the session with the old one is over.
-fn trust_changed(cx: &mut Context<'_>, device: &Device, key: &Fingerprint, trust: Trust) -> Result<(), Halt> {
+/// What follows from a decision, whoever made it. If it accepts another key for a device, the session with the old one is over.
+pub(crate) fn trust_changed(cx: &mut Context<'_>, device: &Device, key: &Fingerprint, trust: Trust) -> Result<(), Halt> {
     let session = cx.records.get(records::session(device))?;
     if trust.is_trusted() && session.and_then(|s| s.current.as_ref()).is_some_and(|r| r.fingerprint() != *key) {
         cx.records.remove(records::session(device));

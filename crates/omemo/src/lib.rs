@@ -29,12 +29,14 @@
 //! | `directory` | who has which devices: lists and bundles, learned from pushes and answers |
 //! | `outgoing` | one message to all devices that may read it, omemo:2 where a device has it |
 //! | `incoming` | one message from one device, and what it asks for in return |
+//! | `atm` | what a person decides about keys travels between verified devices |
 //! | `handle` | what a client can ask beyond messages: [`Omemo::devices`], [`Omemo::replace_session`] … |
 //! | `records` | all that is remembered |
 //! | [`wire`], [`payload`] | XML in both namespaces, and the ciphers of what is in a message |
 //!
 //! The double ratchet is [`subrosa_ratchet`]'s; who may get a key is decided by [`subrosa_engine::Context::admit`]; requests, retries
 //! and what is owed after a crash are the machine's.
+mod atm;
 mod directory;
 mod engine;
 mod handle;

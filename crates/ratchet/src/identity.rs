@@ -68,6 +68,10 @@ impl IdentityKey {
     pub fn fingerprint(&self) -> [u8; 32] {
         self.u
     }
+    /// What OMEMO 2 writes: the 32 bytes of Ed25519. Of a key that was read in legacy, the one of two with sign bit 0.
+    pub fn ed25519(&self) -> &[u8; 32] {
+        &self.ed
+    }
     /// Verifies a signature over `message` by the Ed25519 form (OMEMO 2: signed prekeys, labels), or by u with
     /// either sign bit (legacy).
     pub fn verify<P: Profile>(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {

@@ -2,6 +2,7 @@
 //!
 //! Owns which session reads it and what follows: a used prekey is replaced, a new session answered, a heartbeat sent, a lost
 //! session set up again. On a message that is refused for what it is, everything stays as it was.
+use crate::atm;
 use crate::directory::{bundle_node, doubt};
 use crate::join;
 use crate::outgoing::send_empty;
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 
 mod unfold;
 
-use unfold::{decrypt_payload, unfold};
+use unfold::{content, decrypt_payload, unfold};
 
 /// A lost session is set up again this often at most.
 const HEAL: Duration = Duration::from_secs(60 * 60);
@@ -77,13 +78,24 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         Err(refusal) => return Ok(Outcome::Rejected(refusal)),
     };
     settle(cx, &device, found.version, opened.then)?;
+    atm::session(cx, &device)?;
     let plain = match (plain, found.version) {
         (None, _) => None,
         (Some(text), Version::Legacy) => Some(Plaintext::new(ContentType::TEXT, text.to_vec())),
-        (Some(envelope), Version::Omemo2) => match unfold(cx.me, message, &envelope) {
-            Ok(plain) => plain,
-            Err(reason) => return no(reason),
-        },
+        (Some(envelope), Version::Omemo2) => {
+            let envelope = match unfold(cx.me, message, &envelope) {
+                Ok(envelope) => envelope,
+                Err(reason) => return no(reason),
+            };
+            match atm::received(cx, message, &sender, &envelope)? {
+                Ok(true) => None,
+                Ok(false) => match content(&envelope) {
+                    Ok(plain) => plain,
+                    Err(reason) => return no(reason),
+                },
+                Err(reason) => return no(reason),
+            }
+        }
     };
     Ok(plain.map_or(Outcome::Silent, |plain| Outcome::Done(Decrypted::new(plain).by(sender))))
 }
@@ -191,6 +203,7 @@ fn exchange<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) -> Re
 fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchange<'_, P>) -> Result<Result<Opened, Unread>, Halt> {
     let now = cx.now;
     let key = Fingerprint(exchange.identity().fingerprint());
+    atm::met(cx, device, &key)?;
     if let Standing::Changed { .. } = cx.learn(device, &key, Origin::Seen)? {
         return Ok(Err(Unread::KeyChanged(key)));
     }

@@ -21,8 +21,8 @@ pub(super) fn decrypt_payload(found: &Encrypted, material: &[u8]) -> Result<Opti
     };
     plain.map(Some).map_err(|_| Reason::Damaged)
 }
-/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4). `None`: there is nothing in it.
-pub(super) fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Result<Option<Plaintext>, Reason> {
+/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4).
+pub(super) fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Result<sce::Envelope, Reason> {
     let envelope = sce::parse(plain).map_err(|_| Reason::Malformed)?;
     // what others write to us alone names us; in a room, and on our other devices, it names the conversation
     let to = if message.chat.0 == *message.from && message.from != me { me } else { &message.chat.0 };
@@ -33,6 +33,10 @@ pub(super) fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Resu
     if unaddressed || !names(&envelope.from, message.from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
         return Err(Reason::EnvelopeMismatch);
     }
+    Ok(envelope)
+}
+/// What an envelope holds. `None`: nothing.
+pub(super) fn content(envelope: &sce::Envelope) -> Result<Option<Plaintext>, Reason> {
     if envelope.content.is_empty() {
         return Ok(None);
     }

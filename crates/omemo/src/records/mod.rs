@@ -4,12 +4,14 @@
 mod account;
 mod devices;
 mod session;
+mod verdicts;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use account::{Account, Connection, Ours, PreKeyPool, Publication, Stage};
 pub(crate) use devices::{Absent, Heal, People, Seen};
 pub(crate) use session::{Ratchet, SessionRecord, Spoken};
+pub(crate) use verdicts::{Kept, Outbox, Statement, Subject, Verdict, Verdicts};
 
 use crate::wire::Version;
 use subrosa_engine::{Address, Device, DeviceId, RowOf};
@@ -57,6 +59,18 @@ pub(crate) fn absent(device: &Device, version: Version) -> RowOf<Absent> {
 /// When a lost session with a device was last set up again.
 pub(crate) fn heal(device: &Device) -> RowOf<Heal> {
     RowOf::device("heal", device)
+}
+/// The last words about a person's keys.
+pub(crate) fn verdicts(owner: &Address) -> RowOf<Verdicts> {
+    RowOf::person("verdicts", owner)
+}
+/// What a device said about keys before it was verified.
+pub(crate) fn kept(device: &Device) -> RowOf<Kept> {
+    RowOf::device("trust-kept", device)
+}
+/// Decisions that others are still to be told.
+pub(crate) fn outbox() -> RowOf<Outbox> {
+    RowOf::single("trust-outbox")
 }
 /// The number of a device; OMEMO has no named ones.
 pub(crate) fn number(device: &Device) -> Option<u32> {

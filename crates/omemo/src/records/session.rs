@@ -90,6 +90,9 @@ impl SessionRecord {
         let is = |r: &&mut Ratchet| r.version() == version;
         self.current.as_mut().filter(is).or_else(|| self.other.as_deref_mut().filter(is))
     }
+    pub fn in_version(&self, version: Version) -> Option<&Ratchet> {
+        [self.current.as_ref(), self.other.as_deref()].into_iter().flatten().find(|r| r.version() == version)
+    }
     /// Takes in a new session and sends in its version from here. One of the other version is kept beside it, to decrypt.
     pub fn replace<P: Spoken>(&mut self, new: Session<P>) {
         self.receive(new);

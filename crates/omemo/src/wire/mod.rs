@@ -12,6 +12,7 @@ pub mod encrypted;
 mod error;
 mod read;
 pub mod sce;
+pub mod trust_message;
 mod version;
 mod write;
 

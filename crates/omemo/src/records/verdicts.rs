@@ -1,0 +1,197 @@
+//! What was said about keys: by people here, by other devices, about keys that no device has shown yet; what a device said before it
+//! was verified; what is still to be told to others.
+use subrosa_engine::codec::{Reader, Writer};
+use subrosa_engine::{Address, Device, Fingerprint, Record, Time, Trust};
+
+/// Verdicts kept for one owner.
+const MAX_VERDICTS: usize = 256;
+/// What one unverified device said, at most.
+pub(crate) const MAX_KEPT: usize = 256;
+/// Devices that wait to be told, and statements for all of them.
+const MAX_DUE: usize = 1_000;
+/// Decisions that wait until the key is known in the form that messages carry.
+const MAX_SUBJECTS: usize = 128;
+
+/// The last word about one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub key: Fingerprint,
+    /// Only if this device shows it.
+    pub device: Option<u32>,
+    pub trust: Trust,
+    /// When it was decided, by the clock of who decided, never later than it came.
+    pub time: Time,
+    /// The number of the device that said so, and whose it is. `None`: a person, here.
+    pub by: Option<Device>,
+    /// The key was there. Else it is to be.
+    pub met: bool,
+}
+/// The last words about the keys of one owner.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdicts(pub Vec<Verdict>);
+impl Verdicts {
+    pub fn about(&self, key: &Fingerprint) -> Option<&Verdict> {
+        self.0.iter().rfind(|v| v.key == *key)
+    }
+    /// What awaits this key on this device.
+    pub fn awaiting(&self, key: &Fingerprint, device: u32) -> Option<&Verdict> {
+        self.0.iter().rfind(|v| !v.met && v.key == *key && v.device.is_none_or(|d| d == device))
+    }
+    /// One about the same key goes, and where there are too many, the oldest of those that have done their work.
+    pub fn note(&mut self, verdict: Verdict) {
+        self.0.retain(|v| v.key != verdict.key);
+        self.0.push(verdict);
+        if self.0.len() > MAX_VERDICTS {
+            let at = self.0.iter().position(|v| v.met).unwrap_or(0);
+            self.0.remove(at);
+        }
+    }
+}
+impl Record for Verdicts {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.len(self.0.len());
+        for v in &self.0 {
+            out.raw(&v.key.0).option(v.device, |out, d| {
+                out.u32(d);
+            });
+            out.u8(v.trust as u8).u64(v.time.0).bool(v.met).option(v.by.as_ref(), write_device);
+        }
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let mut all = Vec::with_capacity(input.len()?);
+        for _ in 0..all.capacity() {
+            let (key, device) = (Fingerprint(input.array()?), input.option(|i| i.u32())?);
+            let (trust, time, met) = (read_trust(input)?, Time(input.u64()?), input.bool()?);
+            all.push(Verdict { key, device, trust, time, met, by: input.option(read_device)? });
+        }
+        input.end().map(|()| Verdicts(all))
+    }
+}
+
+/// One thing that a device said: this key of this person is authentic, or is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub owner: Address,
+    /// Ed25519.
+    pub key: [u8; 32],
+    pub trust: bool,
+    pub time: Time,
+}
+impl Statement {
+    fn write(&self, out: &mut Writer) {
+        out.str(self.owner.as_str()).raw(&self.key).bool(self.trust).u64(self.time.0);
+    }
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        Some(Statement { owner: input.str()?.into(), key: input.array()?, trust: input.bool()?, time: Time(input.u64()?) })
+    }
+    fn is_about(&self, other: &Self) -> bool {
+        self.owner == other.owner && self.key == other.key
+    }
+}
+/// What a device said before it was verified.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    /// The key under which it said so.
+    pub sender: Fingerprint,
+    pub statements: Vec<Statement>,
+}
+impl Kept {
+    /// The later of two about one key counts; beyond the bound the oldest goes.
+    pub fn add(&mut self, new: Statement) {
+        if self.statements.iter().any(|s| s.is_about(&new) && s.time > new.time) {
+            return;
+        }
+        self.statements.retain(|s| !s.is_about(&new));
+        if self.statements.len() >= MAX_KEPT {
+            self.statements.remove(0);
+        }
+        self.statements.push(new);
+    }
+}
+impl Record for Kept {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.raw(&self.sender.0).len(self.statements.len());
+        self.statements.iter().for_each(|s| s.write(&mut out));
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let sender = Fingerprint(input.array()?);
+        let statements = (0..input.len()?).map(|_| Statement::read(input)).collect::<Option<_>>()?;
+        input.end().map(|()| Kept { sender, statements })
+    }
+}
+
+/// A decision of a person here that others are to learn of, as soon as its key is known in the form that messages carry.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Subject {
+    pub device: Device,
+    pub key: Fingerprint,
+    pub trust: Trust,
+    pub time: Time,
+}
+/// What is still to be told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outbox {
+    pub subjects: Vec<Subject>,
+    /// To devices with which there is no session yet.
+    pub due: Vec<(Device, Statement)>,
+}
+impl Outbox {
+    pub fn await_key(&mut self, subject: Subject) {
+        self.subjects.retain(|s| s.device != subject.device || s.key != subject.key);
+        if self.subjects.len() >= MAX_SUBJECTS {
+            self.subjects.remove(0);
+        }
+        self.subjects.push(subject);
+    }
+    pub fn await_session(&mut self, to: &Device, statement: Statement) {
+        self.due.retain(|(device, s)| device != to || !s.is_about(&statement));
+        if self.due.len() >= MAX_DUE {
+            self.due.remove(0);
+        }
+        self.due.push((to.clone(), statement));
+    }
+}
+impl Record for Outbox {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.len(self.subjects.len());
+        for s in &self.subjects {
+            write_device(&mut out, &s.device);
+            out.raw(&s.key.0).u8(s.trust as u8).u64(s.time.0);
+        }
+        out.len(self.due.len());
+        for (to, statement) in &self.due {
+            write_device(&mut out, to);
+            statement.write(&mut out);
+        }
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let subject = |input: &mut Reader<'_>| {
+            let (device, key) = (read_device(input)?, Fingerprint(input.array()?));
+            Some(Subject { device, key, trust: read_trust(input)?, time: Time(input.u64()?) })
+        };
+        let subjects = (0..input.len()?).map(|_| subject(input)).collect::<Option<_>>()?;
+        let due = (0..input.len()?).map(|_| Some((read_device(input)?, Statement::read(input)?))).collect::<Option<_>>()?;
+        input.end().map(|()| Outbox { subjects, due })
+    }
+}
+
+fn write_device(out: &mut Writer, device: &Device) {
+    out.str(device.owner.as_str()).u32(super::number(device).unwrap_or_default());
+}
+fn read_device(input: &mut Reader<'_>) -> Option<Device> {
+    let owner: Address = input.str()?.into();
+    Some(Device::of(&owner, input.u32()?))
+}
+fn read_trust(input: &mut Reader<'_>) -> Option<Trust> {
+    let n = input.u8()?;
+    Trust::ALL.into_iter().find(|t| *t as u8 == n)
+}
