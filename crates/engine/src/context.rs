@@ -34,6 +34,11 @@ impl Context<'_> {
     pub fn settings(&self) -> &Settings {
         self.settings
     }
+    /// Takes back that a person allowed clear text in this chat, so that one is asked again: something came that they did not know of
+    /// when they chose (XEP-0384 §5.7). The other direction is a person's only.
+    pub fn withdraw_clear(&mut self, chat: &ChatId) {
+        self.house().remove(crate::rules::policy_of(chat));
+    }
     /// A savepoint: what `f` changed is undone when it says no, and the hook goes on (one bad device never
     /// stops the message to the others). Two results, so that `?` can't swallow the wrong one:
     /// outside, "the step can't go on" (a cold record); inside, the operation's own answer.

@@ -234,7 +234,7 @@ impl Step<'_> {
         let kind = *kind;
         let not = |why: Refusal, report, ask| Output::Event(Event::NotSent { id: id.clone(), kind, why, report, ask });
         let output = match self.failed(outcome)? {
-            Ok(Outcome::Rejected(why)) if why.reason == Reason::NoEncryption => self.in_clear(&message, why, false)?,
+            Ok(Outcome::Rejected(why)) if matches!(why.reason, Reason::NoEncryption | Reason::OptedOut) => self.in_clear(&message, why, false)?,
             Err(why) | Ok(Outcome::Rejected(why)) => not(why, Vec::new(), None),
             Ok(Outcome::Silent) => not(Reason::Engine.into(), Vec::new(), None),
             Ok(Outcome::Pending(Pending(wait))) if kind != Kind::Typing && passing.may_wait() => {
@@ -462,7 +462,7 @@ fn why_not(completion: &Completion) -> Refusal {
 
 /// A person allowed clear text in this chat: the row is there.
 #[derive(Clone)]
-struct ClearAllowed;
+pub(crate) struct ClearAllowed;
 impl Record for ClearAllowed {
     fn encode(&self) -> Vec<u8> {
         vec![1]
@@ -471,6 +471,6 @@ impl Record for ClearAllowed {
         (bytes == [1]).then_some(ClearAllowed)
     }
 }
-fn policy_of(chat: &ChatId) -> RowOf<ClearAllowed> {
+pub(crate) fn policy_of(chat: &ChatId) -> RowOf<ClearAllowed> {
     RowOf::person("policy", &chat.0)
 }
