@@ -29,6 +29,7 @@
 //! | `directory` | who has which devices: lists and bundles, learned from pushes and answers |
 //! | `outgoing` | one message to all devices that may read it, omemo:2 where a device has it |
 //! | `incoming` | one message from one device, and what it asks for in return |
+//! | `opt_out` | who will not be sent encrypted messages any more, until a person says how to go on |
 //! | `atm` | what a person decides about keys travels between verified devices |
 //! | `handle` | what a client can ask beyond messages: [`Omemo::devices`], [`Omemo::replace_session`] … |
 //! | `records` | all that is remembered |
@@ -42,6 +43,7 @@ mod engine;
 mod handle;
 mod incoming;
 mod join;
+mod opt_out;
 mod outgoing;
 pub mod payload;
 mod random;

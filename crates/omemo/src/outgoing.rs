@@ -1,75 +1,78 @@
 //! One message to many devices. Reads as XEP-0384 §5.5 "sending a message" does.
 //!
 //! Owns which device gets the message in which version, and that nobody gets it whom [`Context::admit`] did not admit.
-//! A device that can't be served is left out with a reason; a contact of whom nobody can be served gets nothing at all,
-//! and neither do our own devices.
+//! A device that can't be served is left out with a reason; where no contact's can be, nothing leaves, to our own devices neither.
+//! In a room each member counts by themselves: they are named, and a person chose whether the message leaves without them.
 use crate::directory::{bundle_node, refresh};
 use crate::join;
+use crate::opt_out;
 use crate::payload;
 use crate::records::{self, Ratchet};
+use crate::wire::content::Content;
 use crate::wire::encrypted::Builder;
-use crate::wire::{Version, sce};
+use crate::wire::{Version, WireError, sce};
 use subrosa_engine::*;
 use subrosa_ratchet::MessageKind;
 use zeroize::Zeroizing;
 
 pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
-    if !matches!(message.kind, Kind::Text | Kind::FileOffer | Kind::Call | Kind::Other) {
+    // worth little to who can't read it now: nobody waits for it, and no session is set up
+    let quiet = matches!(message.kind, Kind::Typing | Kind::Receipt);
+    if quiet && message.plain.content_type != ContentType::STANZA {
         return Ok(Outcome::Skipped); // not in clear either: that is the chat's policy
     }
-    let Some(text) = Some(message.plain).filter(|p| p.content_type == ContentType::TEXT).and_then(|p| std::str::from_utf8(p.bytes()).ok()) else {
-        return Ok(Outcome::Rejected(Reason::Unsupported.into()));
+    let content = match content(message.plain) {
+        Ok(content) => content,
+        Err(reason) => return Ok(Outcome::Rejected(reason.into())),
     };
+    if content.opt_out.is_some() && message.room.is_some() {
+        return Ok(Outcome::Rejected(Reason::Unsupported.into())); // XEP-0384 §5.7: from one account to another
+    }
+    if !quiet && content.opt_out.is_none() && opt_out::stands(cx, message.chat)? {
+        return Ok(Outcome::Rejected(Reason::OptedOut.into()));
+    }
     // ourselves first: who can't be answered does not write
-    if !join::is_published(cx)? {
+    if !quiet && !join::is_published(cx)? {
         let settled = join::advance(cx)?;
         if let Some(pending) = cx.network.until_answered().filter(|_| !settled) {
             return Ok(Outcome::Pending(pending));
         }
     }
-    let Some(us) = cx.records.get(records::account())?.filter(|a| !a.leaving).map(|a| a.device) else {
-        return Ok(Outcome::Rejected(Reason::ServerRefused.into()));
+    let published = join::is_published(cx)?;
+    let Some(us) = cx.records.get(records::account())?.filter(|a| published && !a.leaving).map(|a| a.device) else {
+        return Ok(if quiet { Outcome::Skipped } else { Outcome::Rejected(Reason::ServerRefused.into()) });
     };
-    if !join::is_published(cx)? {
-        return Ok(Outcome::Rejected(Reason::ServerRefused.into()));
-    }
-    // the device lists of everybody, ours too
     let (people, only) = match message.to {
-        Recipients::People(people) => (people.clone(), None),
-        Recipients::Device(device) => (vec![device.owner.clone()], records::number(device)),
+        Recipients::People(people) => (people.as_slice(), None),
+        Recipients::Device(device) => (std::slice::from_ref(&device.owner), records::number(device)),
         Recipients::Room => return Ok(Outcome::Rejected(Reason::NotInRoom.into())), // the house names the people
     };
+    // the device lists of everybody, ours too
     let contacts = people.iter().filter(|p| **p != *cx.me).count();
-    let mut owners = people;
-    if only.is_none() && !owners.contains(cx.me) {
+    let mut owners = people.to_vec();
+    if only.is_none() && message.kind != Kind::Typing && !owners.contains(cx.me) {
         owners.push(cx.me.clone());
     }
     cx.records.warm(owners.iter().map(records::people))?;
-    owners.iter().try_for_each(|owner| refresh(cx, owner))?;
-    if let Some(pending) = cx.network.until_answered() {
-        return Ok(Outcome::Pending(pending));
-    }
-    let mut targets = Vec::new();
-    for owner in &owners {
-        let own = *owner == *cx.me;
-        let Some(list) = cx.records.get(records::people(owner))? else { continue };
-        for entry in list.listed().filter(|e| only.is_none_or(|id| e.id == id) && !(own && e.id == us)) {
-            let versions = Version::ALL.map(|v| entry.in_list(v).then_some(v));
-            targets.push(Target { device: Device::of(owner, entry.id), id: entry.id, versions, contact: !own });
+    if !quiet {
+        owners.iter().try_for_each(|owner| refresh(cx, owner))?;
+        if let Some(pending) = cx.network.until_answered() {
+            return Ok(Outcome::Pending(pending));
         }
     }
-    let wanted = if contacts > 0 { targets.iter().any(|t| t.contact) } else { !targets.is_empty() };
-    if !wanted {
-        // only lists that were read say that there is nobody: an error of the server says nothing
-        let mut all_read = true;
-        for owner in owners.iter().filter(|owner| contacts == 0 || **owner != *cx.me) {
-            let people = cx.records.get(records::people(owner))?;
-            all_read &= Version::ALL.into_iter().all(|v| people.and_then(|p| p.seen(v)).is_some_and(|s| s.answered));
-        }
-        return Ok(Outcome::Rejected(if all_read { Reason::NoEncryption } else { Reason::DeviceListUnavailable }.into()));
+    let (targets, deaf) = find(cx, &owners, |own, id| only.is_none_or(|only| only == id) && !(own && id == us), &content)?;
+    let deaf: Vec<Address> = deaf.into_iter().filter(|owner| contacts == 0 || *owner != *cx.me).collect();
+    if !targets.iter().any(|t| t.contact || contacts == 0) {
+        return Ok(match message.room {
+            _ if quiet => Outcome::Skipped,
+            _ if !deaf.is_empty() => Outcome::Rejected(Reason::Unsupported.into()),
+            Some(_) if contacts == 0 => Outcome::Rejected(Reason::NoDevice.into()), // alone, and with this device only
+            Some(_) => Outcome::Rejected(Refusal::from(Reason::MembersWithoutKeys).about(people.iter().filter(|p| **p != *cx.me).cloned().collect())),
+            None => Outcome::Rejected(nobody_listed(cx, &owners, contacts)?.into()),
+        });
     }
     // a session with every one of them
-    let plans = plan_all(cx, &targets)?;
+    let plans = if quiet { standing(cx, &targets)? } else { plan_all(cx, &targets)? };
     for (target, plan) in targets.iter().zip(&plans) {
         if let Plan::Fetch(version) = plan {
             cx.network.ask(Request::Fetch(bundle_node(&target.device.owner, target.id, *version)));
@@ -80,10 +83,13 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     }
     // the message key, once for each device that may have it
     let sealed = cx.attempt(|cx| {
-        let mut bodies = Bodies::new(text, message.chat, us, targets.len());
-        let mut served = false;
+        let mut bodies = Bodies::new(&content, message, us, targets.len());
+        // grouped as the targets are, each once
+        let mut served: Vec<&Address> = Vec::new();
+        let mut older = false;
         for (target, plan) in targets.iter().zip(plans) {
             let result = match plan {
+                Plan::Pass => continue,
                 Plan::Leave(why) => Err((why, None)),
                 Plan::Fetch(version) => Err((Exclusion::BundleUnavailable, Some(version))),
                 Plan::Speak(version, key) => match cx.admit(&target.device, &key)? {
@@ -93,20 +99,91 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
                     Admission::Excluded(why) => Err((why, Some(version))),
                 },
             };
-            served |= result.is_ok() && (target.contact || contacts == 0);
+            if let (Ok(version), true) = (&result, target.contact || contacts == 0) {
+                older |= *version == Version::Legacy;
+                if served.last() != Some(&&target.device.owner) {
+                    served.push(&target.device.owner);
+                }
+            }
             bodies.report(target.device.clone(), result);
         }
-        if !served {
+        let missing = match message.room {
+            Some(_) if !quiet => without_keys(people, &served, |p| *p == *cx.me || deaf.contains(p)),
+            _ => Vec::new(),
+        };
+        if !missing.is_empty() && (served.is_empty() || message.room.is_some_and(|room| !room.leave_out)) {
+            return Ok(Err(Unsent::Members(missing)));
+        }
+        if served.is_empty() {
             return Ok(Err(Unsent::Nobody(bodies.report)));
         }
-        let encrypted = bodies.finish()?;
+        let unsaid = content.unsaid.filter(|_| older || !deaf.is_empty());
+        let encrypted = bodies.finish()?.leaving_out(missing).without_saying(unsaid.into_iter().collect());
         Ok(if encrypted.parts().iter().any(|part| part.body.len() > MAX_BODY) { Err(Unsent::TooLarge) } else { Ok(encrypted) })
     })?;
     Ok(match sealed {
         Ok(encrypted) => Outcome::Done(encrypted),
+        Err(Unsent::Nobody(_)) if quiet => Outcome::Skipped,
         Err(Unsent::Nobody(report)) => Outcome::Done(nobody(report)?),
+        Err(Unsent::Members(people)) => Outcome::Rejected(Refusal::from(Reason::MembersWithoutKeys).about(people)),
         Err(Unsent::TooLarge) => Outcome::Rejected(Reason::TooLarge.into()),
     })
+}
+
+/// What is said, as it goes into an envelope.
+fn content(plain: &Plaintext) -> Result<Content, Reason> {
+    if plain.content_type == ContentType::TEXT {
+        return std::str::from_utf8(plain.bytes()).map(Content::text).map_err(|_| Reason::Unsupported);
+    }
+    if plain.content_type != ContentType::STANZA {
+        return Err(Reason::Unsupported);
+    }
+    let content = sce::content(plain.bytes()).and_then(Content::of).map_err(|error| match error {
+        WireError::TooLarge(_) => Reason::TooLarge,
+        _ => Reason::Malformed,
+    })?;
+    if content.run.is_empty() { Err(Reason::Malformed) } else { Ok(content) }
+}
+/// The devices that may get a message, those of one owner together; and whose devices have no form for it.
+fn find(
+    cx: &mut Context<'_>,
+    owners: &[Address],
+    wanted: impl Fn(bool, u32) -> bool,
+    content: &Content,
+) -> Result<(Vec<Target>, Vec<Address>), Halt> {
+    // without words there is nothing that older devices could be told
+    let speaks = |version: Version| version == Version::Omemo2 || content.body.is_some();
+    let (mut targets, mut deaf) = (Vec::new(), Vec::new());
+    for owner in owners {
+        let own = *owner == *cx.me;
+        let Some(list) = cx.records.get(records::people(owner))? else { continue };
+        let mut none_fits = false;
+        for entry in list.listed().filter(|e| wanted(own, e.id)) {
+            let versions = Version::ALL.map(|v| (entry.in_list(v) && speaks(v)).then_some(v));
+            if versions == [None, None] {
+                none_fits = true;
+            } else {
+                targets.push(Target { device: Device::of(owner, entry.id), id: entry.id, versions, contact: !own });
+            }
+        }
+        if none_fits {
+            deaf.push(owner.clone());
+        }
+    }
+    Ok((targets, deaf))
+}
+/// Those of whom no device was served. `people` are sorted where they are members of a room, and so are those who were.
+fn without_keys(people: &[Address], served: &[&Address], excused: impl Fn(&Address) -> bool) -> Vec<Address> {
+    people.iter().filter(|p| !excused(p) && served.binary_search(p).is_err()).cloned().collect()
+}
+/// Nobody has a device. Only lists that were read say so: an error of the server says nothing.
+fn nobody_listed(cx: &mut Context<'_>, owners: &[Address], contacts: usize) -> Result<Reason, Halt> {
+    let mut all_read = true;
+    for owner in owners.iter().filter(|owner| contacts == 0 || **owner != *cx.me) {
+        let people = cx.records.get(records::people(owner))?;
+        all_read &= Version::ALL.into_iter().all(|v| people.and_then(|p| p.seen(v)).is_some_and(|s| s.answered));
+    }
+    Ok(if all_read { Reason::NoEncryption } else { Reason::DeviceListUnavailable })
 }
 
 /// The largest body that is sent: servers close the stream on a stanza over 256 KiB, and around this one comes the message.
@@ -121,6 +198,8 @@ fn nobody(report: Vec<DeviceReport>) -> Result<Encrypted, EmptyBody> {
 /// Why nothing leaves; no session has moved.
 enum Unsent {
     Nobody(Vec<DeviceReport>),
+    /// Of these members of a room nobody can read it.
+    Members(Vec<Address>),
     TooLarge,
 }
 /// A device on the lists.
@@ -141,6 +220,20 @@ enum Plan {
     Speak(Version, Fingerprint),
     Fetch(Version),
     Leave(Exclusion),
+    /// It has no session, and the message is not worth one.
+    Pass,
+}
+/// Only those that have a session.
+fn standing(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt> {
+    cx.records.warm(targets.iter().map(|t| records::session(&t.device)))?;
+    let mut plans = Vec::with_capacity(targets.len());
+    for target in targets {
+        let wanted = |r: &&Ratchet| Some(r.version()) == target.wanted();
+        let session = cx.records.get(records::session(&target.device))?;
+        let ratchet = session.and_then(|s| s.current.as_ref().filter(wanted).or(s.other.as_deref().filter(wanted)));
+        plans.push(ratchet.map_or(Plan::Pass, |r| Plan::Speak(r.version(), r.fingerprint())));
+    }
+    Ok(plans)
 }
 /// Nearly always all have a session, so that one look at each is enough; what is missing is loaded at once.
 fn plan_all(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt> {
@@ -207,8 +300,8 @@ fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
 
 /// The bodies being written, one for each version that is needed.
 struct Bodies<'m> {
-    text: &'m str,
-    chat: &'m ChatId,
+    content: &'m Content,
+    message: &'m Outgoing<'m>,
     us: u32,
     devices: usize,
     omemo2: Option<Body>,
@@ -238,9 +331,9 @@ impl Material {
     }
 }
 impl<'m> Bodies<'m> {
-    fn new(text: &'m str, chat: &'m ChatId, us: u32, devices: usize) -> Self {
+    fn new(content: &'m Content, message: &'m Outgoing<'m>, us: u32, devices: usize) -> Self {
         let report = Vec::with_capacity(devices);
-        Bodies { text, chat, us, devices, omemo2: None, legacy: None, report, scratch: Vec::with_capacity(256) }
+        Bodies { content, message, us, devices, omemo2: None, legacy: None, report, scratch: Vec::with_capacity(256) }
     }
     fn report(&mut self, device: Device, result: Result<Version, (Exclusion, Option<Version>)>) {
         let protocol = match &result {
@@ -251,16 +344,10 @@ impl<'m> Bodies<'m> {
     }
     /// The only function that hands a message key to a session: it wants the right to do so.
     fn add_key(&mut self, cx: &mut Context<'_>, to: &Admitted, id: u32, version: Version) -> Result<Result<(), Exclusion>, Halt> {
-        let (devices, us) = (self.devices, self.us);
+        let (content, message, us, devices) = (self.content, self.message, self.us, self.devices);
         let body = match version {
-            Version::Omemo2 => {
-                let (chat, text) = (self.chat, self.text);
-                self.omemo2.get_or_insert_with(|| Body::omemo2(cx, chat, text, us, devices))
-            }
-            Version::Legacy => {
-                let text = self.text;
-                self.legacy.get_or_insert_with(|| Body::legacy(cx, text, us, devices))
-            }
+            Version::Omemo2 => self.omemo2.get_or_insert_with(|| Body::omemo2(cx, content, message, us, devices)),
+            Version::Legacy => self.legacy.get_or_insert_with(|| Body::legacy(cx, content, us, devices)),
         };
         let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.ratchet(version)) else {
             return Ok(Err(Exclusion::BrokenSession));
@@ -287,17 +374,25 @@ impl<'m> Bodies<'m> {
     }
 }
 impl Body {
-    fn omemo2(cx: &mut Context<'_>, chat: &ChatId, text: &str, us: u32, devices: usize) -> Self {
-        let content = sce::text(text);
-        let envelope = sce::Outgoing { content: &content, from: cx.me.as_str(), to: Some(chat.0.as_str()), time: cx.now };
+    fn omemo2(cx: &mut Context<'_>, content: &Content, message: &Outgoing<'_>, us: u32, devices: usize) -> Self {
+        let to = Some(message.chat.0.as_str());
+        let envelope = sce::Outgoing { content: &content.run, from: cx.me.as_str(), to, time: cx.now };
         let payload = payload::encrypt_omemo2(&sce::write(&envelope, cx.rng), cx.rng);
         let material = Material::Omemo2(payload.key_material);
-        Body { builder: Builder::omemo2(us, devices), payload: payload.ciphertext, material, owner: None }
+        let mut builder = Builder::omemo2(us, devices);
+        if message.kind == Kind::Typing {
+            builder.transient();
+        }
+        Body { builder, payload: payload.ciphertext, material, owner: None }
     }
-    fn legacy(cx: &mut Context<'_>, text: &str, us: u32, devices: usize) -> Self {
-        let payload = payload::encrypt_legacy(text.as_bytes(), cx.rng);
+    /// The words, and in clear beside them what older clients look for there.
+    fn legacy(cx: &mut Context<'_>, content: &Content, us: u32, devices: usize) -> Self {
+        let words = content.body.as_ref().map(|body| body.as_bytes()).unwrap_or_default();
+        let payload = payload::encrypt_legacy(words, cx.rng);
         let material = Material::Legacy(payload.key_material);
-        Body { builder: Builder::legacy(us, &payload.iv, devices), payload: payload.ciphertext, material, owner: None }
+        let mut builder = Builder::legacy(us, &payload.iv, devices);
+        builder.beside(&content.beside);
+        Body { builder, payload: payload.ciphertext, material, owner: None }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Owns names, shapes and stored forms of the rows. Knows no rule about when they change.
 mod account;
+mod chats;
 mod devices;
 mod session;
 mod verdicts;
@@ -9,12 +10,13 @@ mod verdicts;
 mod tests;
 
 pub(crate) use account::{Account, Connection, Ours, PreKeyPool, Publication, Stage};
+pub(crate) use chats::OptOut;
 pub(crate) use devices::{Absent, Heal, People, Seen};
 pub(crate) use session::{Ratchet, SessionRecord, Spoken};
 pub(crate) use verdicts::{Kept, Outbox, Statement, Subject, Verdict, Verdicts};
 
 use crate::wire::Version;
-use subrosa_engine::{Address, Device, DeviceId, RowOf};
+use subrosa_engine::{Address, ChatId, Device, DeviceId, RowOf};
 
 /// This device: identity, id, signed prekeys. No row: the account has not joined.
 pub(crate) fn account() -> RowOf<Account> {
@@ -71,6 +73,10 @@ pub(crate) fn kept(device: &Device) -> RowOf<Kept> {
 /// Decisions that others are still to be told.
 pub(crate) fn outbox() -> RowOf<Outbox> {
     RowOf::single("trust-outbox")
+}
+/// That the other side of a chat will not encrypt any more.
+pub(crate) fn opt_out(chat: &ChatId) -> RowOf<OptOut> {
+    RowOf::person("opt-out", &chat.0)
 }
 /// The number of a device; OMEMO has no named ones.
 pub(crate) fn number(device: &Device) -> Option<u32> {

@@ -1,6 +1,7 @@
 //! `<encrypted>` and the elements that stand beside it in a message (XEP-0384 §5.5, XEP-0380, XEP-0334).
+use super::content::Beside;
 use super::read::{Element, Reader, once};
-use super::{MAX_ID, Version, WireError, write};
+use super::{CLIENT, MAX_ID, Version, WireError, write};
 
 /// The most keys with our id that are kept (and later tried).
 pub const MAX_OWN_KEYS: usize = 8;
@@ -24,6 +25,8 @@ pub struct Message {
     pub envelope: bool,
     /// It says that the same message came in another version too ([`Builder::also`]).
     pub also: bool,
+    /// What stands in clear beside it that may belong to it.
+    pub beside: Beside,
 }
 
 /// `<encrypted>`, as far as it concerns one device.
@@ -65,7 +68,7 @@ struct Reading<'a> {
 /// # Errors
 /// [`WireError`]: not XML, beyond the limits, or every `<encrypted>` in it is malformed.
 pub fn parse(children: &[u8], jid: &str, device: u32) -> Result<Message, WireError> {
-    let mut reader = Reader::new(children)?;
+    let mut reader = Reader::children(children)?;
     let own = Reading { jid, device };
     let mut message = Message::default();
     let mut malformed = None;
@@ -90,8 +93,8 @@ pub fn parse(children: &[u8], jid: &str, device: u32) -> Result<Message, WireErr
                 message.encryption = element.attribute("namespace").map(str::to_owned);
             }
             ("envelope", super::sce::SCE) => message.envelope = true,
-            ("body", "jabber:client" | "") if message.body.is_none() => message.body = Some(std::mem::take(&mut *reader.text()?)),
-            _ => {}
+            ("body", CLIENT) if message.body.is_none() => message.body = Some(std::mem::take(&mut *reader.text()?)),
+            _ => drop(message.beside.take(&element, &mut reader)?),
         }
         reader.leave(outside)?;
     }
@@ -219,6 +222,8 @@ pub struct Builder {
     /// Where the `<keys>` begins that has no `<key>` yet.
     recipient: Recipient,
     also: bool,
+    transient: bool,
+    beside: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -251,7 +256,7 @@ impl Builder {
         out.extend_from_slice(b"'><header sid='");
         write::number(&mut out, sid);
         out.extend_from_slice(b"'>");
-        Builder { version, out, keys: 0, iv: None, recipient: Recipient::Nobody, also: false }
+        Builder { version, out, keys: 0, iv: None, recipient: Recipient::Nobody, also: false, transient: false, beside: Vec::new() }
     }
     /// Which OMEMO.
     #[must_use]
@@ -299,6 +304,14 @@ impl Builder {
     pub fn also(&mut self) {
         self.also = true;
     }
+    /// It is worth nothing later: nobody is to keep it (XEP-0334 §4.2).
+    pub fn transient(&mut self) {
+        self.transient = true;
+    }
+    /// With this in clear beside the element, for who knows no envelopes.
+    pub fn beside(&mut self, beside: &Beside) {
+        self.beside = beside.run();
+    }
     /// How many keys were added. An element without any is against the schema of OMEMO 2: don't send it.
     #[must_use]
     pub fn keys(&self) -> usize {
@@ -322,10 +335,10 @@ impl Builder {
         self.out.extend_from_slice(b"</encrypted>");
         self.out
     }
-    /// The children of a `<message>`: the element, a hint to store it, and beside a payload what tells others what it is.
+    /// The children of a `<message>`: the element, a hint to store it or not, and beside a payload what tells others what it is.
     #[must_use]
-    pub fn message(self, payload: Option<&[u8]>) -> Vec<u8> {
-        let (version, also) = (self.version, self.also);
+    pub fn message(mut self, payload: Option<&[u8]>) -> Vec<u8> {
+        let (version, also, transient, beside) = (self.version, self.also, self.transient, std::mem::take(&mut self.beside));
         let mut out = self.element(payload);
         if also {
             out.extend_from_slice(b"<also xmlns='");
@@ -337,12 +350,13 @@ impl Builder {
             out.extend_from_slice(version.namespace().as_bytes());
             out.extend_from_slice(b"'/>");
         }
-        out.extend_from_slice(b"<store xmlns='urn:xmpp:hints'/>");
+        out.extend_from_slice(if transient { b"<no-store xmlns='urn:xmpp:hints'/>".as_slice() } else { b"<store xmlns='urn:xmpp:hints'/>" });
         if payload.is_some() && version == Version::Legacy {
             out.extend_from_slice(b"<body xmlns='jabber:client'>");
             write::text(&mut out, FALLBACK);
             out.extend_from_slice(b"</body>");
         }
+        out.extend_from_slice(&beside);
         out
     }
 }

@@ -69,6 +69,9 @@ pub enum WireError {
         /// The id.
         id: u32,
     },
+    /// An element that servers act on, and that an envelope would hide from them (XEP-0420 §9).
+    #[error("<{0}> has no place in an envelope")]
+    Misplaced(&'static str),
     /// Not a point in time as XEP-0082 writes it.
     #[error("not a date and time")]
     BadTime,

@@ -6,6 +6,8 @@
 //! writing, because peers validate. Everything that arrives may be hostile: input is bounded in size, depth and number, and every refusal
 //! is a [`WireError`] that names its cause.
 pub mod bundle;
+pub mod content;
+mod copy;
 mod date;
 pub mod device_list;
 pub mod encrypted;
@@ -25,6 +27,9 @@ pub const MAX_BYTES: usize = 256 * 1024;
 pub const MAX_DEPTH: usize = 32;
 /// The highest device or key id (XEP-0384 §5.1, §5.3.2). 0 is accepted from peers, never given out.
 pub const MAX_ID: u32 = 0x7fff_ffff;
+
+/// The namespace of a message and of its own children.
+const CLIENT: &str = "jabber:client";
 
 /// A device or key id as peers write it.
 pub(crate) fn id(element: &'static str, text: &str) -> Result<u32, WireError> {

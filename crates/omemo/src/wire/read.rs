@@ -52,10 +52,17 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(xml: &'a [u8]) -> Result<Self, WireError> {
+        Self::within(b"<r>", xml)
+    }
+    /// The children of a message: those that name no namespace have its.
+    pub(super) fn children(xml: &'a [u8]) -> Result<Self, WireError> {
+        Self::within(b"<r xmlns='jabber:client'>", xml)
+    }
+    fn within(root: &'static [u8], xml: &'a [u8]) -> Result<Self, WireError> {
         if xml.len() > MAX_BYTES {
             return Err(WireError::TooLarge(xml.len()));
         }
-        let mut reader = Reader { parser: Parser::new(), chunks: [b"<r>", xml, b"</r>"], depth: 0 };
+        let mut reader = Reader { parser: Parser::new(), chunks: [root, xml, b"</r>"], depth: 0 };
         match reader.next()? {
             Some(Token::Start(_)) => Ok(reader),
             _ => Err(WireError::NotXml),

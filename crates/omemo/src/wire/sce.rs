@@ -1,15 +1,14 @@
 //! Stanza Content Encryption: the envelope inside an OMEMO 2 payload (XEP-0420 0.5.0, XEP-0384 §5.5.1).
 //!
-//! Owns the affix elements and the padding. What the affixes claim is compared with nothing here: only who knows the stanza can.
-use super::read::{Element, Reader, Token, once};
-use super::{MAX_BYTES, WireError, date, write};
+//! Owns the affix elements, the padding, and what has no place in an envelope. What the affixes claim is compared with nothing here: only who knows the stanza can.
+use super::copy::copy;
+use super::read::{Element, Reader, once};
+use super::{CLIENT, Version, WireError, date, write};
 use rand_core::CryptoRng;
 use subrosa_engine::Time;
 use zeroize::Zeroizing;
 
 pub(super) const SCE: &str = "urn:xmpp:sce:1";
-const CLIENT: &str = "jabber:client";
-const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// Content is padded up to this, so that short words look alike.
 const PADDED_TO: usize = 256;
 /// And by up to this many more at random.
@@ -32,7 +31,7 @@ pub struct Outgoing<'a> {
 #[derive(Clone)]
 pub struct Envelope {
     /// A run of elements, serialised, each with its namespace. Elements that must not come encrypted (hints, stanza ids,
-    /// Explicit Message Encryption) are not among them.
+    /// Explicit Message Encryption …) are not among them.
     pub content: Zeroizing<Vec<u8>>,
     /// The sender's address as the sender wrote it.
     pub from: Option<String>,
@@ -132,81 +131,50 @@ fn attribute(element: &Element, name: &'static str, attribute: &'static str) -> 
     element.attribute(attribute).map(str::to_owned).ok_or(WireError::MissingAttribute { element: name, attribute })
 }
 
-/// Whether an element counts only outside of the encryption, where servers see it (XEP-0420 §9).
-fn belongs_outside(element: &Element) -> bool {
-    matches!(element.namespace.as_str(), "urn:xmpp:hints" | "urn:xmpp:sid:0" | "urn:xmpp:eme:0" | "http://jabber.org/protocol/address")
-        && element.name != "origin-id"
+/// The name of an element that counts only outside of the encryption: what servers act on (XEP-0420 §9), what only servers and rooms
+/// have to say, and what is itself encryption.
+fn belongs_outside(element: &Element) -> Option<&'static str> {
+    Some(match (element.namespace.as_str(), element.name.as_str()) {
+        ("urn:xmpp:sid:0", "origin-id") => return None,
+        ("urn:xmpp:sid:0", _) => "stanza-id",
+        ("urn:xmpp:hints", _) => "store",
+        ("urn:xmpp:eme:0", _) => "encryption",
+        ("http://jabber.org/protocol/address", _) => "addresses",
+        ("urn:xmpp:delay" | "jabber:x:delay", _) => "delay",
+        ("urn:xmpp:occupant-id:0", _) => "occupant-id",
+        ("http://jabber.org/protocol/muc#user", _) => "x",
+        ("urn:xmpp:mam:2", _) => "result",
+        ("urn:xmpp:carbons:2", _) => "sent",
+        (SCE, "envelope") => "envelope",
+        (namespace, "encrypted") if Version::from_namespace(namespace).is_some() => "encrypted",
+        _ => return None,
+    })
 }
 
-/// `<content>` is open; it is consumed. Its children are written anew, because they may lean on declarations around them.
+/// `<content>` is open; it is consumed. What does not belong into it is left out.
 fn read_content(reader: &mut Reader<'_>, len: usize) -> Result<Zeroizing<Vec<u8>>, WireError> {
     let mut out = Zeroizing::new(Vec::with_capacity(len));
     while let Some(element) = reader.child()? {
-        if belongs_outside(&element) { reader.skip()? } else { copy(reader, &element, &mut out)? }
+        if belongs_outside(&element).is_some() { reader.skip()? } else { copy(reader, &element, &mut out)? }
     }
     Ok(out)
 }
 
-/// Copies the open element, which is consumed.
-fn copy(reader: &mut Reader<'_>, element: &Element, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let mut open = vec![start(element, None, out)?];
-    while let Some((name, namespace)) = open.last() {
-        match reader.next()?.ok_or(WireError::NotXml)? {
-            Token::Start(child) => {
-                let child = start(&child, Some(namespace), out)?;
-                open.push(child);
-            }
-            Token::Text(text) => write::text(out, &text),
-            Token::End => {
-                out.extend_from_slice(b"</");
-                out.extend_from_slice(name.as_bytes());
-                out.push(b'>');
-                open.pop();
-            }
+/// The children of a message as the content of an envelope. Those without a namespace are of `jabber:client`.
+///
+/// # Errors
+/// [`WireError`]: not XML, or with an element that has to stand outside ([`WireError::Misplaced`]).
+pub fn content(children: &[u8]) -> Result<Zeroizing<Vec<u8>>, WireError> {
+    let mut reader = Reader::children(children)?;
+    let mut out = Zeroizing::new(Vec::with_capacity(children.len().saturating_add(256)));
+    while let Some(element) = reader.child()? {
+        match belongs_outside(&element) {
+            Some(name) => return Err(WireError::Misplaced(name)),
+            None => copy(&mut reader, &element, &mut out)?,
         }
     }
-    Ok(())
-}
-
-/// Writes an opening tag inside an element of the namespace `outer`. Gives the name and namespace. A declaration can be long
-/// and used often, so what is written is bounded too.
-fn start(element: &Element, outer: Option<&str>, out: &mut Vec<u8>) -> Result<(String, String), WireError> {
-    out.push(b'<');
-    out.extend_from_slice(element.name.as_bytes());
-    if outer != Some(element.namespace.as_str()) {
-        out.extend_from_slice(b" xmlns='");
-        write::attribute(out, &element.namespace);
-        out.push(b'\'');
-    }
-    let mut prefixes = 0u32;
-    for ((namespace, name), value) in element.attributes.iter() {
-        out.push(b' ');
-        if *namespace == XML {
-            out.extend_from_slice(b"xml:");
-        } else if namespace.is_some() {
-            // a prefix for each, declared where it is used
-            out.extend_from_slice(b"xmlns:a");
-            write::number(out, prefixes);
-            out.extend_from_slice(b"='");
-            write::attribute(out, namespace);
-            out.extend_from_slice(b"' a");
-            write::number(out, prefixes);
-            out.push(b':');
-            prefixes = prefixes.saturating_add(1);
-        }
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"='");
-        write::attribute(out, value);
-        out.push(b'\'');
-        bounded(out)?;
-    }
-    out.push(b'>');
-    bounded(out)?;
-    Ok((element.name.as_str().to_owned(), element.namespace.as_str().to_owned()))
-}
-
-fn bounded(out: &[u8]) -> Result<(), WireError> {
-    if out.len() > MAX_BYTES { Err(WireError::TooLarge(out.len())) } else { Ok(()) }
+    reader.next()?;
+    Ok(out)
 }
 
 /// A text message as content: `<body xmlns='jabber:client'>`. Characters that XML cannot hold become U+FFFD.
