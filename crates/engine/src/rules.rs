@@ -38,11 +38,14 @@ impl Step<'_> {
                 if let Some(slot) = self.replies.get_mut(*reply) {
                     *slot = result;
                 }
-                Ok(())
             }
-            Job::Input(input) => self.input(input),
-            Job::Engines => self.engines_changed(),
+            Job::Input(input) => self.input(input)?,
+            Job::Engines => self.engines_changed()?,
         }
+        while let Some(device) = self.machine.house.take_decided() {
+            self.trust_changed(&device)?;
+        }
+        Ok(())
     }
     fn input(&mut self, input: &Input) -> Result<(), Halt> {
         match input {

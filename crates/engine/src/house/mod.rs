@@ -103,6 +103,7 @@ impl Slot {
 enum Change {
     Slot(u64, Option<Slot>),
     Alarms(Vec<(EngineName, Time)>),
+    Decided,
 }
 /// How far the rows are loaded.
 enum Loaded {
@@ -123,6 +124,8 @@ pub(crate) struct House {
     alarms: Vec<(EngineName, Time)>,
     live: Map<u64, Slot>,
     journal: Vec<Change>,
+    /// Devices about whose keys an engine decided in the open job.
+    decided: Vec<Device>,
     /// Which engines the messages on disk began with, as known before it was loaded again.
     began: Map<u64, usize>,
     /// Outputs found on disk, not yet released by this process.
@@ -154,6 +157,7 @@ impl Default for House {
             alarms: Vec::new(),
             live: Map::default(),
             journal: Vec::new(),
+            decided: Vec::new(),
             began: Map::default(),
             again: Vec::new(),
             used: Order::new(),
@@ -384,6 +388,15 @@ impl House {
         self.began.extend(self.live.iter().filter_map(began));
         House { began: std::mem::take(&mut self.began), ..House::default() }
     }
+    /// An engine decided about a key of this device.
+    pub fn decide(&mut self, device: &Device) {
+        self.decided.push(device.clone());
+        self.journal.push(Change::Decided);
+    }
+    /// One about which an engine decided; each once.
+    pub fn take_decided(&mut self) -> Option<Device> {
+        self.decided.pop()
+    }
     pub fn savepoint(&self) -> usize {
         self.journal.len()
     }
@@ -392,6 +405,7 @@ impl House {
             match self.journal.pop() {
                 Some(Change::Slot(id, before)) => drop(self.place(id, before)),
                 Some(Change::Alarms(before)) => self.alarms = before,
+                Some(Change::Decided) => drop(self.decided.pop()),
                 None => return,
             }
         }
