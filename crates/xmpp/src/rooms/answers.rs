@@ -152,6 +152,9 @@ impl Rooms {
             }
         };
         if let Some(about) = about.filter(|about| *about != known.about) {
+            // rooms that begin to show addresses show them to who comes: we come again
+            let hid = about.non_anonymous && !known.about.non_anonymous && known.occupants.values().any(|occupant| occupant.who.is_none());
+            turn.send.extend((hid && known.phase == Phase::Joined).then(|| known.entrance(room)));
             known.about = about.clone();
             turn.news.push(RoomNews::About(room.clone(), about));
         }

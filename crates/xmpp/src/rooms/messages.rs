@@ -72,7 +72,10 @@ impl Rooms {
         }
         let said = said_by_archive(stanza);
         let known = self.rooms.get_mut(room);
-        let who = said.or_else(|| known.as_ref()?.owner_by_id(stanza));
+        let who = match (said, known.as_ref().and_then(|known| known.owner_by_id(stanza))) {
+            (Some(said), Some(owner)) if said != owner => None, // one of them is not the room's word
+            (said, owner) => said.or(owner),
+        };
         let ids = crate::Ids { archive: Some(archived.at.clone()), ..mapping.ids(stanza, room) };
         let reflected = known.filter(|_| who.as_ref() == Some(&self.me)).and_then(|known| known.reflected(stanza.attr("id")?));
         turn.ids = ids;
