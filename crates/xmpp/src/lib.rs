@@ -29,6 +29,8 @@ pub mod avatar;
 #[cfg(feature = "connection")]
 pub mod connection;
 mod contacts;
+pub mod content;
+mod discovery;
 mod engines;
 mod entity;
 mod mapping;
@@ -43,6 +45,7 @@ pub use archive::{Archive, Archived};
 #[cfg(feature = "connection")]
 pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, LeftOut, Mark, Pin, Roots, Security, State};
 pub use contacts::{Contact, ContactChange, ContactNews, ContactTurn, Contacts, Subscription};
+pub use discovery::{Abilities, Discovery};
 pub use engines::{EngineElementError, Refused};
 pub use entity::Entity;
 pub use mapping::{AddressError, Bounce, Ids, Mapped, Mapping, StanzaId, Unreadable, bare};

@@ -72,7 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         match tokio::time::timeout(std::time::Duration::from_millis(wake), happenings.recv()).await {
             Err(_) => inputs.push(Input::Tick),
             Ok(None) => return Ok(()),
-            Ok(Some(Happening::Received { inputs: received, mark: up_to })) => (inputs, mark) = (received, Some(up_to)),
+            Ok(Some(Happening::Received { inputs: received, mark: up_to, .. })) => (inputs, mark) = (received, Some(up_to)),
             Ok(Some(Happening::Input(input))) => inputs.push(input),
             Ok(Some(Happening::Acknowledged(id) | Happening::Unsendable(id, _))) => inputs.push(Input::Done(id)),
             Ok(Some(Happening::State(State::Failed(why)))) => return Err(why.into()),

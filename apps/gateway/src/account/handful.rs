@@ -145,7 +145,7 @@ impl<'a> Handful<'a> {
     }
     async fn happened(&mut self, happening: &Happening) -> sqlx::Result<()> {
         match happening {
-            Happening::Received { inputs, mark } => {
+            Happening::Received { inputs, mark, .. } => {
                 for input in inputs {
                     self.received(input).await?;
                 }

@@ -16,7 +16,7 @@
 //! }
 //! while let Some(happening) = happenings.recv().await {
 //!     let (inputs, mark) = match happening {
-//!         Happening::Received { inputs, mark } => (inputs, Some(mark)),
+//!         Happening::Received { inputs, mark, .. } => (inputs, Some(mark)),
 //!         Happening::Input(input) => (vec![input], None),
 //!         Happening::Acknowledged(id) => (vec![Input::Done(id)], None),
 //!         Happening::Pinned(pin) => { /* store pin.to_string() */ continue }
@@ -70,10 +70,12 @@ mod task;
 pub use error::{ConfigError, ConnectError};
 pub use pin::{Binding, Mechanism, Pin, PinError};
 
+use crate::archive::{ArchiveError, Finished, Query};
+use crate::rooms::{RoomNews, RoomTurn, Rooms};
 use crate::xml::StanzaError;
-use crate::{Bounce, Contact, ContactChange, EngineElementError, Entity, bare};
+use crate::{Abilities, Bounce, Contact, ContactChange, EngineElementError, Entity, Ids, bare};
 use std::time::Duration;
-use subrosa_engine::{Address, Input, Output, OutputId};
+use subrosa_engine::{Address, Input, Output, OutputId, Time};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
@@ -124,6 +126,9 @@ pub struct Config {
     /// Messages of applications' engines are opened: the machine is given their content type and bytes. `false`: they are stanzas like
     /// any other, which is right where OMEMO is the only engine.
     pub engines: bool,
+    /// Rooms are entered, kept and left ([`Handle::rooms`]), and the server is asked what it can ([`Happening::Abilities`]). `false`: what
+    /// comes of rooms are messages like any other.
+    pub rooms: bool,
     /// How long one attempt to connect and log in may take.
     pub connect_timeout: Duration,
     /// After so long without a word from the server it is asked for one.
@@ -158,6 +163,7 @@ impl Config {
             roots: Roots::System,
             resource,
             engines: false,
+            rooms: false,
             connect_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(60),
             response_timeout: Duration::from_secs(20),
@@ -229,11 +235,41 @@ pub enum Happening {
     Received {
         /// In this order.
         inputs: Vec<Input>,
+        /// Which ids the message has that is in `inputs`, or was reflected by its room.
+        ids: Ids,
+        /// What it says of rooms.
+        news: Vec<RoomNews>,
         /// Names the stanza.
         mark: Mark,
     },
     /// For the machine: an answer, [`Input::Online`].
     Input(Input),
+    /// Rooms have news, or something for the machine.
+    Rooms {
+        /// In this order.
+        news: Vec<RoomNews>,
+        /// For the machine, in this order.
+        inputs: Vec<Input>,
+    },
+    /// A message out of an archive that was asked for ([`Handle::archive`]). The page it is in can be asked for again: nothing is to be
+    /// acknowledged.
+    Archived {
+        /// For the machine, as if it came now.
+        inputs: Vec<Input>,
+        /// Its ids.
+        ids: Ids,
+        /// What it says of its room.
+        news: Vec<RoomNews>,
+    },
+    /// The page that was asked for is over, all its messages were told. None comes on a new stream for what was asked on the one before.
+    Page {
+        /// Whose archive.
+        by: Address,
+        /// How it went, and what to ask for next.
+        page: Result<Finished, ArchiveError>,
+    },
+    /// What the server can: once on every new stream, with [`Config::rooms`].
+    Abilities(Abilities),
     /// The server has the stanza of this output, or nothing is to be sent for it: `Input::Done`.
     Acknowledged(OutputId),
     /// It can never be sent: `Input::Done`, and tell the person.
@@ -272,9 +308,15 @@ enum Command {
     Put(OutputId, Box<Output>),
     Handled(Mark),
     Contact(Box<ContactChange>),
+    Rooms(RoomAct),
+    Archive(Address, Query),
     ConnectNow,
     Close,
 }
+
+/// What is to be done about rooms.
+type Act = dyn FnOnce(&mut Rooms, Time) -> RoomTurn + Send;
+struct RoomAct(Box<Act>);
 
 /// The way to a [`Connection`]'s task. Cheap to clone; any thread. When all are dropped the connection closes.
 #[derive(Clone, Debug)]
@@ -298,6 +340,17 @@ impl Handle {
     /// work as [`Happening::ContactRefused`]. Kept in memory only: a change is lost with the process.
     pub fn contact(&self, change: ContactChange) {
         let _ = self.commands.send(Command::Contact(Box::new(change)));
+    }
+    /// Does something about rooms, on this stream: `handle.rooms(move |rooms, now| rooms.join(&room, "alice", None, None, now))`. What comes of
+    /// it is told as news. Rooms that were entered are entered again on every new stream; everything else that is not answered
+    /// when a stream ends is lost with it. Only with [`Config::rooms`].
+    pub fn rooms(&self, act: impl FnOnce(&mut Rooms, Time) -> RoomTurn + Send + 'static) {
+        let _ = self.commands.send(Command::Rooms(RoomAct(Box::new(act))));
+    }
+    /// Asks an archive for a page: that of the account, by its address, or a room's. [`Happening::Archived`] for each of its messages, then
+    /// [`Happening::Page`]. One page of an archive at a time: a further question gives the one before up.
+    pub fn archive(&self, by: Address, query: Query) {
+        let _ = self.commands.send(Command::Archive(by, query));
     }
     /// Tries now rather than when the pause is over.
     pub fn connect_now(&self) {

@@ -2,6 +2,8 @@
 //!
 //! Invariants: a transmitted stanza is here, in `waiting` or in the queue of [`Management`], until it is acknowledged; commands are
 //! taken at any time, so that a host that is slow to take happenings never blocks on its commands.
+mod parts;
+
 use super::frame::{Arrived, FrameError};
 use super::management::{Management, Resume, Sent};
 use super::net::{self, Target};
@@ -12,8 +14,9 @@ use crate::contacts::{ContactNews, ContactTurn, Contacts};
 use crate::mapping::Mapping;
 use crate::requests::{Requests, Turn};
 use crate::xml::{Frame, build};
-use crate::{Contact, Subscription, Unreadable, bare, ns};
+use crate::{Contact, Subscription, bare, ns};
 use minidom::Element;
+use parts::Parts;
 use rustls::ClientConfig;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
@@ -45,6 +48,8 @@ pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>,
     let nodes: Vec<String> = config.entity.notified().map(str::to_owned).collect();
     let mapping = Mapping::new(config.account.clone(), nodes, &salt);
     let mapping = if config.engines { mapping.with_engines() } else { mapping };
+    let mapping = if config.rooms { mapping.with_rooms() } else { mapping };
+    let parts = Parts::new(&config.account, &salt);
     let requests = Requests::new(config.account.clone(), &salt);
     let contacts = Contacts::new(config.account.clone(), &salt);
     let pin = config.pin;
@@ -55,6 +60,7 @@ pub(super) async fn run(config: Config, inbox: mpsc::UnboundedReceiver<Command>,
         mapping,
         requests,
         contacts,
+        parts,
         watchers: HashSet::new(),
         management: Management::default(),
         waiting: VecDeque::new(),
@@ -93,6 +99,7 @@ struct Task {
     mapping: Mapping,
     requests: Requests,
     contacts: Contacts,
+    parts: Parts,
     /// Contacts who see our presence: an error tells them nothing new.
     watchers: HashSet<Address>,
     management: Management,
@@ -199,6 +206,8 @@ impl Task {
             Some(Command::Handled(Mark(number))) => self.behind |= self.management.stored_to(number),
             Some(Command::Put(id, output)) => self.put(id, *output),
             Some(Command::Contact(change)) => self.contact(*change),
+            Some(Command::Rooms(act)) => self.rooms(act),
+            Some(Command::Archive(by, query)) => self.archive(by, query),
         }
         Flow::On
     }
@@ -214,11 +223,7 @@ impl Task {
             _ => return,
         };
         match stanza {
-            Ok(Some(stanza)) => {
-                if self.tokens.insert(id) {
-                    self.waiting.push_back(Sent::output(id, stanza));
-                }
-            }
+            Ok(Some(stanza)) => self.put_message(id, stanza),
             Ok(None) => self.tell(Happening::Acknowledged(id)),
             Err(why) => self.tell(Happening::Unsendable(id, why)),
         }
@@ -282,7 +287,8 @@ impl Task {
                 return End::Broken(why);
             }
             let waits = !self.outbox.is_empty();
-            let wake = self.requests.wake_at().map(|at| Duration::from_millis(at.0.saturating_sub(now().0)));
+            let wake =
+                self.requests.wake_at().into_iter().chain(self.parts.wake_at()).min().map(|at| Duration::from_millis(at.0.saturating_sub(now().0)));
             tokio::select! {
                 arrived = stream.next(), if self.outbox.len() < BACKLOG => {
                     if let Err(why) = self.arrived(&mut stream, arrived).await {
@@ -303,6 +309,7 @@ impl Task {
                     for turn in self.requests.expire(now()) {
                         self.turn(turn);
                     }
+                    self.parts_late();
                 }
             }
         }
@@ -319,6 +326,7 @@ impl Task {
                     put(stream, stanza).await?;
                 }
                 self.requests.resumed(now());
+                self.parts_online(true, &mut VecDeque::new());
                 stream.expect(self.contacts.asked());
                 self.tell(Happening::State(State::Online { resumed: true }));
                 self.tell(Happening::Input(Input::Online { resumed: true }));
@@ -339,6 +347,7 @@ impl Task {
                 ];
                 stream.expect(self.contacts.asked());
                 self.waiting.extend(first.map(Sent::passing));
+                self.parts_online(false, &mut waiting);
                 self.waiting.append(&mut waiting);
                 self.tell(Happening::State(State::Online { resumed: false }));
                 self.tell(Happening::Input(Input::Online { resumed: false }));
@@ -452,20 +461,8 @@ impl Task {
         }
         let Some(number) = self.management.came() else { return Ok(()) };
         match element.name() {
-            "message" => {
-                let mapped = self.mapping.message(element, now());
-                if let Some(bounce) = mapped.bounce {
-                    self.tell(Happening::Bounced(bounce));
-                }
-                if let Some(Unreadable { from, why, answer }) = mapped.unreadable {
-                    self.waiting.extend(answer.filter(|_| self.watchers.contains(&from)).map(Sent::passing));
-                    self.tell(Happening::LeftOut { stanza: "message", from: Some(from), why: LeftOut::Engine(why) });
-                }
-                if !mapped.inputs.is_empty() {
-                    self.management.hold(number);
-                    self.tell(Happening::Received { inputs: mapped.inputs, mark: Mark(number) });
-                }
-            }
+            "message" => self.message(element, number),
+            "presence" if self.room_presence(element) => {}
             "presence" if element.attr("type") == Some("subscribe") => {
                 if let Some(Ok(who)) = element.attr("from").map(bare) {
                     self.tell(Happening::Subscription(who));
@@ -490,6 +487,7 @@ impl Task {
                     let tokens = self.management.acknowledge(count).unwrap_or_default();
                     self.acknowledged(tokens);
                 }
+            } else if self.parts_answered(iq) {
             } else if let Some(turn) = self.requests.answered(iq, now()) {
                 self.turn(turn);
             } else if let Some(turn) = self.contacts.answered(iq) {
@@ -522,7 +520,8 @@ impl Task {
                 self.waiting.push_back(Sent::passing(answer.end()));
             }
             _ => {
-                if let Some(turn) = self.requests.too_large(head) {
+                if self.parts_too_large(head) {
+                } else if let Some(turn) = self.requests.too_large(head) {
                     self.turn(turn);
                 } else if let Some(turn) = self.contacts.too_large(head) {
                     self.contact_turn(turn);

@@ -68,7 +68,7 @@ impl Client {
             .unwrap_or_else(|_| panic!("nothing happens after {:#?}", self.seen))
             .expect("it ended");
         self.seen.push(format!("{happening:?}"));
-        if let Happening::Received { mark, inputs } = &happening {
+        if let Happening::Received { mark, inputs, .. } = &happening {
             self.messages.extend(inputs.iter().filter_map(text_of).map(|text| (text, *mark)));
             if self.stores {
                 self.handle.handled(*mark);
