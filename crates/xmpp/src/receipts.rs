@@ -1,10 +1,11 @@
-//! Delivery receipts (XEP-0184) and words in clear, as runs of elements: what a host reads in `Input::Receive`, and puts into an
-//! `Output::Transmit` of `ContentType::STANZA`.
+//! Delivery receipts (XEP-0184) and words in clear on runs of elements, for hosts that look at nothing else of a message: what they read in
+//! `Input::Receive`, and put into an `Output::Transmit` of `ContentType::STANZA`. All that a message may say is in [`crate::content`].
 //!
-//! Looks at the outermost elements of a run only and builds no tree. Says nothing about who may be told that a message arrived.
-use crate::xml::{self, MAX_STANZA, StanzaError, build};
-use crate::{mapping::MAX_ID, ns};
-use rxml::{AttrMap, Event, Parse as _, QName};
+//! Looks at the outermost elements of a run only. Says nothing about who may be told that a message arrived.
+use crate::xml::{StanzaError, parse_run};
+use crate::{content, mapping::MAX_ID, ns};
+use minidom::Element;
+use subrosa_engine::{Content, MessageId};
 
 /// The feature to say in [`crate::Entity::with_feature`].
 pub const RECEIPTS: &str = ns::RECEIPTS;
@@ -13,66 +14,46 @@ pub const REQUEST: &[u8] = b"<request xmlns='urn:xmpp:receipts'/>";
 
 /// Whether a received body asks for a receipt.
 pub fn receipt_request(body: &[u8]) -> bool {
-    find(body, |name, _| (name.1 == *"request").then_some(())).is_some()
+    is_asked_in(&run(body))
 }
 /// The id of the message that a received body is the receipt for.
 pub fn received(body: &[u8]) -> Option<String> {
-    find(body, |name, attributes| {
-        let id = attributes.iter().find(|((namespace, key), _)| namespace.is_empty() && **key == *"id").map(|(_, id)| id)?;
-        (name.1 == *"received" && !id.is_empty() && id.len() <= MAX_ID).then(|| id.clone())
-    })
+    received_in(&run(body)).map(|id| id.to_string())
 }
-/// The body of a receipt: that message arrived. The server keeps it for who is offline (XEP-0334).
+/// The body of a receipt: that message arrived.
 ///
 /// # Errors
-/// [`StanzaError::Characters`]: no message has such an id.
+/// [`StanzaError`]: no message has such an id.
 pub fn receipt(id: &str) -> Result<Vec<u8>, StanzaError> {
-    let mut run = xml::to_bytes(&build("received", ns::RECEIPTS).attr("id", id).end())?;
-    xml::write(&build("store", ns::HINTS).end(), &mut run)?;
-    Ok(run)
+    content::write(&Content::Delivered { of: id.into() })
 }
 /// The body of a message of words in clear.
 ///
 /// # Errors
 /// [`StanzaError`]: characters that XML cannot hold, or too many of them.
 pub fn text_run(text: &str) -> Result<Vec<u8>, StanzaError> {
-    xml::check_text(text)?;
-    let run = xml::to_bytes(&build("body", ns::CLIENT).text(text).end())?;
-    if run.len() > MAX_STANZA { Err(StanzaError::TooLarge) } else { Ok(run) }
+    content::write(&Content::Text(text.into()))
 }
 
-/// The first that `pick` takes of the outermost elements of receipts. A run is written by [`crate::Mapping`], so that
-/// the namespace stands in it as it is; what is not well-formed ends the search.
-fn find<T>(body: &[u8], mut pick: impl FnMut(&QName, &AttrMap) -> Option<T>) -> Option<T> {
-    let text = std::str::from_utf8(body).ok().filter(|text| text.len() <= MAX_STANZA && text.contains(ns::RECEIPTS))?;
-    let mut parser = xml::parser();
-    let mut depth = 0usize;
-    for chunk in ["<r>", text, "</r>"] {
-        let mut rest = chunk.as_bytes();
-        while let Ok(Some(event)) = parser.parse(&mut rest, false) {
-            match event {
-                Event::StartElement(_, name, attributes) => {
-                    if depth == 1
-                        && name.0 == *ns::RECEIPTS
-                        && let Some(found) = pick(&name, &attributes)
-                    {
-                        return Some(found);
-                    }
-                    depth = depth.saturating_add(1);
-                }
-                Event::EndElement(_) => depth = depth.saturating_sub(1),
-                Event::Text(..) | Event::XmlDeclaration(..) => {}
-            }
-        }
-    }
-    None
+pub(crate) fn is_asked_in(run: &[Element]) -> bool {
+    run.iter().any(|e| e.is("request", ns::RECEIPTS))
+}
+pub(crate) fn received_in(run: &[Element]) -> Option<MessageId> {
+    let ids = run.iter().filter(|e| e.is("received", ns::RECEIPTS)).filter_map(|e| e.attr("id"));
+    ids.filter(|id| !id.is_empty() && id.len() <= MAX_ID).map(MessageId::from).next()
+}
+/// Most messages have nothing to do with it, and are not parsed. A run is written by [`crate::Mapping`], so that the namespace stands in it
+/// as it is. What is not well-formed has nothing.
+fn run(body: &[u8]) -> Vec<Element> {
+    let concerned = std::str::from_utf8(body).is_ok_and(|text| text.contains(ns::RECEIPTS));
+    if concerned { parse_run(body).unwrap_or_default() } else { Vec::new() }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
-    use crate::xml::parse_run;
+    use crate::xml::MAX_STANZA;
 
     #[test]
     fn receipts_are_found_outermost_only() {

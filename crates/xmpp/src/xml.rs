@@ -52,6 +52,12 @@ pub enum StanzaError {
     /// A typing notice or a receipt in clear, and more in it than these have.
     #[error("what goes in clear as a notice has more in it than a notice; send the rest as a message")]
     Notice,
+    /// It is about a message whose id is empty or over 256 bytes.
+    #[error("the message is about another one that has no usable id; it cannot be answered or changed")]
+    Id,
+    /// A reaction that is no emoji, or more than 32.
+    #[error("a reaction is one emoji, and a message has at most 32 of one person")]
+    Reaction,
     /// The recipient is no XMPP address.
     #[error("the recipient is not an XMPP address")]
     Address,
@@ -64,6 +70,8 @@ impl subrosa_engine::Coded for StanzaError {
             StanzaError::Characters => "stanza.characters",
             StanzaError::ContentType => "stanza.content-type",
             StanzaError::Notice => "stanza.notice",
+            StanzaError::Id => "stanza.id",
+            StanzaError::Reaction => "stanza.reaction",
             StanzaError::Address => "stanza.address",
         }
     }
