@@ -133,6 +133,9 @@ pub enum EncryptError {
     /// 2^32 - 1 messages in a row without an answer.
     #[error("the session has sent as many messages as it can without an answer")]
     Exhausted,
+    /// [`crate::Session::close`]
+    #[error("the session is closed: its next keys may have been used")]
+    Closed,
 }
 /// Why bytes are not a stored session or key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

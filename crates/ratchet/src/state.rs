@@ -64,6 +64,17 @@ pub(crate) struct State {
     pub(crate) past: Vec<Receiving>,
     pub(crate) skipped: Skipped,
     pub(crate) heartbeat_sent: bool,
+    /// It never encrypts again.
+    pub(crate) closed: bool,
+}
+
+/// What a message that left under our identity says about our memory ([`crate::Session::trace`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// It was made here, as far as can be told.
+    Past,
+    /// It was made with a key that this session has yet to use: this memory is older than what was done with it.
+    Ahead,
 }
 
 /// The identity keys that every MAC is over.
@@ -159,6 +170,7 @@ impl State {
             past: Vec::new(),
             skipped: Skipped::default(),
             heartbeat_sent: false,
+            closed: false,
         }
     }
     /// The acceptor's first state, by the first message. `root` is of X3DH, `shared` of the signed prekey and the
@@ -185,6 +197,7 @@ impl State {
             past: Vec::new(),
             skipped,
             heartbeat_sent: false,
+            closed: false,
         };
         Ok((state, plaintext))
     }
@@ -269,6 +282,9 @@ impl State {
         rng: &mut dyn CryptoRng,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncryptError> {
+        if self.closed {
+            return Err(EncryptError::Closed);
+        }
         if let Sending::Due { theirs } = self.sending {
             let KeyPair { secret, public } = KeyPair::generate(rng);
             let [shared] = curve::dh([(&secret, &theirs.point())]);
@@ -301,7 +317,20 @@ impl State {
         self.receiving.as_ref().is_some_and(|receiving| receiving.chain.counter > HEARTBEAT)
     }
     pub(crate) fn heartbeat_due(&self) -> bool {
-        self.past_heartbeat() && !self.heartbeat_sent
+        self.past_heartbeat() && !self.heartbeat_sent && !self.closed
+    }
+    /// What a message under our own ratchet key says about this state. `None`: it is not under its key, or is not authentic.
+    pub(crate) fn trace<P: Profile>(&self, message: &Message<'_>, identities: &Identities<'_>) -> Option<Trace> {
+        let Sending::Chain { chain, public } = &self.sending else { return None };
+        if *public != message.ratchet {
+            return None;
+        }
+        if message.counter < chain.counter || self.closed {
+            return Some(Trace::Past);
+        }
+        let (seed, _) = chain.advance(message.counter).ok()?;
+        let ad = AssociatedData::new::<P>(identities, self.origin.initiated, true);
+        open::<P>(&seed, message, &ad).ok().map(|_| Trace::Ahead)
     }
 }
 impl Turn {

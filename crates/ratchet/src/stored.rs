@@ -26,6 +26,7 @@ const PRE_KEY: u8 = 4;
 const SENDING: u8 = 8;
 const RECEIVING: u8 = 16;
 const HEARTBEAT_SENT: u8 = 32;
+const CLOSED: u8 = 64;
 
 const SENT: u8 = 0x80;
 const CROSSED: u8 = 0x40;
@@ -108,7 +109,8 @@ fn write_state(state: &State, out: &mut Vec<u8>) {
             | flag(pending.is_some_and(|pending| pending.pre_key.is_some()), PRE_KEY)
             | flag(sending, SENDING)
             | flag(state.receiving.is_some(), RECEIVING)
-            | flag(state.heartbeat_sent, HEARTBEAT_SENT),
+            | flag(state.heartbeat_sent, HEARTBEAT_SENT)
+            | flag(state.closed, CLOSED),
     );
     out.extend_from_slice(&state.root.0);
     out.extend_from_slice(&state.ratchet.0);
@@ -184,7 +186,7 @@ impl Reader<'_> {
     fn state(&mut self) -> Result<State, StoredError> {
         let flags = self.byte()?;
         let has = |bit| flags & bit != 0;
-        if flags & !(INITIATED | PENDING | PRE_KEY | SENDING | RECEIVING | HEARTBEAT_SENT) != 0 || has(PRE_KEY) && !has(PENDING) {
+        if flags & !(INITIATED | PENDING | PRE_KEY | SENDING | RECEIVING | HEARTBEAT_SENT | CLOSED) != 0 || has(PRE_KEY) && !has(PENDING) {
             return Err(StoredError::Damaged);
         }
         let (root, ratchet, ephemeral, previous) = (self.secret()?, self.secret()?, self.array()?, self.number()?);
@@ -220,6 +222,7 @@ impl Reader<'_> {
             past,
             skipped: self.skipped()?,
             heartbeat_sent: has(HEARTBEAT_SENT),
+            closed: has(CLOSED),
         })
     }
     fn skipped(&mut self) -> Result<Skipped, StoredError> {
