@@ -120,7 +120,8 @@ fn tell(cx: &mut Context<'_>, subject: &Subject, ed: [u8; 32]) -> Result<(), Hal
     }
     deliver(cx, messages)
 }
-/// To devices of one person in one stanza, where they are told the same. Who has no session yet waits for one.
+/// To devices of one person in one stanza, where they are told the same. Who has no session yet waits for one. What goes to a contact
+/// reaches own devices as carbons: those that are verified can read it, or they would show a message that they can't read.
 fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Result<(), Halt> {
     let mut stanzas: Vec<(Address, Vec<Statement>, Vec<Admitted>)> = Vec::new();
     for (to, statements) in messages {
@@ -141,7 +142,14 @@ fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Res
             None => stanzas.push((to.owner, statements, vec![admitted])),
         }
     }
-    for (owner, statements, devices) in stanzas {
+    for (owner, statements, mut devices) in stanzas {
+        if owner != *cx.me {
+            for own in cx.identities(&cx.me.clone())?.into_iter().filter(|i| i.current && i.trust == Trust::Verified) {
+                if let Admission::Admitted(admitted) = cx.admit(&own.device, &own.key)? {
+                    devices.push(admitted);
+                }
+            }
+        }
         for part in statements.chunks(MOST) {
             send(cx, owner.clone(), &devices, &trust_message::write(&by_owner(part)))?;
         }
@@ -160,19 +168,22 @@ fn by_owner(statements: &[Statement]) -> Vec<KeyOwner> {
     }
     owners
 }
-/// One stanza with an envelope of OMEMO 2 for devices of one person.
+/// One stanza to one person, with an envelope of OMEMO 2 for these devices, by owner.
 fn send(cx: &mut Context<'_>, owner: Address, devices: &[Admitted], content: &[u8]) -> Result<(), Halt> {
     let Some(us) = cx.records.get(records::account())?.map(|a| a.device) else { return Ok(()) };
     let envelope = sce::Outgoing { content, from: cx.me.as_str(), to: Some(owner.as_str()), time: cx.now };
     let payload = payload::encrypt_omemo2(&sce::write(&envelope, cx.rng), cx.rng);
     let mut builder = Builder::omemo2(us, devices.len());
-    builder.recipient(owner.as_str());
     let mut message = Vec::with_capacity(256);
+    let mut last = None;
     for to in devices {
         let Some(id) = records::number(to.device()) else { continue };
         let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.ratchet(Version::Omemo2)) else { continue };
         message.clear();
         let Ok(kind) = ratchet.encrypt(payload.key_material.as_slice(), cx.rng, &mut message) else { continue };
+        if last.replace(&to.device().owner) != Some(&to.device().owner) {
+            builder.recipient(to.device().owner.as_str());
+        }
         builder.key(id, kind == MessageKind::KeyExchange, &message);
     }
     if builder.keys() > 0 {
