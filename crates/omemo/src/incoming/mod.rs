@@ -5,6 +5,7 @@
 use crate::atm;
 use crate::directory::{bundle_node, doubt};
 use crate::join;
+use crate::opt_out;
 use crate::outgoing::send_empty;
 use crate::records::{self, Heal, Ours, Ratchet, SessionRecord, Spoken};
 use crate::wire::encrypted::{self, Encrypted, Key};
@@ -14,9 +15,8 @@ use subrosa_engine::*;
 use subrosa_ratchet::{AcceptError, DecryptError, KeyExchange, Legacy, MessageKind, Omemo2, Session};
 use zeroize::Zeroizing;
 
+mod rooms;
 mod unfold;
-
-use unfold::{content, decrypt_payload, unfold};
 
 /// A lost session is set up again this often at most.
 const HEAL: Duration = Duration::from_secs(60 * 60);
@@ -32,34 +32,45 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         Ok(found) if found.encrypted.is_none() && found.envelope => return Ok(Outcome::Rejected(Reason::Malformed.into())),
         // it says that it is encrypted (XEP-0380), in a way that is not OMEMO's: what is beside it is no message in clear
         Ok(found) if found.encrypted.is_none() && found.encryption.is_some() => return Ok(Outcome::Rejected(Reason::Unsupported.into())),
-        Ok(found) => found.encrypted.map(|encrypted| (encrypted, found.also)),
+        Ok(found) => found.encrypted.map(|encrypted| (encrypted, found.also, found.beside)),
         Err(WireError::TooLarge(_)) => return Ok(Outcome::Rejected(Reason::TooLarge.into())),
         Err(_) => return Ok(Outcome::Rejected(Reason::Malformed.into())),
     };
-    let Some((found, also)) = found else { return Ok(Outcome::Skipped) };
-    let device = Device::of(message.from, found.sid);
-    let no = |reason: Reason| Ok(Outcome::Rejected(Refusal::from(reason).by(device.clone())));
-    if message.from == cx.me && us == Some(found.sid) {
-        return Ok(Outcome::Silent); // our own reflection
+    let Some((found, also, beside)) = found else { return Ok(Outcome::Skipped) };
+    // in a room it may be that nobody says who sent it: then the key has to
+    let hidden = message.room.filter(|_| *message.from == message.chat.0);
+    let named = Device::of(message.from, found.sid);
+    let senders = match hidden {
+        None => vec![named.clone()],
+        Some(room) => rooms::senders(cx, room, found.sid)?,
+    };
+    let no = |reason: Reason| Ok(Outcome::Rejected(Refusal { device: hidden.is_none().then(|| named.clone()), ..reason.into() }));
+    // our own reflection; nobody encrypts to the device that it writes with
+    if us == Some(found.sid) && (message.from == cx.me || hidden.is_some_and(|_| found.keys.is_empty())) {
+        return Ok(Outcome::Silent);
     }
     if us.is_none() || found.keys.is_empty() {
-        let concerns = found.payload.is_some() && !(also && is_other_part(cx, &device, found.version)?);
-        return if concerns { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
+        let mut was_read = false;
+        for device in senders.iter().filter(|_| also) {
+            was_read |= is_other_part(cx, device, found.version)?;
+        }
+        return if found.payload.is_some() && !was_read { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
     }
-    // a device that is on no list: perhaps ours is old (XEP-0384 §6)
-    if cx.records.get(records::people(message.from))?.and_then(|p| p.find(found.sid)).is_none_or(|e| !e.is_listed()) {
-        doubt(cx, message.from)?;
-    }
-    let read = cx.attempt(|cx| {
-        let opened = match found.version {
-            Version::Omemo2 => open::<Omemo2>(cx, &device, &found)?,
-            Version::Legacy => open::<Legacy>(cx, &device, &found)?,
-        };
-        Ok(opened.and_then(|opened| match decrypt_payload(&found, &opened.material) {
-            Ok(plain) => Ok((opened, plain)),
-            Err(reason) => Err(Unread::Reason(reason)),
-        }))
-    })?;
+    let (device, read) = match hidden {
+        Some(room) => match rooms::read_any(cx, room, senders, &found)? {
+            Some(read) => read,
+            None => return no(Reason::UnknownMember),
+        },
+        None => {
+            // a device that is on no list: perhaps ours is old (XEP-0384 §6)
+            if cx.records.get(records::people(message.from))?.and_then(|p| p.find(found.sid)).is_none_or(|e| !e.is_listed()) {
+                doubt(cx, message.from)?;
+            }
+            let read = read(cx, &named, &found, &found.keys)?;
+            (named, read)
+        }
+    };
+    let no = |reason: Reason| Ok(Outcome::Rejected(Refusal::from(reason).by(device.clone())));
     let (opened, plain) = match read {
         Ok(read) => read,
         Err(Unread::Duplicate) => return Ok(Outcome::Silent),
@@ -79,25 +90,31 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
     };
     settle(cx, &device, found.version, opened.then)?;
     atm::session(cx, &device)?;
-    let plain = match (plain, found.version) {
+    let said = match (plain, found.version) {
         (None, _) => None,
-        (Some(text), Version::Legacy) => Some(Plaintext::new(ContentType::TEXT, text.to_vec())),
+        (Some(text), Version::Legacy) => Some(unfold::legacy(&text, &beside, message.kind)),
         (Some(envelope), Version::Omemo2) => {
-            let envelope = match unfold(cx.me, message, &envelope) {
+            let envelope = match unfold::unfold(cx.me, message, &device.owner, &envelope) {
                 Ok(envelope) => envelope,
                 Err(reason) => return no(reason),
             };
             match atm::received(cx, message, &sender, &envelope)? {
                 Ok(true) => None,
-                Ok(false) => match content(&envelope) {
-                    Ok(plain) => plain,
+                Ok(false) => match unfold::content(envelope, &beside, message.kind) {
+                    Ok(said) => said,
                     Err(reason) => return no(reason),
                 },
                 Err(reason) => return no(reason),
             }
         }
     };
-    Ok(plain.map_or(Outcome::Silent, |plain| Outcome::Done(Decrypted::new(plain).by(sender))))
+    let Some(said) = said else { return Ok(Outcome::Silent) };
+    match said.opt_out {
+        Some(reason) if message.room.is_none() => opt_out::heard(cx, message.chat, &sender, message.sent, reason)?,
+        None if said.words => opt_out::words(cx, message.chat, &sender, message.sent)?,
+        _ => {}
+    }
+    Ok(Outcome::Done(Decrypted { kind: said.kind, ..Decrypted::new(said.plain).by(sender) }))
 }
 
 /// How long behind its omemo:2 part the legacy part of a message may come.
@@ -157,10 +174,25 @@ impl From<AcceptError> for Unread {
     }
 }
 
+/// What came out, with the payload in clear where there is one.
+type Read = (Opened, Option<Zeroizing<Vec<u8>>>);
+/// Through the ratchet and the payload's cipher, with one of these keys. Where nothing comes out, everything is as it was.
+fn read(cx: &mut Context<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Result<Read, Unread>, Halt> {
+    cx.attempt(|cx| {
+        let opened = match found.version {
+            Version::Omemo2 => open::<Omemo2>(cx, device, keys)?,
+            Version::Legacy => open::<Legacy>(cx, device, keys)?,
+        };
+        Ok(opened.and_then(|opened| match unfold::decrypt_payload(found, &opened.material) {
+            Ok(plain) => Ok((opened, plain)),
+            Err(reason) => Err(Unread::Reason(reason)),
+        }))
+    })
+}
 /// Tries each key that may be ours (legacy ids are not qualified by an address).
-fn open<P: Spoken>(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<Result<Opened, Unread>, Halt> {
+fn open<P: Spoken>(cx: &mut Context<'_>, device: &Device, keys: &[Key]) -> Result<Result<Opened, Unread>, Halt> {
     let mut why = Unread::Reason(Reason::NotForThisDevice);
-    for Key { data, .. } in &found.keys {
+    for Key { data, .. } in keys {
         // by the bytes: the attribute is wrong with some peers
         let read = match MessageKind::sniff::<P>(data) {
             Some(MessageKind::KeyExchange) => exchange::<P>(cx, device, data)?,

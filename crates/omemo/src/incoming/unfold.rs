@@ -1,8 +1,9 @@
 //! From a payload to words: its cipher, and the envelope in it (XEP-0420). Knows no session.
 use super::is_bare;
 use crate::payload;
+use crate::wire::content::{Beside, Content};
 use crate::wire::encrypted::Encrypted;
-use crate::wire::{Version, sce};
+use crate::wire::{MAX_BYTES, Version, sce};
 use std::time::Duration;
 use subrosa_engine::*;
 use zeroize::Zeroizing;
@@ -21,27 +22,64 @@ pub(super) fn decrypt_payload(found: &Encrypted, material: &[u8]) -> Result<Opti
     };
     plain.map(Some).map_err(|_| Reason::Damaged)
 }
-/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4).
-pub(super) fn unfold(me: &Address, message: &Incoming<'_>, plain: &[u8]) -> Result<sce::Envelope, Reason> {
+/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4) and with the sender that the key named.
+pub(super) fn unfold(me: &Address, message: &Incoming<'_>, from: &Address, plain: &[u8]) -> Result<sce::Envelope, Reason> {
     let envelope = sce::parse(plain).map_err(|_| Reason::Malformed)?;
     // what others write to us alone names us; in a room, and on our other devices, it names the conversation
-    let to = if message.chat.0 == *message.from && message.from != me { me } else { &message.chat.0 };
+    let to = if message.chat.0 == *from && from != me { me } else { &message.chat.0 };
     let names = |claimed: &Option<String>, real: &Address| claimed.as_ref().is_none_or(|jid| is_bare(jid, real));
     let apart = envelope.time.map_or(0, |claimed| claimed.0.abs_diff(message.sent.0));
     // without a recipient a server could turn a message to a room into one to us alone, or back (XEP-0384 §5.5.1)
-    let unaddressed = envelope.to.is_none() && message.chat.0 != *message.from && message.from != me;
-    if unaddressed || !names(&envelope.from, message.from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
+    let unaddressed = envelope.to.is_none() && message.chat.0 != *from && (from != me || message.room.is_some());
+    if unaddressed || !names(&envelope.from, from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
         return Err(Reason::EnvelopeMismatch);
     }
     Ok(envelope)
 }
-/// What an envelope holds. `None`: nothing.
-pub(super) fn content(envelope: &sce::Envelope) -> Result<Option<Plaintext>, Reason> {
+
+/// What is handed on.
+pub(super) struct Said {
+    pub plain: Plaintext,
+    pub kind: Option<Kind>,
+    /// There are words.
+    pub words: bool,
+    pub opt_out: Option<String>,
+}
+impl Said {
+    /// Words alone are what the transport took them for, but no notice; everything else is what is in it.
+    fn of(content: Content, seen: Kind) -> Self {
+        let Content { run, kind, body, plain, opt_out, .. } = content;
+        let words = body.is_some();
+        match body {
+            Some(body) if plain => Said { plain: Plaintext::text(&body), kind: words_alone(seen), words, opt_out },
+            _ => Said { plain: Plaintext::new(ContentType::STANZA, run.to_vec()), kind: Some(kind.unwrap_or(Kind::Other)), words, opt_out },
+        }
+    }
+}
+fn words_alone(seen: Kind) -> Option<Kind> {
+    matches!(seen, Kind::Typing | Kind::Receipt).then_some(Kind::Text)
+}
+/// A legacy payload, with what stands in clear beside it: the words are always those of the payload.
+pub(super) fn legacy(text: &[u8], beside: &Beside, seen: Kind) -> Said {
+    if let (false, Ok(body)) = (beside.is_empty(), std::str::from_utf8(text)) {
+        let mut run = sce::text(body);
+        run.extend_from_slice(&beside.run());
+        if let (true, Ok(content)) = (run.len() <= MAX_BYTES, Content::of(run)) {
+            return Said::of(content, seen);
+        }
+    }
+    Said { plain: Plaintext::new(ContentType::TEXT, text), kind: words_alone(seen), words: true, opt_out: None }
+}
+/// What an envelope holds. `None`: nothing. Of what stands beside it in clear only that words are a correction counts, because Converse
+/// writes it there; whose message may be corrected by whom is not decided here.
+pub(super) fn content(envelope: sce::Envelope, beside: &Beside, seen: Kind) -> Result<Option<Said>, Reason> {
     if envelope.content.is_empty() {
         return Ok(None);
     }
-    Ok(Some(match sce::body(&envelope.content).map_err(|_| Reason::Malformed)? {
-        Some(body) => Plaintext::text(&body),
-        None => Plaintext::new(ContentType::STANZA, envelope.content.to_vec()),
-    }))
+    let mut content = Content::of(envelope.content).map_err(|_| Reason::Malformed)?;
+    if let (true, false, Some(replace)) = (content.body.is_some(), content.replaces, beside.get("replace")) {
+        content.run.extend_from_slice(replace);
+        (content.plain, content.replaces) = (false, true);
+    }
+    Ok(Some(Said::of(content, seen)))
 }
