@@ -108,6 +108,16 @@ impl Network<'_> {
     pub fn emit(&mut self, event: Event) {
         self.outputs.push(Output::Event(event));
     }
+    /// More is known about somebody, their devices for example: messages of which nobody could say who in a room wrote them
+    /// ([`Reason::UnknownMember`]) come again, where this person is a member.
+    pub fn learned(&mut self, person: &Address) {
+        self.house.learned.push(person.clone());
+    }
+    /// A number that is drawn when a process begins, and again after a commit that failed: what was found under the same number was found
+    /// by this process, in this life of its store.
+    pub fn process(&self) -> u64 {
+        self.house.salt
+    }
     /// Be called with [`Notice::Wake`] then, over restarts too (signed prekey rotation). The earliest counts, and it is for once.
     pub fn wake_at(&mut self, time: Time) {
         self.house.alarm(self.engine, time);

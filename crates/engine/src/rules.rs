@@ -32,6 +32,12 @@ pub(crate) struct Passing {
 
 impl Step<'_> {
     pub(crate) fn run(&mut self, job: &mut Job<'_>) -> Result<(), Halt> {
+        let before = self.outputs.len();
+        self.machine.house.learned.clear();
+        self.work(job)?;
+        self.learned(before)
+    }
+    fn work(&mut self, job: &mut Job<'_>) -> Result<(), Halt> {
         match job {
             Job::Call(engine, reply, f) => {
                 let result = self.with(*engine, |e, cx| f(e, cx)).transpose()?;

@@ -105,6 +105,30 @@ impl Step<'_> {
     pub(crate) fn members_changed(&mut self, chat: &ChatId) -> Result<(), Halt> {
         self.try_again(|_, entry| entry.hope == Hope::Members && entry.chat == *chat)
     }
+    /// What engines found out in this job: what another device said about trust, and who has which devices.
+    pub(crate) fn learned(&mut self, before: usize) -> Result<(), Halt> {
+        let (mut trusted, mut people) = (Vec::new(), std::mem::take(&mut self.machine.house.learned));
+        for output in self.outputs.iter().skip(before) {
+            match output {
+                Output::Event(Event::TrustChanged { device, .. }) => trusted.push(device.clone()),
+                Output::Event(Event::DeviceNew { device, .. }) => people.push(device.owner.clone()),
+                _ => {}
+            }
+        }
+        trusted.iter().try_for_each(|device| self.trust_changed(device))?;
+        if people.is_empty() {
+            return Ok(());
+        }
+        let Some(index) = self.of_row(index())? else { return Ok(()) };
+        let mut chats = sorted(index.entries.into_iter().filter(|entry| entry.hope == Hope::Members).map(|entry| entry.chat).collect());
+        chats.dedup();
+        for chat in chats {
+            if self.room(&chat)?.is_some_and(|room| room.members.iter().any(|member| people.contains(member))) {
+                self.members_changed(&chat)?;
+            }
+        }
+        Ok(())
+    }
     /// A new stream.
     pub(crate) fn connected(&mut self) -> Result<(), Halt> {
         self.try_again(|_, entry| entry.hope == Hope::Answers)

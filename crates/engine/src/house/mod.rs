@@ -128,6 +128,8 @@ pub(crate) struct House {
     decided: Vec<Device>,
     /// Which engines the messages on disk began with, as known before it was loaded again.
     began: Map<u64, usize>,
+    /// Of whom engines learned more in the job that runs.
+    pub learned: Vec<Address>,
     /// Outputs found on disk, not yet released by this process.
     again: Vec<(OutputId, Output)>,
     // derived from `live`
@@ -157,6 +159,7 @@ impl Default for House {
             alarms: Vec::new(),
             live: Map::default(),
             journal: Vec::new(),
+            learned: Vec::new(),
             decided: Vec::new(),
             began: Map::default(),
             again: Vec::new(),

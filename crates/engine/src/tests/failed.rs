@@ -22,6 +22,15 @@ impl Engine for Choosy {
                 }
                 Outcome::Done(Decrypted::new(Plaintext::text(words)))
             }
+            "list" if cx.records.get(RowOf::<Number>::single("known"))?.is_some() => Outcome::Done(Decrypted::new(Plaintext::text(words))),
+            "met" => {
+                let device = Device::of(&Address::from(words), 7u32);
+                cx.sender(&device, &key_of(7), "")?.map_or(Outcome::Silent, |_| Outcome::Silent)
+            }
+            "known" => match cx.identities(&Address::from(words))?.is_empty() {
+                true => Outcome::Rejected(Reason::UnknownMember.into()),
+                false => Outcome::Done(Decrypted::new(Plaintext::text(words))),
+            },
             "broken" => Outcome::Rejected(Reason::Damaged.into()),
             "panic" => panic!("a bug in the engine"),
             "no" => Outcome::Rejected(Status::new(603).into()),
@@ -32,6 +41,10 @@ impl Engine for Choosy {
         })
     }
     fn notice(&self, cx: &mut Context<'_>, notice: &Notice) -> Result<(), Halt> {
+        if let Notice::Published(node, _) = notice {
+            cx.records.put(RowOf::single("known"), Number(1));
+            cx.network.learned(&node.owner);
+        }
         if matches!(notice, Notice::Answer(..)) {
             cx.records.put(RowOf::single("answered"), Number(1));
         }
@@ -89,6 +102,17 @@ fn a_message_of_nobody_is_read_when_somebody_is_there() {
     assert_eq!(said(&mut machine, &mut store, vec![people("room@x", &["bob@x"])]), ["message 1 hello"]);
     assert!(said(&mut machine, &mut store, vec![people("room@x", &[])]).is_empty());
     assert_eq!(said(&mut machine, &mut store, vec![people("other@x", &["bob@x"])]), ["message 2 hi"]);
+}
+#[test]
+fn a_message_of_nobody_is_read_when_more_is_known_of_a_member() {
+    let (mut machine, mut store) = (with("one"), MemoryStore::default());
+    let all = vec![people("room@x", &["bob@x"]), text("1", "room@x", "list hello"), text("2", "room@x", "known bob@x")];
+    assert_eq!(said(&mut machine, &mut store, all).len(), 4);
+    let published = |owner: &str| Input::Published(list_node(&owner.into()), None);
+    assert!(said(&mut machine, &mut store, vec![published("carol@x")]).is_empty(), "who is not in the room");
+    assert_eq!(said(&mut machine, &mut store, vec![published("bob@x")]), ["message 1 hello"]);
+    let met = said(&mut machine, &mut store, vec![text("3", "bob@x", "met bob@x")]);
+    assert_eq!(met, ["new bob@x/7 trusted", "message 2 bob@x"]);
 }
 #[test]
 fn what_no_engine_spoke_is_read_by_one_that_does() {
