@@ -58,7 +58,8 @@ def write_settings(directory, args, user, domain):
         "resource": "gajim",
     }
     contacts = {contact: {"encryption": "OMEMO"} for contact in args.contact}
-    settings = {"account": account, "contact": contacts, "group_chat": {}}
+    rooms = {room: {"encryption": "OMEMO"} for room in args.room}
+    settings = {"account": account, "contact": contacts, "group_chat": rooms}
     rows.execute("insert into account_settings values(?, ?)", (ACCOUNT, json.dumps(settings)))
     rows.commit()
 
@@ -129,6 +130,7 @@ class Gajim:
         else:
             raise TimeoutError("Gajim did not come online: " + (self.dir / "gajim.log").read_text()[-2000:])
         self.bus.add_signal_receiver(self.received, "NewMessage", INTERFACE, SERVICE, PATH)
+        self.bus.add_signal_receiver(self.received_in_room, "GCMessage", INTERFACE, SERVICE, PATH)
         self.bus.add_signal_receiver(self.was_sent, "MessageSent", INTERFACE, SERVICE, PATH)
 
     def own_device(self):
@@ -151,13 +153,38 @@ class Gajim:
         _, details = arguments
         emit(got=str(details[1]), **{"from": str(details[0]).split("/")[0]})
 
+    def received_in_room(self, arguments):
+        # [account, [room/nick, text, time, …]]; its own words come back too
+        _, details = arguments
+        room, _, nick = str(details[0]).partition("/")
+        if nick and nick != self.nick():
+            emit(got=str(details[1]), room=room, **{"from": f"{nick}@{self.args.jid.split('@')[1]}"})
+        elif nick and self.sending and str(details[1]) == self.sending["text"]:
+            self.sent_it()
+
+    def nick(self):
+        return self.args.jid.split("@")[0]
+
+    def joined(self, room, since):
+        """Joins by its bookmark, a while after the login; its log says when it is in."""
+        if f"Set MUC state: {room} JOINED" in (self.dir / "gajim.log").read_text():
+            emit(joined=room)
+        elif time.time() - since > 60:
+            emit(failed="Gajim did not join", to=room)
+        else:
+            return True
+        return False
+
     def was_sent(self, arguments):
         # [account, [receiver, text, …]]
         _, details = arguments
         if self.sending and str(details[1]) == self.sending["text"]:
-            done, self.sending = self.sending, None
-            emit(sent=done["text"], to=done["to"], parts=1, errors=[])
-            self.send_next()
+            self.sent_it()
+
+    def sent_it(self):
+        done, self.sending = self.sending, None
+        emit(sent=done["text"], to=done["to"], parts=1, errors=[])
+        self.send_next()
 
     def send(self, command):
         self.waiting.append(command)
@@ -179,7 +206,10 @@ class Gajim:
             emit(failed="Gajim did not send it", to=command["to"])
             self.send_next()
             return False
-        self.remote.send_chat_message(command["to"], command["text"], ACCOUNT)
+        if command["to"] in self.args.room:
+            self.remote.send_groupchat_message(command["to"], command["text"], ACCOUNT)
+        else:
+            self.remote.send_chat_message(command["to"], command["text"], ACCOUNT)
         self.glib.timeout_add(2000, self.attempt, command, number + 1)
         return False
 
@@ -200,6 +230,7 @@ def main():
         parser.add_argument(name, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--contact", action="append", default=[])
+    parser.add_argument("--room", action="append", default=[], help="one that is in the bookmarks")
     gajim = Gajim(parser.parse_args())
     from gi.repository import GLib
 
@@ -215,6 +246,8 @@ def main():
             command = json.loads(line)
             if command["do"] == "send":
                 GLib.idle_add(gajim.send, command)
+            elif command["do"] == "join":
+                GLib.timeout_add(200, gajim.joined, command["room"], time.time())
             elif command["do"] == "quit":
                 break
         GLib.idle_add(gajim.stop)

@@ -23,7 +23,7 @@ class Profanity:
         self.args = args
         self.dir = Path(args.dir).absolute()
         (self.dir / "home/.config/profanity").mkdir(parents=True, exist_ok=True)
-        self.seen, self.lock, self.partner = {}, threading.Lock(), None
+        self.seen, self.lock, self.partner, self.rooms = {}, threading.Lock(), None, set()
         home = self.dir / "home"
         environment = f"env HOME={home} XDG_CONFIG_HOME={home}/.config XDG_DATA_HOME={home}/.local/share TERM=screen LANG=C.UTF-8"
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50", f"{environment} profanity -l DEBUG")
@@ -79,14 +79,33 @@ class Profanity:
             time.sleep(1.5)
             self.partner = partner
 
+    def nick(self):
+        return self.args.jid.split("@")[0]
+
+    def join(self, room):
+        self.say(f"/join {room} nick {self.nick()}")
+        self.until("You have joined the room")
+        self.rooms.add(room)
+        time.sleep(1)
+        self.say("/omemo start")
+        # it fetches the lists and bundles of all members now, and says nothing when it is done
+        time.sleep(2.5)
+        self.partner = room
+        emit(joined=room)
+
     def send(self, to, text):
-        self.open_chat(to)
+        me = self.nick() if to in self.rooms else "me"
+        if to in self.rooms and self.partner != to:
+            self.say(f"/win {to}")
+            self.partner = to
+        if to not in self.rooms:
+            self.open_chat(to)
         # A line that begins with a slash would be a command.
         self.say(text)
         end = time.time() + 20
         while time.time() < end:
             with self.lock:
-                if (to, "me", text) in self.seen:
+                if (to, me, text) in self.seen:
                     return emit(sent=text, to=to, parts=1, errors=[])
             time.sleep(0.05)
         emit(failed="Profanity did not log it as sent; its screen: " + self.screen()[-1500:], to=to)
@@ -107,7 +126,10 @@ class Profanity:
                     who, said = match.groups()
                     with self.lock:
                         self.seen[(contact, who, said)] = True
-                    if who != "me":
+                    if "rooms" in path.parts:
+                        if who != self.nick():
+                            emit(got=said, room=contact, **{"from": f"{who}@{self.args.jid.split('@')[1]}"})
+                    elif who != "me":
                         emit(got=said, **{"from": contact})
             time.sleep(0.05)
 
@@ -138,6 +160,8 @@ def main():
             command = json.loads(line)
             if command["do"] == "send":
                 profanity.send(command["to"], command["text"])
+            elif command["do"] == "join":
+                profanity.join(command["room"])
             elif command["do"] == "quit":
                 break
     except Exception as error:  # noqa: BLE001

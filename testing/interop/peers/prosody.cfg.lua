@@ -17,7 +17,7 @@ https_ports   = {}
 
 modules_enabled = {
   "roster"; "saslauth"; "tls"; "disco"; "ping"; "time"; "version"; "posix"; "carbons"; "pep";
-  "private"; "blocklist"; "vcard4"; "vcard_legacy"; "smacks"; "csi"; "csi_simple"; "mam"; "offline";
+  "private"; "bookmarks"; "blocklist"; "vcard4"; "vcard_legacy"; "smacks"; "csi"; "csi_simple"; "mam"; "offline";
   "stanza_record";              -- ours, beside this file: what the server saw
 }
 modules_disabled = { "s2s" }
