@@ -35,6 +35,7 @@ mod engines;
 mod entity;
 mod mapping;
 mod ns;
+mod publishing;
 pub mod receipts;
 mod requests;
 pub mod rooms;

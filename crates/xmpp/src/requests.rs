@@ -1,25 +1,17 @@
 //! The machine's requests as IQ exchanges, several steps long where a server needs it.
 //!
-//! Owns which stanza asks, which answer belongs to it, and what follows. Knows no payload. XEP-0060 §5, §6.5, §7.1, §8.2; XEP-0163.
-//!
-//! Publishing takes what the server can do: Prosody takes all publish-options at once; ejabberd 23 knows only `access_model` and
-//! `persist_items`, says `resource-constraint` to any other, and gives a new node one item, so the node is configured. A node
-//! that somebody made with other options is configured to be what we need. Invariants: a node that could not be made readable by
-//! all is an error, never a success; every request is answered exactly once.
-use crate::mapping::condition;
+//! Owns which stanza asks, which answer belongs to it, and what follows. Knows no payload. XEP-0060 §6.5, §7.2, §8.4; how
+//! something is published: [`publishing`]. Invariant: every request is answered exactly once.
+use crate::publishing::{self, Access, Next, Publication, Server, failure};
 use crate::xml::{self, build};
 use crate::{ns, xml::StanzaError};
 use minidom::Element;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
-use subrosa_engine::{Address, Item, Keep, Node, Request, RequestError, RequestId, Time};
+use subrosa_engine::{Address, Item, Node, Request, RequestError, RequestId, Time};
 
 /// How long a server has for one step.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Publishing is tried so often while the server says that the node it should create is not there (ejabberd over Mnesia).
-const ATTEMPTS: u8 = 4;
-/// What a node keeps where the server does not take `max`.
-const MANY: &str = "1000";
 
 /// What a step leads to.
 #[derive(Debug, Default)]
@@ -41,14 +33,6 @@ pub struct Requests {
     deadlines: BTreeMap<(Time, u64), String>,
     server: Server,
 }
-/// What was learned about the account's server.
-#[derive(Debug, Default)]
-struct Server {
-    /// It takes two publish-options only.
-    limited: bool,
-    /// Nodes that keep many items, as far as we could bring that about.
-    configured: HashSet<String>,
-}
 #[derive(Debug)]
 struct Open {
     request: RequestId,
@@ -61,39 +45,7 @@ struct Open {
 enum Step {
     Fetch(Node),
     Delete,
-    Publish(Publication, Options),
-    Configure(Publication, Config, Then),
-}
-#[derive(Debug)]
-struct Publication {
-    node: Node,
-    keep: Keep,
-    payload: Element,
-    attempts: u8,
-    /// It was configured because its options were others.
-    repaired: bool,
-}
-/// Which publish-options go along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Options {
-    All,
-    /// Those that ejabberd knows.
-    Two,
-    None,
-}
-/// Which form the node is configured with: from the best to what old servers take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Config {
-    Max,
-    Number,
-    Access,
-}
-/// What follows configuring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    /// The item is there already.
-    Finish,
-    Publish,
+    Publish(publishing::Step),
 }
 
 impl Requests {
@@ -115,14 +67,8 @@ impl Requests {
             }
             Request::Publish { node, keep, payload } => match one_element(&payload) {
                 Ok(payload) => {
-                    let publication = Publication { node, keep, payload, attempts: ATTEMPTS, repaired: false };
-                    let configure_first = self.server.limited && keep == Keep::Many && !self.server.configured.contains(&publication.node.name);
-                    let step = match () {
-                        () if configure_first => Step::Configure(publication, Config::Max, Then::Publish),
-                        () if self.server.limited => Step::Publish(publication, Options::Two),
-                        () => Step::Publish(publication, Options::All),
-                    };
-                    self.send(id, step, now)
+                    let step = self.server.begin(Publication::new(node, keep, Access::Open, payload));
+                    self.send(id, Step::Publish(step), now)
                 }
                 Err(_) => Turn::answer(id, Err(RequestError::Malformed)),
             },
@@ -209,8 +155,7 @@ impl Requests {
     fn send(&mut self, request: RequestId, step: Step, now: Time) -> Turn {
         let (to, kind, payload) = match &step {
             Step::Fetch(node) => (self.other(&node.owner), "get", fetch(node)),
-            Step::Publish(publication, options) => (self.other(&publication.node.owner), "set", publish(publication, *options)),
-            Step::Configure(publication, config, _) => (self.other(&publication.node.owner), "set", configure(publication, *config)),
+            Step::Publish(step) => (self.other(step.owner()), "set", step.payload()),
             Step::Delete => return Turn::answer(request, Err(RequestError::Malformed)), // is asked once, in `ask`
         };
         self.ask_with(request, to, step, kind, payload, now)
@@ -228,71 +173,17 @@ impl Requests {
     fn go_on(&mut self, id: RequestId, step: Step, answer: Result<&Element, Option<&Element>>, now: Time) -> Turn {
         match (step, answer) {
             (Step::Fetch(node), Ok(iq)) => Turn::answer(id, items(iq, &node)),
-            (Step::Fetch(_), Err(error)) => Turn::answer(id, Err(of(error))),
+            (Step::Fetch(_), Err(error)) => Turn::answer(id, Err(failure(error))),
             (Step::Delete, Ok(_)) => Turn::answer(id, Ok(Vec::new())),
-            (Step::Delete, Err(error)) => match of(error) {
+            (Step::Delete, Err(error)) => match failure(error) {
                 RequestError::NotFound => Turn::answer(id, Ok(Vec::new())), // gone is what was wanted
                 error => Turn::answer(id, Err(error)),
             },
-            (Step::Publish(publication, Options::All | Options::None), Ok(_)) => {
-                self.server.configured.insert(publication.node.name);
-                Turn::answer(id, Ok(Vec::new()))
-            }
-            (Step::Publish(publication, Options::Two), Ok(_)) => {
-                if publication.keep == Keep::Many && !self.server.configured.contains(&publication.node.name) {
-                    return self.send(id, Step::Configure(publication, Config::Max, Then::Finish), now);
-                }
-                Turn::answer(id, Ok(Vec::new()))
-            }
-            (Step::Publish(publication, options), Err(error)) => self.not_published(id, publication, options, error, now),
-            (Step::Configure(publication, config, then), Ok(_)) => {
-                if config != Config::Access || publication.keep == Keep::Many {
-                    self.server.configured.insert(publication.node.name.clone());
-                }
-                match then {
-                    Then::Finish => Turn::answer(id, Ok(Vec::new())),
-                    Then::Publish => {
-                        let options = if publication.repaired { Options::None } else { Options::Two };
-                        self.send(id, Step::Publish(publication, options), now)
-                    }
-                }
-            }
-            (Step::Configure(publication, config, then), Err(error)) => match (of(error), config, then) {
-                // there is nothing to configure yet: publishing creates it
-                (RequestError::NotFound, _, Then::Publish) if !publication.repaired => self.send(id, Step::Publish(publication, Options::Two), now),
-                (_, Config::Max, _) if publication.keep == Keep::Many => self.send(id, Step::Configure(publication, Config::Number, then), now),
-                (_, Config::Max | Config::Number, _) => self.send(id, Step::Configure(publication, Config::Access, then), now),
-                // published with `access_model=open`: that it keeps one item only is the server's limit
-                (_, Config::Access, Then::Finish) => {
-                    self.server.configured.insert(publication.node.name);
-                    Turn::answer(id, Ok(Vec::new()))
-                }
-                (_, Config::Access, Then::Publish) if !publication.repaired => self.send(id, Step::Publish(publication, Options::Two), now),
-                (error, Config::Access, Then::Publish) => Turn::answer(id, Err(error)),
+            (Step::Publish(step), answer) => match self.server.answered(step, answer.map(drop)) {
+                Next::Ask(step) => self.send(id, Step::Publish(step), now),
+                Next::Over(result) => Turn::answer(id, result.map(|()| Vec::new())),
             },
         }
-    }
-    fn not_published(&mut self, id: RequestId, publication: Publication, options: Options, error: Option<&Element>, now: Time) -> Turn {
-        let is = |name: &str| error.is_some_and(|e| condition(e) == Some(name));
-        let precondition = error.is_some_and(|e| e.has_child("precondition-not-met", ns::PUBSUB_ERRORS));
-        let attempts = publication.attempts.saturating_sub(1);
-        if attempts > 0 && is("item-not-found") {
-            return self.send(id, Step::Publish(Publication { attempts, ..publication }, options), now);
-        }
-        if !publication.repaired && precondition {
-            let publication = Publication { repaired: true, ..publication };
-            return self.send(id, Step::Configure(publication, Config::Max, Then::Publish), now);
-        }
-        // options that it does not know; ejabberd says resource-constraint
-        if options == Options::All && ["resource-constraint", "bad-request", "not-acceptable", "feature-not-implemented"].into_iter().any(is) {
-            self.server.limited = true;
-            let step = match publication.keep {
-                Keep::Many => Step::Configure(publication, Config::Max, Then::Publish),
-                Keep::One => Step::Publish(publication, Options::Two),
-            };
-            return self.send(id, step, now);
-        }
-        Turn::answer(id, Err(of(error)))
     }
 }
 impl Turn {
@@ -326,36 +217,6 @@ fn delete(node: &Node) -> Element {
         None => build("pubsub", ns::PUBSUB_OWNER).child(build("delete", ns::PUBSUB_OWNER).attr("node", node.name.as_str())).end(),
     }
 }
-/// XEP-0060 §7.1, §7.1.5.
-fn publish(publication: &Publication, options: Options) -> Element {
-    let node = &publication.node;
-    let item = build("item", ns::PUBSUB).maybe("id", node.item.as_deref()).child(publication.payload.clone());
-    let mut fields = vec![("pubsub#access_model", "open"), ("pubsub#persist_items", "true")];
-    if options == Options::All && publication.keep == Keep::Many {
-        fields.push(("pubsub#max_items", "max"));
-    }
-    let options = (options != Options::None)
-        .then(|| build("publish-options", ns::PUBSUB).child(form("http://jabber.org/protocol/pubsub#publish-options", &fields)).end());
-    let publish = build("publish", ns::PUBSUB).attr("node", node.name.as_str()).child(item);
-    build("pubsub", ns::PUBSUB).child(publish).children(options).end()
-}
-/// XEP-0060 §8.2.
-fn configure(publication: &Publication, config: Config) -> Element {
-    let mut fields = vec![("pubsub#access_model", "open"), ("pubsub#persist_items", "true")];
-    match (publication.keep, config) {
-        (Keep::Many, Config::Max) => fields.push(("pubsub#max_items", "max")),
-        (Keep::Many, Config::Number) => fields.push(("pubsub#max_items", MANY)),
-        _ => {}
-    }
-    let configure = build("configure", ns::PUBSUB_OWNER).attr("node", publication.node.name.as_str());
-    build("pubsub", ns::PUBSUB_OWNER).child(configure.child(form("http://jabber.org/protocol/pubsub#node_config", &fields))).end()
-}
-/// XEP-0004, to be submitted.
-fn form(form_type: &str, fields: &[(&str, &str)]) -> Element {
-    let field = |name: &str, value: &str| build("field", ns::DATA).attr("var", name).child(build("value", ns::DATA).text(value));
-    let head = field("FORM_TYPE", form_type).attr("type", "hidden");
-    build("x", ns::DATA).attr("type", "submit").child(head).children(fields.iter().map(|(name, value)| field(name, value).end())).end()
-}
 fn items(iq: &Element, node: &Node) -> Result<Vec<Item>, RequestError> {
     let Some(items) = iq.get_child("pubsub", ns::PUBSUB).and_then(|p| p.get_child("items", ns::PUBSUB)) else {
         return Ok(Vec::new()); // an empty answer: there is nothing
@@ -370,24 +231,12 @@ fn items(iq: &Element, node: &Node) -> Result<Vec<Item>, RequestError> {
     };
     items.children().filter(wanted).map(item).collect()
 }
-fn of(error: Option<&Element>) -> RequestError {
-    let Some(condition) = error.and_then(condition) else { return RequestError::Malformed };
-    match condition {
-        // service-unavailable and feature-not-implemented: no such account, or no PEP there
-        "item-not-found" | "gone" | "service-unavailable" | "feature-not-implemented" => RequestError::NotFound,
-        "forbidden" | "not-authorized" | "not-allowed" | "registration-required" | "subscription-required" | "payment-required" => {
-            RequestError::Forbidden
-        }
-        "remote-server-not-found" | "remote-server-timeout" | "recipient-unavailable" => RequestError::Unreachable,
-        "bad-request" | "jid-malformed" | "unexpected-request" | "not-acceptable" => RequestError::Malformed,
-        _ => RequestError::Refused,
-    }
-}
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
     use super::*;
+    use subrosa_engine::Keep;
 
     const NOW: Time = Time(1000);
     const ME: &str = "alice@x.org";
@@ -512,7 +361,7 @@ mod tests {
         let talk = Talk::begin(publication(Keep::One)).error("item-not-found").error("item-not-found").error("item-not-found");
         talk.asks(&["<publish"], &[]);
         talk.result().ends(Ok(vec![]));
-        let talk = (0..ATTEMPTS).fold(Talk::begin(publication(Keep::One)), |talk, _| talk.error("item-not-found"));
+        let talk = (0..4).fold(Talk::begin(publication(Keep::One)), |talk, _| talk.error("item-not-found"));
         talk.ends(Err(RequestError::NotFound));
     }
 
