@@ -5,7 +5,7 @@ use crate::fold::{Fold, Folding};
 use crate::open::History;
 use crate::row::{Kind, Place, Row};
 use rusqlite::OptionalExtension;
-use subrosa_engine::{Address, ChatId, Content, MessageId, Time};
+use subrosa_engine::{Address, ChatId, Content, MessageId, Reason, Time};
 
 /// What became of an [`Entry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Added {
     Changed(Vec<Place>),
     /// It is about a message that is not here: kept until that comes. A correction is shown as a message of its own until then.
     Waits,
-    /// Nothing to keep: what somebody does just now, a receipt for a message that is not one's own.
+    /// Nothing to keep: what somebody does just now, what was received before, a receipt for a message that is not one's own.
     Nothing,
 }
 
@@ -88,10 +88,10 @@ impl History {
 
     /// The same for what was told by another device.
     pub(crate) fn enter(&mut self, entry: &Entry, told: Option<&str>) -> Result<Added, HistoryError> {
-        if matches!(entry.body, Body::Said(Content::Typing(_))) {
+        if matches!(entry.body, Body::Said(Content::Typing(_)) | Body::Unreadable(Reason::Duplicate)) {
             return Ok(Added::Nothing);
         }
-        let chat = self.chat_for(entry, told.is_none())?;
+        let chat = self.chat_for(&entry.chat.0, entry.room, told.is_none())?;
         match Fold::of(entry, told) {
             Some(fold) => {
                 self.take_unreadable(&chat, entry)?;
@@ -202,7 +202,7 @@ impl History {
     /// What turns out to be about another message was no message of its own.
     fn take_unreadable(&mut self, chat: &InChat, entry: &Entry) -> Result<(), HistoryError> {
         let own = entry.from == *self.me();
-        let as_unreadable = Entry { body: Body::Unreadable(subrosa_engine::Reason::Engine), ..entry.clone() };
+        let as_unreadable = Entry { body: Body::Unreadable(Reason::Engine), ..entry.clone() };
         let Some(row) = Row::of(&as_unreadable, chat.id, own, None) else { return Ok(()) };
         match self.same(chat, &row, entry.time.min(entry.arrived))? {
             Some(known) if known.kind == Kind::Unreadable => self.remove(&known),
@@ -221,18 +221,17 @@ impl History {
         let chat = |row: &rusqlite::Row<'_>| Ok(InChat { id: row.get(0)?, address: address.as_str().to_owned(), room: row.get(1)? });
         Ok(find.query_row([address.as_str()], chat).optional()?)
     }
-    /// The entry's chat, made where there is none. Whether it is a room, only the application says (`known`).
-    fn chat_for(&self, entry: &Entry, known: bool) -> Result<InChat, HistoryError> {
-        let address = &entry.chat.0;
+    /// This chat, made where there is none. Whether it is a room, only the application says (`known`).
+    pub(crate) fn chat_for(&self, address: &Address, room: bool, known: bool) -> Result<InChat, HistoryError> {
         match self.chat(address)? {
-            Some(chat) if chat.room == entry.room || !known => Ok(chat),
+            Some(chat) if chat.room == room || !known => Ok(chat),
             Some(chat) => {
-                self.db.prepare_cached("UPDATE chats SET room = ?2 WHERE id = ?1")?.execute((chat.id, entry.room))?;
-                Ok(InChat { room: entry.room, ..chat })
+                self.db.prepare_cached("UPDATE chats SET room = ?2 WHERE id = ?1")?.execute((chat.id, room))?;
+                Ok(InChat { room, ..chat })
             }
             None => {
-                self.db.prepare_cached("INSERT INTO chats (address, room) VALUES (?1, ?2)")?.execute((address.as_str(), entry.room))?;
-                Ok(InChat { id: self.db.last_insert_rowid(), address: address.as_str().to_owned(), room: entry.room })
+                self.db.prepare_cached("INSERT INTO chats (address, room) VALUES (?1, ?2)")?.execute((address.as_str(), room))?;
+                Ok(InChat { id: self.db.last_insert_rowid(), address: address.as_str().to_owned(), room })
             }
         }
     }

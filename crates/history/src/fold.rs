@@ -15,6 +15,8 @@ const EMOJIS: usize = 32;
 const EMOJI: usize = 128;
 /// Corrections of corrections are followed so far.
 const CHAIN: usize = 256;
+/// Corrections that stand for themselves, by what they name and their author.
+const CORRECTIONS: &str = "chat = ?1 AND refers = ?2 AND author = ?3 AND kind = 2 AND target IS NULL LIMIT 256";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FoldKind {
@@ -94,6 +96,8 @@ impl Fold {
         let (by_author, own) = (row.author == self.author && !chat.is_nobody(&row.author), row.author == me);
         match self.kind {
             FoldKind::Moderation => by_stanza,
+            // a correction goes with its message, also where that is not here
+            FoldKind::Retraction if row.kind == Kind::Correction => by_author && row.refers.as_deref() == Some(&self.of),
             FoldKind::Retraction => by_author && (by_id || by_stanza),
             FoldKind::Reaction if chat.room => by_stanza || by_author && by_id,
             FoldKind::Reaction => by_id,
@@ -114,7 +118,10 @@ impl History {
     /// Nothing was stored.
     pub fn moderate(&mut self, chat: &ChatId, stanza_id: &str, by: &Address, reason: &str, time: Time) -> Result<Option<Place>, HistoryError> {
         self.transaction(|history| {
-            let Some(chat) = history.chat(&chat.0)?.filter(|chat| chat.room) else { return Ok(None) };
+            let chat = history.chat_for(&chat.0, true, false)?;
+            if !chat.room {
+                return Ok(None);
+            }
             let fold = Fold {
                 of: stanza_id.to_owned(),
                 kind: FoldKind::Moderation,
@@ -142,8 +149,11 @@ impl History {
             return Ok(Folding::Idle);
         }
         // others' messages of that id are none of its business, however many they made
-        let named = "chat = ?1 AND (id = ?2 OR stanza = ?2) AND target IS NULL AND (stanza = ?2 OR author IN (?3, ?4) OR NOT ?5) LIMIT 64";
-        let rows = self.rows(named, (chat.id, &fold.of, &fold.author, &me, chat.room))?;
+        let named = "chat = ?1 AND (id = ?2 OR stanza = ?2) AND (stanza = ?2 OR author IN (?3, ?4) OR NOT ?5) LIMIT 64";
+        let mut rows = self.rows(named, (chat.id, &fold.of, &fold.author, &me, chat.room))?;
+        if fold.kind == FoldKind::Retraction {
+            rows.extend(self.rows(CORRECTIONS, (chat.id, &fold.of, &fold.author))?);
+        }
         let about: Vec<&Row> = rows.iter().filter(|row| fold.is_about(chat, row, &me)).collect();
         let waits = about.is_empty();
         if waits {
@@ -167,11 +177,15 @@ impl History {
         if !changed {
             return Ok(Folding::Idle);
         }
-        let places: Vec<i64> = about.iter().map(|row| row.n).collect();
-        for n in &places {
-            self.settle(chat, *n, false)?;
+        let mut places = Vec::with_capacity(about.len());
+        for row in about {
+            self.settle(chat, row.n, false)?;
+            if let Some(target) = row.target {
+                self.settle(chat, target, true)?;
+            }
+            places.push(Place::from_n(row.target.unwrap_or(row.n)));
         }
-        Ok(Folding::Applied(places.into_iter().map(Place::from_n).collect()))
+        Ok(Folding::Applied(places))
     }
     /// Before one more waits.
     fn make_room(&self, chat: &InChat, fold: &Fold) -> Result<(), HistoryError> {
@@ -200,6 +214,7 @@ impl History {
         };
         if let Some(target) = target {
             self.put_behind(row, &target)?;
+            self.settle(chat, row.n, false)?;
             self.absorb(chat, &target, names(row))?;
             self.settle(chat, target.n, true)?;
             return Ok(Folding::Applied(vec![Place::from_n(target.n)]));
@@ -230,8 +245,7 @@ impl History {
         let (mut any, mut at) = (false, 0);
         while let Some(name) = names.get(at).filter(|_| at < CHAIN).cloned() {
             at = at.saturating_add(1);
-            let corrections = "chat = ?1 AND refers = ?2 AND author = ?3 AND kind = 2 AND target IS NULL LIMIT 256";
-            for correction in self.rows(corrections, (chat.id, &name, &row.author))? {
+            for correction in self.rows(CORRECTIONS, (chat.id, &name, &row.author))? {
                 if correction.n != row.n && may_correct(chat, row, &correction) {
                     self.put_behind(&correction, row)?;
                     names.extend(self::names(&correction));
@@ -263,22 +277,19 @@ impl History {
         }
         self.no_longer_waiting(chat.id, &folds)?;
         if corrected {
-            let latest = "SELECT text FROM messages WHERE target = ?1 ORDER BY n DESC LIMIT 1";
+            let latest = "SELECT text FROM messages WHERE target = ?1 AND gone IS NULL ORDER BY n DESC LIMIT 1";
             row.corrected = self.db.prepare_cached(latest)?.query_row([n], |row| row.get(0)).optional()?;
         }
         if row.gone == Some(RETRACTED) {
             // nothing of it is kept: that is what was asked for
-            row.kind = Kind::Retracted;
             row.text.clear();
-            (row.corrected, row.refers, row.refers_author) = (None, None, None);
+            row.corrected = None;
             self.db.prepare_cached("UPDATE messages SET text = '' WHERE target = ?1 AND text <> ''")?.execute([n])?;
         }
         if row != before {
             self.unindex(&before)?;
-            let mut set = self.db.prepare_cached(
-                "UPDATE messages SET kind = ?2, text = ?3, corrected = ?4, refers = ?5, refers_author = ?6, gone = ?7 WHERE n = ?1",
-            )?;
-            set.execute((n, row.kind as i64, &row.text, &row.corrected, &row.refers, &row.refers_author, row.gone))?;
+            let mut set = self.db.prepare_cached("UPDATE messages SET text = ?2, corrected = ?3, gone = ?4 WHERE n = ?1")?;
+            set.execute((n, &row.text, &row.corrected, row.gone))?;
             self.index(&row)?;
         }
         Ok(corrected || !folds.is_empty())
@@ -309,6 +320,6 @@ fn names(row: &Row) -> Vec<String> {
 }
 /// By its author, and nothing in clear over what was encrypted.
 fn may_correct(chat: &InChat, row: &Row, correction: &Row) -> bool {
-    let words = matches!(row.kind, Kind::Text | Kind::Reply | Kind::Correction | Kind::Retracted);
+    let words = matches!(row.kind, Kind::Text | Kind::Reply | Kind::Correction);
     words && row.author == correction.author && !chat.is_nobody(&row.author) && (!correction.in_clear || row.in_clear)
 }

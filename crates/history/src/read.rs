@@ -233,7 +233,7 @@ impl History {
         if self.row(place.n())?.is_none_or(|row| row.gone.is_some()) {
             return Ok(Vec::new());
         }
-        let mut find = self.db.prepare_cached("SELECT n, text FROM messages WHERE n = ?1 UNION ALL SELECT n, text FROM (SELECT n, text FROM messages WHERE target = ?1 ORDER BY n LIMIT 999)")?;
+        let mut find = self.db.prepare_cached("SELECT n, text FROM messages WHERE n = ?1 UNION ALL SELECT n, text FROM (SELECT n, text FROM messages WHERE target = ?1 AND gone IS NULL ORDER BY n LIMIT 999)")?;
         let form = |row: &rusqlite::Row<'_>| Ok((Place::from_n(row.get(0)?).time(), row.get(1)?));
         Ok(find.query_map([place.n()], form)?.collect::<Result<_, _>>()?)
     }
@@ -266,10 +266,6 @@ impl History {
             None => (None, row.told.clone()),
             Some(_) => self.last_form(&row)?,
         };
-        let body = match row.gone {
-            Some(MODERATED) => Body::Retracted,
-            _ => row.body(),
-        };
         Ok(Message {
             place: Place::from_n(row.n),
             chat: ChatId(chat.address.as_str().into()),
@@ -279,7 +275,7 @@ impl History {
             by: row.by(),
             in_clear: row.in_clear,
             state: row.state(),
-            body,
+            body: row.body(),
             edited,
             retraction: retraction(&row, &folds),
             reactions: if row.gone.is_some() { Vec::new() } else { of(FoldKind::Reaction).filter_map(reaction).collect() },
@@ -291,7 +287,7 @@ impl History {
         })
     }
     fn last_form(&self, row: &Row) -> Result<(Option<Time>, Option<String>), HistoryError> {
-        let mut find = self.db.prepare_cached("SELECT n, told FROM messages WHERE target = ?1 ORDER BY n DESC LIMIT 1")?;
+        let mut find = self.db.prepare_cached("SELECT n, told FROM messages WHERE target = ?1 AND gone IS NULL ORDER BY n DESC LIMIT 1")?;
         let form = |form: &rusqlite::Row<'_>| Ok((Some(Place::from_n(form.get(0)?).time()), form.get::<_, Option<String>>(1)?));
         let (time, told) = find.query_row([row.n], form).optional()?.unwrap_or_default();
         Ok((time, told.or_else(|| row.told.clone())))

@@ -41,10 +41,9 @@ pub(crate) enum Kind {
     Correction = 2, // the schema's index names it
     OptOut = 3,
     Unreadable = 4,
-    Retracted = 5,
 }
 impl Kind {
-    pub const ALL: [Kind; 6] = [Kind::Text, Kind::Reply, Kind::Correction, Kind::OptOut, Kind::Unreadable, Kind::Retracted];
+    pub const ALL: [Kind; 5] = [Kind::Text, Kind::Reply, Kind::Correction, Kind::OptOut, Kind::Unreadable];
 }
 /// `messages.gone`
 pub(crate) const RETRACTED: i64 = 1;
@@ -122,7 +121,7 @@ impl Row {
                 reason = Some(why.code().to_owned());
                 (Kind::Unreadable, "")
             }
-            Body::Retracted => (Kind::Retracted, ""),
+            Body::Retracted => (Kind::Text, ""),
         };
         let state = own.then(|| match entry.state {
             State::Queued => 0,
@@ -151,7 +150,7 @@ impl Row {
             trust: entry.by.as_ref().map(|by| trust_code(by.trust)),
             in_clear: entry.in_clear,
             told: told.map(str::to_owned),
-            gone: (kind == Kind::Retracted).then_some(RETRACTED),
+            gone: (entry.body == Body::Retracted).then_some(RETRACTED),
             target: None,
         };
         row.digest = row.says();
@@ -159,7 +158,7 @@ impl Row {
     }
     /// What was said first, in short: with author and id it makes the message. 0 where nothing could be read.
     fn says(&self) -> i64 {
-        if matches!(self.kind, Kind::Unreadable | Kind::Retracted) {
+        if self.kind == Kind::Unreadable {
             return 0;
         }
         let part = |part: &str| (part.len() as u64).to_le_bytes();
@@ -173,11 +172,14 @@ impl Row {
     }
     /// What search finds it by.
     pub fn words(&self) -> Option<&str> {
-        let shown = self.target.is_none() && self.gone.is_none() && !matches!(self.kind, Kind::Unreadable | Kind::Retracted);
+        let shown = self.target.is_none() && self.gone.is_none() && self.kind != Kind::Unreadable;
         shown.then(|| self.corrected.as_deref().unwrap_or(&self.text)).filter(|text| !text.is_empty())
     }
     /// What there is to show, the latest correction in.
     pub fn body(&self) -> Body {
+        if self.gone.is_some() {
+            return Body::Retracted;
+        }
         let text = || self.corrected.clone().unwrap_or_else(|| self.text.clone());
         let of = || MessageId::from(self.refers.as_deref().unwrap_or_default());
         Body::Said(match self.kind {
@@ -186,7 +188,6 @@ impl Row {
             Kind::Correction => Content::Correction { of: of(), text: text() },
             Kind::OptOut => Content::OptOut { reason: text() },
             Kind::Unreadable => return Body::Unreadable(self.why()),
-            Kind::Retracted => return Body::Retracted,
         })
     }
     pub fn state(&self) -> Option<State> {
