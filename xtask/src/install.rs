@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use subrosa_interop::{Ejabberd, GAJIM_PACKAGES, LINPHONE_PACKAGES, Prosody, find_program, peers_dir, venv};
+use subrosa_interop::{DINO_PACKAGES, Ejabberd, GAJIM_PACKAGES, LINPHONE_PACKAGES, Prosody, find_program, peers_dir, venv};
 
 use crate::run::{Failure, quiet, root, succeeds, target};
 
@@ -25,6 +25,8 @@ pub enum Need {
     Gajim,
     /// Profanity and a terminal for it.
     Profanity,
+    /// Dino, with what its screen and its network need.
+    Dino,
     /// rustfmt and clippy.
     Components,
     /// The browsers' target.
@@ -58,7 +60,7 @@ impl Need {
             Self::Npm => &["nodejs", "npm"],
             Self::Sipp => &["sip-tester"],
             Self::Valgrind => &["valgrind", "libc6-dbg"],
-            Self::Gajim | Self::Linphone | Self::Components | Self::Wasm | Self::Python => &[],
+            Self::Gajim | Self::Dino | Self::Linphone | Self::Components | Self::Wasm | Self::Python => &[],
         }
     }
 
@@ -71,6 +73,7 @@ impl Need {
             Self::Ejabberd => !Ejabberd::installed(),
             Self::Profanity => program("profanity") || program("tmux"),
             Self::Gajim => subrosa_interop::Kind::Gajim.missing().is_some(),
+            Self::Dino => ["dino-im", "Xvfb", "xdotool"].into_iter().any(program),
             Self::Browser => program("chromium") || program("chromedriver"),
             Self::Postgres => !has_postgres(),
             Self::Npm => program("npm") || program("node"),
@@ -95,6 +98,7 @@ pub fn ensure(needs: &[Need]) -> Result<(), Failure> {
     let packages: Vec<&str> = missing
         .flat_map(|need| match need {
             Need::Gajim => GAJIM_PACKAGES.split_whitespace().collect(),
+            Need::Dino => DINO_PACKAGES.split_whitespace().collect(),
             Need::Linphone => LINPHONE_PACKAGES.split_whitespace().collect(),
             other => other.packages().to_vec(),
         })

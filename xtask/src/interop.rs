@@ -23,6 +23,8 @@ pub enum Suite {
     Gajim,
     /// Profanity
     Profanity,
+    /// Dino (needs root)
+    Dino,
     /// The exchange over ejabberd
     Ejabberd,
     /// Linphone's library: messages and files by SIP
@@ -41,6 +43,7 @@ impl Suite {
             Self::OmemoDr => (CONVERSATIONS, "omemo_dr"),
             Self::Gajim => (CONVERSATIONS, "gajim"),
             Self::Profanity => (CONVERSATIONS, "profanity"),
+            Self::Dino => (CONVERSATIONS, "dino"),
             Self::Ejabberd => (CONVERSATIONS, "ejabberd"),
             Self::Liblinphone => (&["--test", "linphone"], ""),
             Self::Kill => (&["--test", "kill"], ""),
@@ -51,6 +54,7 @@ impl Suite {
         match self {
             Self::Gajim => &[Need::Gajim, Need::Browser],
             Self::Profanity => &[Need::Profanity],
+            Self::Dino => &[Need::Dino],
             Self::Ejabberd => &[Need::Ejabberd],
             Self::Liblinphone => &[Need::Linphone],
             Self::PythonOmemo2 | Self::PythonOmemoLegacy | Self::OmemoDr | Self::Kill => &[],

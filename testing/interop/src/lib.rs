@@ -41,7 +41,7 @@ pub use gateway::{Gateway, GatewayOptions, gateway_program, web_dist};
 pub use lines::PeerError;
 pub use linphone::{Build, Hook, LINPHONE_PACKAGES, Linphone, Message, Offer, State, Transport, linphone_chat};
 pub use party::{Party, Read};
-pub use peer::{GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};
+pub use peer::{DINO_PACKAGES, GAJIM_PACKAGES, Kind, Peer, peers_dir, venv};
 pub use postgres::Postgres;
 pub use process::{Guarded, find_program, wait_until};
 pub use prosody::Prosody;

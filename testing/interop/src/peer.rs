@@ -26,11 +26,19 @@ pub enum Kind {
     Gajim,
     /// Profanity in a terminal of its own: legacy.
     Profanity,
+    /// Dino on a screen of its own, in a network namespace: legacy. Wants root, and a server with TLS.
+    Dino,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::PythonOmemo2, Self::PythonOmemoLegacy, Self::PythonOmemoBoth, Self::OmemoDr, Self::Gajim, Self::Profanity];
+    pub const ALL: [Self; 7] =
+        [Self::PythonOmemo2, Self::PythonOmemoLegacy, Self::PythonOmemoBoth, Self::OmemoDr, Self::Gajim, Self::Profanity, Self::Dino];
+
+    /// A program with a screen: it runs when it is asked for, and wants to know its contacts and rooms before it starts.
+    pub fn has_a_screen(self) -> bool {
+        matches!(self, Self::Gajim | Self::Profanity | Self::Dino)
+    }
 
     /// The name on the command line of `cargo xtask interop`.
     pub fn name(self) -> &'static str {
@@ -41,6 +49,7 @@ impl Kind {
             Self::OmemoDr => "omemo-dr",
             Self::Gajim => "gajim",
             Self::Profanity => "profanity",
+            Self::Dino => "dino",
         }
     }
 
@@ -55,6 +64,10 @@ impl Kind {
         };
         match self {
             Self::Gajim => ["gajim", "Xvfb", "dbus-daemon"].into_iter().find_map(|name| program(name, GAJIM_PACKAGES)),
+            Self::Dino if !is_root() => Some("Dino's own network needs root".to_owned()),
+            Self::Dino => {
+                ["dino-im", "Xvfb", "dbus-daemon", "gdbus", "xdotool"].into_iter().find_map(|name| program(name, DINO_PACKAGES)).or_else(python)
+            }
             Self::Profanity => ["profanity", "tmux"].into_iter().find_map(|name| program(name, "profanity tmux")).or_else(python),
             _ => python(),
         }
@@ -69,6 +82,7 @@ impl Kind {
             // The system's Python: Gajim itself and its D-Bus module belong to that one.
             Self::Gajim => ("/usr/bin/python3".into(), "gajim_driver.py", &[]),
             Self::Profanity => (venv().join("bin/python"), "profanity_driver.py", &[]),
+            Self::Dino => ("/usr/bin/python3".into(), "dino_driver.py", &[]),
         };
         let mut command = Command::new(interpreter);
         command.arg(peers_dir().join(script)).args(arguments);
@@ -78,6 +92,12 @@ impl Kind {
 
 /// The Debian packages that Gajim and its driver need.
 pub const GAJIM_PACKAGES: &str = "gajim gajim-omemo xvfb dbus-daemon python3-dbus python3-gi";
+/// The Debian packages that Dino and its driver need.
+pub const DINO_PACKAGES: &str = "dino-im xvfb dbus-daemon libglib2.0-bin xdotool iproute2";
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0")
+}
 
 /// The private Python environment of the peers, unless `SUBROSA_INTEROP_VENV` names another.
 pub fn venv() -> PathBuf {
@@ -120,6 +140,14 @@ impl Peer {
     /// # Errors
     /// As [`Peer::start`].
     pub fn start_towards(kind: Kind, server: &Server, user: &str, password: &str, contacts: &[&str]) -> Result<Self, PeerError> {
+        Self::start_in(kind, server, user, password, contacts, &[])
+    }
+
+    /// The same, with the rooms it will be in, which exist: programs with a screen have them in their bookmarks. [`Peer::join`] them.
+    ///
+    /// # Errors
+    /// As [`Peer::start`].
+    pub fn start_in(kind: Kind, server: &Server, user: &str, password: &str, contacts: &[&str], rooms: &[&str]) -> Result<Self, PeerError> {
         let name = format!("{} ({user})", kind.name());
         if let Some(what) = kind.missing() {
             return Err(PeerError::Missing { peer: name, what });
@@ -129,7 +157,7 @@ impl Peer {
         command.args(["--jid", &address, "--host", &server.host, "--port", &server.port.to_string()]);
         command.env("SUBROSA_PEER_PASSWORD", password).env("PYTHONDONTWRITEBYTECODE", "1");
         let mut home = None;
-        if matches!(kind, Kind::Gajim | Kind::Profanity) {
+        if kind.has_a_screen() {
             // Not below the server's directory: what a client keeps is not what the server has seen.
             home = tempfile::Builder::new()
                 .prefix("subrosa-peer-")
@@ -138,6 +166,13 @@ impl Peer {
                 .map_err(|source| PeerError::Process { peer: name.clone(), source })?;
             command.arg("--dir").args(home.as_ref().map(tempfile::TempDir::path));
             command.args(contacts.iter().flat_map(|contact| ["--contact", contact]));
+            if kind != Kind::Profanity {
+                command.args(rooms.iter().flat_map(|room| ["--room", room]));
+                rooms.iter().try_for_each(|room| bookmark(&name, server, user, password, room))?;
+            }
+        }
+        if kind == Kind::Dino {
+            command.arg("--ca").arg(server.dir.join("certs/ca.crt"));
         }
         let mut lines = Lines::start(&name, &mut command)?;
         let ready = lines.wait("its login", |line| (line.get("ready").or(line.get("fatal")).is_some()).then(|| line.clone()))?;
@@ -152,6 +187,23 @@ impl Peer {
     /// Who it is in error messages.
     pub fn name(&self) -> &str {
         self.lines.name()
+    }
+
+    /// Joins a room, under its user's name. What it sends to the room from here on it encrypts to all members.
+    ///
+    /// # Errors
+    /// [`PeerError`] with its own reason.
+    pub fn join(&mut self, room: &str) -> Result<(), PeerError> {
+        let nick = self.address.split('@').next().unwrap_or_default();
+        self.lines.say(&json!({"do": "join", "room": room, "nick": nick}))?;
+        let joined = |line: &Value| match line["failed"].as_str().or(line["fatal"].as_str()) {
+            Some(reason) => Some(Some(reason.to_owned())),
+            None => (line["joined"] == room).then_some(None),
+        };
+        match self.lines.wait(&format!("joining {room}"), joined)? {
+            Some(what) => Err(PeerError::Refused { peer: self.lines.name().to_owned(), what }),
+            None => Ok(()),
+        }
     }
 
     /// The devices it knows for `address`, by id, after looking again.
@@ -227,6 +279,20 @@ impl Party for Peer {
     fn complaints(&mut self) -> Vec<String> {
         self.lines.take(|line| ["undecryptable", "clear", "bounced"].iter().any(|key| line.get(key).is_some()).then(|| line.to_string()))
     }
+}
+
+/// Puts a room into an account's bookmarks.
+fn bookmark(name: &str, server: &Server, user: &str, password: &str, room: &str) -> Result<(), PeerError> {
+    let mut command = Command::new(venv().join("bin/python"));
+    command.arg(peers_dir().join("seed_bookmark.py")).args(["--room", room, "--nick", user, "--jid", &server.address(user)]);
+    command.args(["--host", &server.host, "--port", &server.port.to_string()]).env("SUBROSA_PEER_PASSWORD", password);
+    let out = command.env("PYTHONDONTWRITEBYTECODE", "1").output();
+    let out = out.map_err(|source| PeerError::Process { peer: name.to_owned(), source })?;
+    if out.status.success() {
+        return Ok(());
+    }
+    let what = format!("its bookmarks were not written: {}", String::from_utf8_lossy(&out.stderr).trim());
+    Err(PeerError::Refused { peer: name.to_owned(), what })
 }
 
 pub(crate) fn number(value: &Value) -> Option<u32> {

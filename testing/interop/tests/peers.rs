@@ -11,8 +11,7 @@ const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
 /// Runs the two on a fresh Prosody.
 fn pair(one: Kind, other: Kind) {
-    let on_demand = [Kind::Gajim, Kind::Profanity].contains(&one);
-    if !goes_on(one.name(), on_demand, one.missing().or_else(|| other.missing()).or_else(Prosody::missing)) {
+    if !goes_on(one.name(), one.has_a_screen(), one.missing().or_else(|| other.missing()).or_else(Prosody::missing)) {
         return;
     }
     let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
@@ -32,7 +31,7 @@ fn talk(one: Kind, other: Kind, server: &Server) {
         assert_eq!((read.from.as_str(), read.device), (alice.address(), Some(alice.device)));
         first_by(&mut bob, &mut alice, "back")?;
         ten_each_way(&mut alice, &mut bob, "ten")?;
-        if ![Kind::Gajim, Kind::Profanity].contains(&one) {
+        if !one.has_a_screen() {
             assert_eq!(alice.devices("bob@localhost")?, [bob.device]);
         }
         Ok::<_, subrosa_interop::PeerError>(())
@@ -101,6 +100,11 @@ fn python_omemo_at_once_loses_its_session() {
 #[test]
 fn gajim_with_omemo_dr() {
     pair(Kind::Gajim, Kind::OmemoDr);
+}
+
+#[test]
+fn dino_with_python_omemo() {
+    pair(Kind::Dino, Kind::PythonOmemoLegacy);
 }
 
 #[test]

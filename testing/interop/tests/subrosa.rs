@@ -8,9 +8,6 @@ use subrosa_interop::{Ejabberd, Friends, Kind, Party, Peer, PeerError, Prosody, 
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
-/// Peers with a screen or terminal take their time, so they run when they are asked for: `cargo xtask interop`.
-const ON_DEMAND: [Kind; 2] = [Kind::Gajim, Kind::Profanity];
-
 /// A pair on a fresh server: alice is ours, bob is theirs.
 struct Pair {
     ours: Subrosa,
@@ -74,10 +71,11 @@ impl Pair {
     }
 }
 
-/// Runs one scenario with one peer on a Prosody of their own.
+/// Runs one scenario with one peer on a Prosody of their own. Peers with a screen or terminal take their time, so they run when they are
+/// asked for: `cargo xtask interop`.
 fn with(kind: Kind, scenario: fn(&mut Pair) -> Result<(), PeerError>) {
     let missing = kind.missing().or_else(Subrosa::missing).or_else(Prosody::missing);
-    if goes_on(kind.name(), ON_DEMAND.contains(&kind), missing) {
+    if goes_on(kind.name(), kind.has_a_screen(), missing) {
         let server = Prosody::start(&ACCOUNTS, Friends::All).unwrap();
         run(kind, &server, scenario);
         assert!(server.stanzas().iter().any(|seen| seen.received && seen.xml.contains("<encrypted")));
@@ -126,7 +124,7 @@ macro_rules! suite {
     )+};
 }
 
-suite!(python_omemo_2 PythonOmemo2, python_omemo_legacy PythonOmemoLegacy, python_omemo_both PythonOmemoBoth, omemo_dr OmemoDr, gajim Gajim, profanity Profanity);
+suite!(python_omemo_2 PythonOmemo2, python_omemo_legacy PythonOmemoLegacy, python_omemo_both PythonOmemoBoth, omemo_dr OmemoDr, gajim Gajim, profanity Profanity, dino Dino);
 
 mod ejabberd {
     use super::*;
