@@ -110,18 +110,6 @@ impl Omemo {
     pub fn fingerprint(&self, cx: &mut Context<'_>) -> Result<Option<Fingerprint>, Halt> {
         Ok(cx.records.get(records::account())?.map(|a| Fingerprint(a.identity.public().fingerprint())))
     }
-    /// What the QR code of this device says: `xmpp:alice@example.org?omemo-sid-42=` and 64 hex digits, as Conversations reads it.
-    pub fn xmpp_uri(&self, cx: &mut Context<'_>) -> Result<Option<String>, Halt> {
-        Ok(self.own_device(cx)?.zip(self.fingerprint(cx)?).map(|(device, key)| {
-            let escaped = device.owner.as_str().bytes().map(|byte| match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' => char::from(byte).to_string(),
-                _ => format!("%{byte:02X}"),
-            });
-            let address: String = escaped.collect();
-            let key: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("xmpp:{address}?omemo-sid-{}={key}", device.id)
-        }))
-    }
     /// Whether others find this device: its bundle and its place on the list are published in at least one version.
     pub fn is_published(&self, cx: &mut Context<'_>) -> Result<bool, Halt> {
         join::is_published(cx)

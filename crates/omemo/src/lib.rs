@@ -32,6 +32,7 @@
 //! | `opt_out` | who will not be sent encrypted messages any more, until a person says how to go on |
 //! | `atm` | what a person decides about keys travels between verified devices |
 //! | `handle` | what a client can ask beyond messages: [`Omemo::devices`], [`Omemo::replace_session`] … |
+//! | [`uri`], `verify` | keys as links and QR codes, and what follows when one is read |
 //! | `records` | all that is remembered |
 //! | [`wire`], [`payload`] | XML in both namespaces, and the ciphers of what is in a message |
 //!
@@ -48,7 +49,10 @@ mod outgoing;
 pub mod payload;
 mod random;
 mod records;
+pub mod uri;
+mod verify;
 pub mod wire;
 
 pub use engine::Omemo;
 pub use handle::{DeviceInfo, ReplaceError};
+pub use verify::{Checked, KeyCheck};

@@ -31,6 +31,11 @@ pub(crate) fn decided(cx: &mut Context<'_>, device: &Device, key: &Fingerprint, 
     }
     Ok(())
 }
+/// The same through the library's own hands, as a scanned link is: what [`Input::SetTrust`] does.
+pub(crate) fn decide(cx: &mut Context<'_>, device: &Device, key: &Fingerprint, trust: Trust) -> Result<(), Halt> {
+    set(cx, device, key, trust, None)?;
+    decided(cx, device, key, trust)
+}
 /// A device shows a key: if somebody decided about it before, that holds from here on. Before it is asked whether the device may
 /// have messages.
 pub(crate) fn met(cx: &mut Context<'_>, device: &Device, key: &Fingerprint) -> Result<(), Halt> {
