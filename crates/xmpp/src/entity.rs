@@ -32,6 +32,19 @@ impl Entity {
         self.features.insert(feature.into());
         self
     }
+    /// It reads and writes all of [`crate::content`], and names messages so that others may be about them (XEP-0359).
+    pub fn with_content(self) -> Self {
+        let features = [ns::CORRECT, ns::FALLBACK, ns::HINTS, ns::MARKERS, ns::REACTIONS, ns::RECEIPTS, ns::REPLY, ns::RETRACT, ns::SID];
+        features.into_iter().fold(self, Self::with_feature)
+    }
+    /// It enters rooms (XEP-0045) and takes invitations into them from those who are in (XEP-0249).
+    pub fn with_rooms(self) -> Self {
+        self.with_feature(ns::MUC).with_feature(ns::CONFERENCE)
+    }
+    /// It says what its messages are encrypted with, and reads that of others (XEP-0380).
+    pub fn with_encryption(self) -> Self {
+        self.with_feature(ns::EME)
+    }
     /// It wants to be told what contacts publish on this node (XEP-0163 §4).
     pub fn with_notify(self, node: &str) -> Self {
         self.with_feature(&format!("{node}+notify"))
@@ -53,8 +66,8 @@ impl Entity {
     pub fn caps(&self) -> Element {
         build("c", ns::CAPS).attr("hash", "sha-1").attr("node", self.uri.as_str()).attr("ver", self.verification()).end()
     }
-    /// The answer to a received `<iq>` of type `get` or `set`. `None`: it is none, or can't be answered. A roster push
-    /// (RFC 6121 §2.1.6) counts from the account `me` only.
+    /// The answer to a received `<iq>` of type `get` or `set`. `None`: it is none, or can't be answered. A push of the contact list
+    /// (RFC 6121 §2.1.6) or of the block list (XEP-0191) counts from the account `me` only.
     pub fn answer(&self, iq: &Element, me: &Address) -> Option<Element> {
         let get = match iq.attr("type") {
             Some("get") => true,
@@ -70,6 +83,7 @@ impl Entity {
             build("iq", ns::CLIENT).attr("type", "error").attr("id", id).maybe("to", from).child(error).end()
         };
         let Some(query) = iq.children().next() else { return Some(error("modify", "bad-request")) };
+        let own = !get && from.is_none_or(|from| from == me.as_str());
         let node = query.attr("node");
         let ours = node
             .is_none_or(|node| node.strip_prefix(self.uri.as_str()).and_then(|n| n.strip_prefix('#')).is_some_and(|ver| ver == self.verification()));
@@ -82,7 +96,8 @@ impl Entity {
                 let (name, version) = (build("name", ns::VERSION).text(&self.name), build("version", ns::VERSION).text(&self.version));
                 result(Some(build("query", ns::VERSION).child(name).child(version).end()))
             }
-            "query" if !get && query.has_ns(ns::ROSTER) && from.is_none_or(|from| from == me.as_str()) => result(None),
+            "query" if own && query.has_ns(ns::ROSTER) => result(None),
+            "block" | "unblock" if own && query.has_ns(ns::BLOCKING) => result(None),
             _ => error("cancel", "service-unavailable"),
         })
     }
@@ -142,5 +157,29 @@ mod tests {
         assert_eq!(ask(&push("")).unwrap().attr("type"), Some("result"));
         assert_eq!(ask(&push("from='a@x'")).unwrap().attr("type"), Some("result"));
         assert_eq!(condition(&push("from='eve@x'")), "service-unavailable");
+        let push = |from: &str| format!("<iq type='set' id='1' {from}><unblock xmlns='urn:xmpp:blocking'/></iq>");
+        assert_eq!(ask(&push("")).unwrap().attr("type"), Some("result"));
+        assert_eq!(condition(&push("from='eve@x'")), "service-unavailable");
+    }
+
+    #[test]
+    fn what_it_can_is_announced() {
+        let entity = Entity::client("console", "Subrosa", "1", "urn:u").with_content().with_rooms().with_encryption();
+        for feature in [
+            "urn:xmpp:receipts",
+            "urn:xmpp:chat-markers:0",
+            "urn:xmpp:message-correct:0",
+            "urn:xmpp:message-retract:1",
+            "urn:xmpp:reactions:0",
+            "urn:xmpp:reply:0",
+            "urn:xmpp:fallback:0",
+            "urn:xmpp:sid:0",
+            "http://jabber.org/protocol/chatstates",
+            "http://jabber.org/protocol/muc",
+            "jabber:x:conference",
+            "urn:xmpp:eme:0",
+        ] {
+            assert!(entity.features.contains(feature), "{feature}");
+        }
     }
 }

@@ -26,6 +26,7 @@
 //! [`Output`]: subrosa_engine::Output
 pub mod archive;
 pub mod avatar;
+mod blocking;
 #[cfg(feature = "connection")]
 pub mod connection;
 mod contacts;
@@ -35,6 +36,7 @@ mod engines;
 mod entity;
 mod mapping;
 mod ns;
+pub mod positions;
 mod publishing;
 pub mod receipts;
 mod requests;
@@ -43,6 +45,7 @@ mod stamp;
 mod xml;
 
 pub use archive::{Archive, Archived};
+pub use blocking::{BlockChange, BlockNews, BlockTurn, Blocking};
 #[cfg(feature = "connection")]
 pub use connection::{Config, ConfigError, ConnectError, Connection, Handle, Happening, LeftOut, Mark, Pin, Roots, Security, State};
 pub use contacts::{Contact, ContactChange, ContactNews, ContactTurn, Contacts, Subscription};
@@ -50,6 +53,7 @@ pub use discovery::{Abilities, Discovery};
 pub use engines::{EngineElementError, Refused};
 pub use entity::Entity;
 pub use mapping::{AddressError, Bounce, Ids, Mapped, Mapping, StanzaId, Unreadable, bare};
+pub use positions::{Position, Positions};
 pub use requests::{Requests, Turn};
 pub use rooms::Rooms;
 pub use xml::{MAX_STANZA, StanzaError};

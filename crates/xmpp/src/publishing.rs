@@ -195,7 +195,7 @@ fn publish(publication: &Publication, options: Options) -> Element {
         fields.push(("pubsub#max_items", "max"));
     }
     if options == Options::All && publication.access == Access::Own {
-        fields.push(("pubsub#send_last_published_item", "never")); // XEP-0402 §3.1, XEP-0490 §4.2
+        fields.push(("pubsub#send_last_published_item", "never")); // XEP-0490 §4.2
     }
     let options = (options != Options::None)
         .then(|| build("publish-options", ns::PUBSUB).child(form("http://jabber.org/protocol/pubsub#publish-options", &fields)).end());

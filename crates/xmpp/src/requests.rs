@@ -203,7 +203,7 @@ fn one_element(payload: &[u8]) -> Result<Element, StanzaError> {
     }
 }
 /// XEP-0060 §6.5.
-fn fetch(node: &Node) -> Element {
+pub(crate) fn fetch(node: &Node) -> Element {
     let item = node.item.as_deref().map(|item| build("item", ns::PUBSUB).attr("id", item).end());
     build("pubsub", ns::PUBSUB).child(build("items", ns::PUBSUB).attr("node", node.name.as_str()).children(item)).end()
 }
