@@ -454,16 +454,23 @@ fn a_message_to_several_has_keys_for_the_devices_of_each() {
     assert!([&phone, &hers].into_iter().all(|device| carried(&heard.stanza, device).is_some_and(|found| found.keys.len() == 1)));
     assert_eq!(report(&world, alice, &id).iter().filter(|line| line.result.is_ok()).count(), 3);
 }
-/// XEP-0384 §5.7: an opt-out reaches the application, and by itself changes nothing: what is written is encrypted as before.
+/// XEP-0384 §5.7: an opt-out reaches the application and stops the chat; the sessions stay, and serve when a person wants to go on.
 #[test]
 fn an_opt_out_is_handed_on_and_no_session_ends() {
     let (mut world, alice, mut bob) = talking::<Omemo2>(23);
     let opt_out = "<opt-out xmlns='urn:xmpp:omemo:2'><reason>A record is wanted.</reason></opt-out>";
     let element = bob.sealed_element(&envelope(opt_out, "<rpad/>"));
     bob.send(&mut world, &element);
-    assert_eq!((texts(&world, alice).pop().unwrap().as_str(), unread(&world, alice)), (opt_out, vec![]));
+    assert_eq!((last(&world, alice), unread(&world, alice)), ((Kind::Other, opt_out.into()), vec![]));
+    let id = world.send(alice, BOB, "for your eyes only");
+    world.run();
+    assert_eq!(not_sent(&world, alice, &id), Some(Reason::OptedOut));
+    let engine = *world.client(alice).handle();
+    let chat = ChatId(BOB.into());
+    assert_eq!(world.call(alice, engine, move |o, cx| o.go_on(cx, &chat)), Some(true));
     world.send(alice, BOB, "still for your eyes only");
     world.run();
-    assert_eq!(bob.hear(&world).pop().unwrap().text(), "still for your eyes only");
+    let heard = bob.hear(&world).pop().unwrap();
+    assert_eq!((heard.text().as_str(), heard.kex), ("still for your eyes only", false));
     assert!(!world.server.saw(b"eyes only"));
 }

@@ -4,8 +4,8 @@
 use crate::{Crash, CrashError, CrashStore, LateStore, Made, Seeded, Taken, What, block_on};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use subrosa_engine::{
-    Address, Batch, ChatId, ContentType, Context, Engine, Event, FileCipher, FileInfo, FileKey, Halt, Input, Installed, Key, Kind, Machine,
-    MessageId, Output, OutputId, Outputs, Recipients, Request, RequestId, Status, Store, Time,
+    Address, Batch, ChatId, ClearTextQuestion, ContentType, Context, Engine, Event, FileCipher, FileInfo, FileKey, Halt, Input, Installed, Key, Kind,
+    Machine, MessageId, Output, OutputId, Outputs, Recipients, Request, RequestId, Status, Store, Time,
 };
 
 /// A message on its way. Ends up as one [`Input::Receive`] for every session it reaches.
@@ -168,6 +168,10 @@ impl<H, S: Store> Client<H, S> {
     /// How often it crashed.
     pub fn restarts(&self) -> usize {
         self.restarts
+    }
+    /// The last question that a person was asked and has not answered.
+    pub fn take_question(&mut self) -> Option<ClearTextQuestion> {
+        self.events.iter_mut().rev().find_map(|e| if let Event::NotSent { ask, .. } = e { ask.take() } else { None })
     }
     /// The texts that were shown, with who wrote them, in order.
     pub fn texts(&self) -> Vec<(String, String)> {

@@ -162,7 +162,7 @@ pub struct Beside(Vec<(&'static str, Vec<u8>)>);
 
 /// Name, namespace, and the attributes that are carried.
 const LISTED: [(&str, &str, &[&str]); 7] = [
-    ("reply", REPLY, &["to", "id"]),
+    ("reply", REPLY, &["id", "to"]),
     ("replace", "urn:xmpp:message-correct:0", &["id"]),
     ("retract", RETRACT, &["id"]),
     ("fallback", FALLBACK, &["for"]),
@@ -236,12 +236,12 @@ fn ranges(reader: &mut Reader<'_>, xml: &mut Vec<u8>) -> Result<(), WireError> {
         if element.is(FALLBACK, "body") && number < MAX_RANGES {
             number = number.saturating_add(1);
             xml.extend_from_slice(b"<body");
-            for name in ["start", "end"] {
+            for name in ["end", "start"] {
                 if let Some(at) = element.attribute(name).and_then(|at| at.parse::<u32>().ok()) {
                     xml.extend_from_slice(format!(" {name}='{at}'").as_bytes());
                 }
             }
-            xml.extend_from_slice(b"/>");
+            xml.extend_from_slice(b"></body>");
         }
         reader.skip()?;
     }

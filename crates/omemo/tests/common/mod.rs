@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 use subrosa_engine::*;
 use subrosa_omemo::Omemo;
-use subrosa_omemo::wire::{Version, bundle, device_list, encrypted};
+use subrosa_omemo::wire::{Version, bundle, device_list, encrypted, sce};
 use subrosa_testkit::{ClientId, Stanza};
 
 pub type World = subrosa_testkit::World<Installed<Omemo>>;
@@ -37,8 +37,22 @@ pub fn legacy_only(world: &mut World) {
         _ => None,
     });
 }
+/// The words that were shown; of what has none, all of it.
 pub fn texts(world: &World, who: ClientId) -> Vec<String> {
-    world.client(who).texts().into_iter().map(|(_, text)| text).collect()
+    let words = |plain: &Plaintext| {
+        let body = (plain.content_type == ContentType::STANZA).then(|| sce::body(plain.bytes()).ok().flatten()).flatten();
+        body.map_or_else(|| String::from_utf8_lossy(plain.bytes()).into_owned(), |body| body.as_str().to_owned())
+    };
+    shown(world, who).into_iter().map(|message| words(message.plaintext())).collect()
+}
+/// The messages that were shown.
+pub fn shown(world: &World, who: ClientId) -> Vec<&Received> {
+    world.client(who).events().iter().filter_map(|e| if let Event::Message { message, .. } = e { Some(message) } else { None }).collect()
+}
+/// The last one: what it is, and all of it.
+pub fn last(world: &World, who: ClientId) -> (Kind, String) {
+    let message = *shown(world, who).last().expect("a message");
+    (message.kind(), String::from_utf8(message.plaintext().bytes().to_vec()).unwrap())
 }
 pub fn device(world: &mut World, who: ClientId) -> Device {
     let engine = *world.client(who).handle();
