@@ -29,6 +29,10 @@ pub struct DeviceInfo {
     pub has_session: bool,
     /// When something of it was last decrypted.
     pub last_heard: Option<Time>,
+    /// Who said what the key is worth.
+    pub by: Decider,
+    /// When its key was met.
+    pub first_seen: Option<Time>,
     /// What its owner calls it, if its identity key signed that (XEP-0384 §5.3.1).
     pub label: Option<String>,
 }
@@ -86,6 +90,8 @@ impl Omemo {
                 own,
                 this_device: this.is_some(),
                 has_session: ratchet.is_some(),
+                by: if this.is_some() { Decider::Person } else { known.map_or(Decider::Policy, |k| k.by) },
+                first_seen: known.map(|k| k.first_seen),
                 last_heard: session.map(|s| s.heard).filter(|t| t.0 > 0),
                 label: entry.and_then(|e| e.label.as_deref()).and_then(signed),
                 device,
@@ -127,8 +133,7 @@ impl Omemo {
             None => None,
         };
         let Some((id, version)) = entry else { return Ok(Err(ReplaceError::NotListed(device.clone()))) };
-        cx.records.put(records::heal(device), Heal { at: cx.now, due: true });
-        cx.network.ask(Request::Fetch(bundle_node(&device.owner, id, version)));
+        heal::ask(cx, device, id, version);
         Ok(Ok(()))
     }
 }

@@ -6,8 +6,9 @@
 //!
 //! Invariants: a list is never written before it was read; ours stands on no list without its bundle; repairs wait longer each time.
 use crate::directory::{bundle_node, edit_people, list_node};
+use crate::memory;
 use crate::random;
-use crate::records::{self, Account, Connection, People, PreKeyPool, Publication, Seen, Stage};
+use crate::records::{self, Account, Connection, Label, People, PreKeyPool, Publication, Seen, Stage};
 use crate::wire::device_list::ListedDevice;
 use crate::wire::{MAX_ID, Version, bundle, device_list};
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub(crate) fn advance(cx: &mut Context<'_>) -> Result<bool, Halt> {
     let me = cx.me.clone();
     let people = cx.records.get(records::people(&me))?;
     let seen = Version::ALL.map(|v| people.and_then(|p| p.seen(v)));
-    let mut settled = true;
+    let mut settled = memory::compare(cx)?;
     for (version, seen) in Version::ALL.into_iter().zip(seen) {
         if seen.is_none() {
             cx.network.ask(Request::Fetch(list_node(&me, version)));
@@ -96,6 +97,7 @@ fn create(cx: &mut Context<'_>) -> Result<(), Halt> {
         }
     };
     cx.records.put(records::account(), Account::generate(device, others.clone(), cx.now, cx.rng));
+    memory::begins(cx)?;
     for version in Version::ALL {
         cx.records.put(records::pool(version), PreKeyPool::generate(cx.rng));
         cx.records.put(records::publication(version), Publication::default());
@@ -118,7 +120,10 @@ fn publish(cx: &mut Context<'_>, version: Version) -> Result<bool, Halt> {
     let mut p = cx.records.get(records::publication(version))?.cloned().unwrap_or_default();
     let people = cx.records.get(records::people(&me))?;
     let readable = people.and_then(|p| p.seen(version)).is_some_and(|s| s.answered);
-    let listed = people.and_then(|p| p.find(device)).is_some_and(|e| e.in_list(version));
+    let entry = people.and_then(|p| p.find(device)).filter(|e| e.in_list(version));
+    let listed = entry.is_some();
+    let shown = entry.and_then(|e| e.label.as_deref()).cloned();
+    let right = listed && (version != Version::Omemo2 || cx.records.get(records::label())?.is_none_or(|l| l.is(shown.as_ref())));
     let before = p.clone();
     let may = cx.now >= p.not_before;
     match p.bundle {
@@ -129,14 +134,14 @@ fn publish(cx: &mut Context<'_>, version: Version) -> Result<bool, Halt> {
         Stage::Due | Stage::Refused => cx.network.wake_at(p.not_before),
         Stage::Asked(_) | Stage::Done => {}
     }
-    if p.bundle == Stage::Done || (p.list == Stage::Done && !listed) {
+    if p.bundle == Stage::Done || (p.list == Stage::Done && !right) {
         match p.list {
-            _ if listed => p.list = Stage::Done,
+            _ if right => p.list = Stage::Done,
             _ if !readable => p.list = Stage::Refused, // never write what could not be read
             Stage::Asked(_) => p.list = Stage::Asked(ask_list(cx, version, device)?),
             Stage::Due if p.tries == 0 || may => p.list = Stage::Asked(ask_list(cx, version, device)?),
             Stage::Refused if may => p.list = Stage::Asked(ask_list(cx, version, device)?),
-            // somebody took us off
+            // somebody took us off, or our name
             Stage::Done if may => {
                 p.back_off(cx.now);
                 p.list = Stage::Asked(ask_list(cx, version, device)?);
@@ -151,6 +156,11 @@ fn publish(cx: &mut Context<'_>, version: Version) -> Result<bool, Halt> {
     Ok(settled)
 }
 fn ask_bundle(cx: &mut Context<'_>, version: Version, device: u32) -> Result<RequestId, Halt> {
+    if cx.records.get(records::pool(version))?.is_some_and(|pool| !pool.is_full())
+        && let Some(pool) = cx.records.edit(records::pool(version))?
+    {
+        pool.refill(cx.rng);
+    }
     let payload = ours(cx, version)?.map(|b| bundle::write(&b)).unwrap_or_default();
     let node = Node { owner: cx.me.clone(), name: version.bundle_node(device).into(), item: Some(version.bundle_item(device).into()) };
     let keep = match version {
@@ -165,11 +175,19 @@ fn ours(cx: &mut Context<'_>, version: Version) -> Result<Option<bundle::Bundle>
 }
 fn ask_list(cx: &mut Context<'_>, version: Version, device: u32) -> Result<RequestId, Halt> {
     let me = cx.me.clone();
-    let mut list = cx.records.get(records::people(&me))?.map(|p| p.list(version)).unwrap_or_default();
+    let list = cx.records.get(records::people(&me))?.map(|p| p.list(version)).unwrap_or_default();
+    let label = cx.records.get(records::label())?.cloned();
+    Ok(ask_list_of(cx, version, &with_ours(list, device, label.as_ref())))
+}
+/// A list with this device on it, under the name that it has.
+fn with_ours(mut list: Vec<ListedDevice>, device: u32, label: Option<&Label>) -> Vec<ListedDevice> {
     if !list.iter().any(|d| d.id == device) {
         list.push(ListedDevice::new(device));
     }
-    Ok(ask_list_of(cx, version, &list))
+    if let (Some(ours), Some(label)) = (list.iter_mut().find(|d| d.id == device), label) {
+        (ours.label, ours.labelsig) = label.attributes();
+    }
+    list
 }
 fn ask_list_of(cx: &mut Context<'_>, version: Version, list: &[ListedDevice]) -> RequestId {
     let node = Node { item: Some(Version::DEVICE_LIST_ITEM.into()), ..list_node(&cx.me.clone(), version) };
@@ -215,17 +233,31 @@ pub(crate) fn seen_bundle(cx: &mut Context<'_>, device: &Device, id: u32) -> Res
 }
 /// What the server has of our own bundle.
 pub(crate) fn own_bundle(cx: &mut Context<'_>, version: Version, answer: Result<Vec<Item>, RequestError>) -> Result<(), Halt> {
-    let there = match answer {
-        Ok(items) => items.into_iter().next_back().and_then(|i| bundle::parse(version, &i.payload).ok()),
+    let item = match answer {
+        Ok(items) => items.into_iter().next_back(),
         Err(RequestError::NotFound) => None,
-        Err(_) => return Ok(()),
+        Err(error) => {
+            memory::unanswered(cx, version, &error)?;
+            return advance(cx).map(drop);
+        }
     };
-    let same = ours(cx, version)?.zip(there).is_some_and(|(mut ours, mut there)| {
+    let there = item.as_ref().and_then(|item| bundle::parse(version, &item.payload).ok());
+    let known = ours(cx, version)?;
+    let is_future = memory::compared(cx, version, there.as_ref())?;
+    rotate(cx)?;
+    let same = known.zip(there).is_some_and(|(mut ours, mut there)| {
         ours.prekeys = sorted(ours.prekeys);
         there.prekeys = sorted(there.prekeys);
         ours == there
     });
-    if same { Ok(()) } else { bundle_changed(cx, version) }
+    if same {
+        return advance(cx).map(drop);
+    }
+    let was_ours = cx.records.get(records::publication(version))?.is_some_and(|p| p.bundle == Stage::Done && !p.dirty);
+    if item.is_some() && was_ours && !is_future {
+        cx.network.emit(Event::Warning { warning: Warning::BundleRepaired, chat: None, device: None });
+    }
+    bundle_changed(cx, version)
 }
 /// Our bundle is no longer what is published: a prekey was used, the signed one rotated, somebody damaged it.
 pub(crate) fn bundle_changed(cx: &mut Context<'_>, version: Version) -> Result<(), Halt> {
@@ -258,10 +290,9 @@ pub(crate) fn published(cx: &mut Context<'_>, id: RequestId, node: &Node, ok: bo
             if ok {
                 let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { continue };
                 let owner = node.owner.clone();
+                let label = cx.records.get(records::label())?.cloned();
                 edit_people(cx, &owner, |people| {
-                    let mut list = people.list(version);
-                    list.retain(|d| d.id != device);
-                    list.push(ListedDevice::new(device));
+                    let list = with_ours(people.list(version), device, label.as_ref());
                     let pushed = people.seen(version).is_some_and(|s| s.pushed);
                     people.learn(version, list, Seen { at: now, pushed, answered: true })
                 })?;
@@ -278,6 +309,7 @@ pub(crate) fn wake(cx: &mut Context<'_>) -> Result<(), Halt> {
     let me = cx.me.clone();
     rotate(cx)?;
     forget_used(cx)?;
+    memory::tell(cx)?;
     if cx.records.get(records::account())?.is_none() && cx.records.get(records::connection())?.is_none() {
         return Ok(()); // nobody is waiting for us
     }
@@ -294,6 +326,9 @@ pub(crate) fn wake(cx: &mut Context<'_>) -> Result<(), Halt> {
 /// A new signed prekey when the old one has served its time; what it replaces is kept one period.
 fn rotate(cx: &mut Context<'_>) -> Result<(), Halt> {
     let Some(due) = cx.records.get(records::account())?.filter(|a| !a.leaving).map(|a| a.signed.made.after(ROTATION)) else { return Ok(()) };
+    if !memory::is_compared(cx)? {
+        return Ok(()); // what was made here before may be what is made now
+    }
     if cx.now < due {
         cx.network.wake_at(due);
         return Ok(());
@@ -364,6 +399,42 @@ pub(crate) fn leave(cx: &mut Context<'_>) -> Result<(), Halt> {
         cx.records.put(records::publication(version), Publication { bundle: Stage::Refused, list: Stage::Refused, ..Publication::default() });
     }
     Ok(())
+}
+/// The name of this device changed: the list is written anew, now, because a person wants it.
+pub(crate) fn renamed(cx: &mut Context<'_>) -> Result<(), Halt> {
+    if let Some(p) = cx.records.edit(records::publication(Version::Omemo2))? {
+        (p.list, p.tries, p.not_before) = (Stage::Due, 0, Time(0));
+    }
+    advance(cx).map(drop)
+}
+/// Takes another own device off: the lists that it is on, its bundles. `false`: the lists have not been read on this stream, and what
+/// was not read is not written.
+pub(crate) fn remove(cx: &mut Context<'_>, device: u32) -> Result<bool, Halt> {
+    let me = cx.me.clone();
+    let people = cx.records.get(records::people(&me))?;
+    if !Version::ALL.into_iter().any(|v| people.and_then(|p| p.seen(v)).is_some_and(|s| s.answered)) {
+        return Ok(false);
+    }
+    for version in Version::ALL {
+        let list = edit_people(cx, &me, |p| {
+            let mut list = p.list(version);
+            let (listed, seen) = (list.len(), p.seen(version)?);
+            list.retain(|d| d.id != device);
+            (seen.answered && list.len() != listed).then(|| {
+                p.learn(version, list.clone(), seen);
+                list
+            })
+        })?;
+        if let Some(list) = list {
+            ask_list_of(cx, version, &list);
+        }
+        cx.network.ask(Request::Delete(bundle_node(&me, device, version)));
+    }
+    Ok(true)
+}
+/// Whether we may write: others can find us, and this memory is not older than what was done with it, as far as can be told.
+pub(crate) fn is_ready(cx: &mut Context<'_>) -> Result<bool, Halt> {
+    Ok(is_published(cx)? && memory::is_compared(cx)?)
 }
 /// Whether others can find us in at least one version.
 pub(crate) fn is_published(cx: &mut Context<'_>) -> Result<bool, Halt> {

@@ -33,6 +33,7 @@
 //! | `atm` | what a person decides about keys travels between verified devices |
 //! | `handle` | what a client can ask beyond messages: [`Omemo::devices`], [`Omemo::replace_session`] … |
 //! | [`uri`], `verify` | keys as links and QR codes, and what follows when one is read |
+//! | `own` | what a person does with their own devices: names, takes off |
 //! | `records` | all that is remembered |
 //! | [`wire`], [`payload`] | XML in both namespaces, and the ciphers of what is in a message |
 //!
@@ -42,10 +43,13 @@ mod atm;
 mod directory;
 mod engine;
 mod handle;
+mod heal;
 mod incoming;
 mod join;
+mod memory;
 mod opt_out;
 mod outgoing;
+mod own;
 pub mod payload;
 mod random;
 mod records;
@@ -55,4 +59,5 @@ pub mod wire;
 
 pub use engine::Omemo;
 pub use handle::{DeviceInfo, ReplaceError};
+pub use own::{LabelError, RemoveError};
 pub use verify::{Checked, KeyCheck};

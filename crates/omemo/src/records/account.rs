@@ -181,6 +181,36 @@ impl Record for PreKeyPool {
         input.end().map(|()| pool)
     }
 }
+/// What this device is called, and the signature of that. Empty: it is to have no name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub label: String,
+    /// Base64.
+    pub signature: String,
+}
+impl Label {
+    /// As they stand on the list.
+    pub fn attributes(&self) -> (Option<String>, Option<String>) {
+        let named = (!self.label.is_empty()).then(|| (self.label.clone(), self.signature.clone()));
+        named.unzip()
+    }
+    /// Whether this is what stands there.
+    pub fn is(&self, shown: Option<&(String, String)>) -> bool {
+        shown.map_or(self.label.is_empty(), |(label, signature)| *label == self.label && *signature == self.signature)
+    }
+}
+impl Record for Label {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.str(&self.label).str(&self.signature);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let label = Label { label: input.str()?.to_owned(), signature: input.str()?.to_owned() };
+        input.end().map(|()| label)
+    }
+}
 /// The few secrets that one key exchange asks for, taken out of their rows.
 pub(crate) struct Ours {
     pub one_time: Option<(u32, KeyPair)>,

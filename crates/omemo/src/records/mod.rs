@@ -9,7 +9,7 @@ mod verdicts;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use account::{Account, Connection, Ours, PreKeyPool, Publication, Stage};
+pub(crate) use account::{Account, Connection, Label, Ours, PreKeyPool, Publication, Stage};
 pub(crate) use chats::OptOut;
 pub(crate) use devices::{Absent, Heal, People, Seen};
 pub(crate) use session::{Ratchet, SessionRecord, Spoken};
@@ -35,6 +35,10 @@ pub(crate) fn publication(version: Version) -> RowOf<Publication> {
         Version::Omemo2 => "publication-2",
         Version::Legacy => "publication-1",
     })
+}
+/// What this device is called.
+pub(crate) fn label() -> RowOf<Label> {
+    RowOf::single("label")
 }
 /// The stream to the server.
 pub(crate) fn connection() -> RowOf<Connection> {
