@@ -20,6 +20,7 @@ pub(crate) const FALLBACK: &str = "urn:xmpp:fallback:0"; // XEP-0428
 pub(crate) const FORWARD: &str = "urn:xmpp:forward:0"; // XEP-0297
 pub(crate) const HINTS: &str = "urn:xmpp:hints"; // XEP-0334
 pub(crate) const MAM: &str = "urn:xmpp:mam:2"; // XEP-0313
+pub(crate) const MAM_TMP: &str = "urn:xmpp:mam:tmp"; // XEP-0313 0.2: ejabberd 23 still writes its `archived`
 pub(crate) const MARKERS: &str = "urn:xmpp:chat-markers:0"; // XEP-0333
 pub(crate) const MDS: &str = "urn:xmpp:mds:displayed:0"; // XEP-0490
 pub(crate) const MODERATE: &str = "urn:xmpp:message-moderate:1"; // XEP-0425

@@ -248,9 +248,10 @@ impl Mapping {
         }
         self.receive(stanza, address(from), ChatId(address(theirs)), at)
     }
-    /// XEP-0045 §7.5, §7.8.2; XEP-0249.
+    /// XEP-0045 §7.5, §7.8.2; XEP-0249. What somebody says beside an invitation is a message.
     fn is_rooms(&self, stanza: &Element) -> bool {
-        self.rooms && (stanza.has_child("x", ns::MUC_USER) || stanza.has_child("x", ns::CONFERENCE))
+        let invites = || stanza.has_child("x", ns::CONFERENCE) && crate::rooms::is_invitation_alone(stanza);
+        self.rooms && (stanza.has_child("x", ns::MUC_USER) || invites())
     }
     /// A message in a room, whose sender the room names.
     pub(crate) fn said(&mut self, stanza: &Element, room: &Address, from: Address, at: Time) -> Option<Result<Input, Unreadable>> {
@@ -344,6 +345,7 @@ fn is_ours(child: &Element) -> bool {
         || child.has_ns(ns::FORWARD)
         || child.has_ns(ns::ADDRESSES)
         || child.has_ns(ns::MAM)
+        || child.has_ns(ns::MAM_TMP)
         || child.has_ns(ns::PUBSUB_EVENT)
         || child.has_ns(ns::MUC_USER)
         || child.has_ns(ns::OCCUPANT_ID)

@@ -1,7 +1,7 @@
 //! What rooms were asked, and what follows from the answers.
 use super::form;
 use super::news::{Affiliation, RoomError, RoomNews, RoomTurn, Task};
-use super::room::Phase;
+use super::room::{Inquiry, Phase};
 use super::{Rooms, build};
 use crate::mapping::condition;
 use crate::{avatar, bare, ns};
@@ -82,7 +82,9 @@ impl Rooms {
                     Ok(iq) => known.members.list(affiliation, listed(iq)),
                     Err(_) => known.members.no_list(affiliation),
                 }
-                self.judge(&room, now, turn);
+                if known.members.are_answered() {
+                    self.inquired(&room, now, turn);
+                }
             }
             (Asked::Form, answer) => {
                 let form = answer.ok().and_then(|iq| iq.get_child("query", ns::MUC_OWNER)?.get_child("x", ns::DATA));
@@ -122,7 +124,7 @@ impl Rooms {
                 // rooms need not say it of those who are away
                 if let Some(known) = self.rooms.get_mut(&room) {
                     known.members.set(who, affiliation);
-                    self.judge(&room, now, turn);
+                    self.judge(&room, turn);
                 }
             }
             (Asked::Affiliate(who, _), Err(error)) => failed(Task::Affiliate, Some(who), error),
@@ -194,6 +196,7 @@ impl Rooms {
         known.entered = true;
         known.made = false;
         known.failures = 0;
+        known.inquiry = Inquiry::Running;
         known.heard(now);
         turn.news.push(RoomNews::Joined { room: room.clone(), nick: known.nick.clone(), created });
         self.inquire_members(room, now, turn);

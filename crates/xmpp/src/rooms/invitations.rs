@@ -36,7 +36,7 @@ pub(super) fn direct(stanza: &Element, by: Option<Address>) -> Option<Invitation
     Some(Invitation { room, by, direct: true, reason: cut(x.attr("reason").unwrap_or_default(), MAX_REASON), password: password.map(str::to_owned) })
 }
 /// Nothing is in the message besides the invitation and what goes with it.
-pub(super) fn is_alone(stanza: &Element) -> bool {
+pub(crate) fn is_invitation_alone(stanza: &Element) -> bool {
     let goes_along = [ns::CLIENT, ns::CONFERENCE, ns::MUC_USER, ns::HINTS, ns::SID, ns::DELAY, ns::CHAT_STATES];
     stanza.children().all(|child| goes_along.into_iter().any(|namespace| child.has_ns(namespace)))
 }

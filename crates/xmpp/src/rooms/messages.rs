@@ -144,7 +144,7 @@ impl Rooms {
                 turn.received(mapping, stanza, room, None, delayed(stanza, room).unwrap_or(now));
             }
         }
-        self.judge(room, now, turn);
+        self.judge(room, turn);
     }
     /// A message of ours to a room that came back; or an invitation.
     fn bounced(&mut self, room: &Address, stanza: &Element, from: &Jid, now: Time, turn: &mut RoomTurn) {
@@ -174,7 +174,7 @@ impl Rooms {
         if self.is_news(&invitation, now) {
             turn.news.push(RoomNews::Invited(invitation));
         }
-        turn.more = !invitations::is_alone(stanza);
+        turn.more = !invitations::is_invitation_alone(stanza);
         Some(turn)
     }
     fn is_news(&mut self, invitation: &Invitation, now: Time) -> bool {

@@ -15,10 +15,14 @@ mod messages;
 mod news;
 mod presence;
 mod room;
+#[cfg(test)]
+mod tests;
 
 pub use news::{
     About, Affiliation, Invitation, Left, Occupant, Presence, Role, RoomConfig, RoomError, RoomNews, RoomTurn, RoomWarning, Task, Unencryptable,
 };
+
+pub(crate) use invitations::is_invitation_alone;
 
 use crate::xml::{self, build};
 use crate::{avatar, ns};
@@ -307,16 +311,15 @@ impl Rooms {
     fn inquire_members(&mut self, room: &Address, now: Time, turn: &mut RoomTurn) {
         let Some(known) = self.rooms.get_mut(room) else { return };
         if !known.about.non_anonymous {
-            return self.judge(room, now, turn);
+            return self.inquired(room, now, turn);
         }
-        known.inquiry = Inquiry::Running;
         for affiliation in known.members.ask() {
             let list = build("item", ns::MUC_ADMIN).attr("affiliation", affiliation.name());
             turn.send.push(self.ask(room, Asked::List(affiliation), "get", build("query", ns::MUC_ADMIN).child(list).end(), now));
         }
     }
     /// Tells who the members are, if that is known and new.
-    fn judge(&mut self, room: &Address, now: Time, turn: &mut RoomTurn) {
+    fn judge(&mut self, room: &Address, turn: &mut RoomTurn) {
         let Some(known) = self.rooms.get_mut(room).filter(|known| known.phase == Phase::Joined) else { return };
         if let Some(verdict) = known.members.news(&self.me, &known.about, known.occupants.values()) {
             let (members, news) = match verdict.clone() {
@@ -326,8 +329,12 @@ impl Rooms {
             turn.inputs.push(Input::Room(ChatId(room.clone()), members));
             turn.news.push(news);
         }
-        let is_over = known.members.are_answered() || !known.about.non_anonymous;
-        if is_over && std::mem::take(&mut known.inquiry) == Inquiry::Again {
+    }
+    /// Everything that was asked is answered: tells it, and asks once more if something changed meanwhile.
+    fn inquired(&mut self, room: &Address, now: Time, turn: &mut RoomTurn) {
+        self.judge(room, turn);
+        let Some(known) = self.rooms.get_mut(room) else { return };
+        if std::mem::take(&mut known.inquiry) == Inquiry::Again {
             self.inquire(room, now, turn);
         }
     }

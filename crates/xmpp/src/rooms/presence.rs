@@ -75,7 +75,7 @@ impl Rooms {
         let read = |name: &'static str| item.and_then(|item| item.attr(name));
         let came = Occupant {
             nick: nick.clone(),
-            who: read("jid").and_then(person),
+            who: read("jid").and_then(person).or_else(|| says.status("110").then(|| self.me.clone())),
             affiliation: read("affiliation").and_then(Affiliation::read).unwrap_or(Affiliation::None),
             role: read("role").map_or(Role::None, Role::read),
             id: occupant_id(presence).filter(|_| known.about.occupant_ids),
@@ -91,7 +91,7 @@ impl Rooms {
         if says.status("110") {
             return self.present(room, nick, &says, now, turn);
         }
-        self.judge(room, now, turn);
+        self.judge(room, turn);
     }
     /// The room itself shows the hash of its picture (XEP-0153 §3).
     fn pictured(&mut self, room: &Address, presence: &Element, turn: &mut RoomTurn) {
@@ -132,7 +132,7 @@ impl Rooms {
                     known.entry.nick.clone_from(&nick);
                     turn.news.push(RoomNews::Nick { room: room.clone(), nick });
                 }
-                self.judge(room, now, turn);
+                self.judge(room, turn);
             }
             Phase::Asking | Phase::Configuring | Phase::Leaving | Phase::Away(_) => {}
         }
@@ -169,7 +169,7 @@ impl Rooms {
         if let Some(was) = was.filter(|_| known.phase == Phase::Joined) {
             turn.news.push(RoomNews::Presence(room.clone(), Presence::Went { was, why: says.why() }));
         }
-        self.judge(room, now, turn);
+        self.judge(room, turn);
     }
     /// We are not there any more.
     fn absent(&mut self, room: &Address, says: &Says<'_>, now: Time, turn: &mut RoomTurn) {
