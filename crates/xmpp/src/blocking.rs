@@ -13,7 +13,7 @@ use subrosa_engine::Address;
 
 /// Entries of a list; those after them are left out.
 const MAX_ENTRIES: usize = 20_000;
-/// Changes whose answer may still come.
+/// Changes that wait for the list, and changes whose answer may still come.
 const MAX_OPEN: usize = 256;
 
 /// What may be done about somebody. An address is bare, a domain (and all that is there), or one with a resource (and no other of it).
@@ -53,7 +53,7 @@ pub struct BlockTurn {
     /// To be sent.
     pub send: Vec<Element>,
     /// For the host.
-    pub news: Option<BlockNews>,
+    pub news: Vec<BlockNews>,
 }
 
 /// One account's block list. Sans-IO: stanzas in, stanzas out.
@@ -63,42 +63,57 @@ pub struct Blocking {
     salt: String,
     next: u64,
     asked: Option<String>,
+    /// The list came: changes may be sent.
+    known: bool,
+    waiting: VecDeque<BlockChange>,
     open: VecDeque<(String, BlockChange)>,
 }
 impl Blocking {
     /// For this account. `salt`: any random text; makes ids that nobody can guess.
     pub fn new(me: Address, salt: &str) -> Self {
-        Blocking { me, salt: salt.into(), next: 0, asked: None, open: VecDeque::new() }
+        Blocking { me, salt: salt.into(), next: 0, asked: None, known: false, waiting: VecDeque::new(), open: VecDeque::new() }
     }
-    /// The question for the list, on a new stream. Without it a server pushes no changes (§3.3). What was open before is never answered.
+    /// The question for the list, on a new stream. Without it a server pushes no changes (§3.3). Changes that were not answered come again.
     pub fn ask(&mut self) -> Element {
-        self.open.clear();
+        let open = std::mem::take(&mut self.open).into_iter().map(|(_, change)| change);
+        self.waiting = open.chain(std::mem::take(&mut self.waiting)).collect();
+        self.known = false;
         let id = self.id();
         self.asked = Some(id.clone());
         build("iq", ns::CLIENT).attr("type", "get").attr("id", id).child(build("blocklist", ns::BLOCKING)).end()
     }
-    /// The id of the question that is open: its answer may be larger than a stanza.
-    pub fn asked(&self) -> Option<&str> {
-        self.asked.as_deref()
-    }
-    /// A change. What comes of it is pushed.
+    /// A change. It waits for the list; what comes of it is pushed.
     pub fn change(&mut self, change: BlockChange) -> BlockTurn {
+        let address = match &change {
+            BlockChange::Block(address) | BlockChange::Unblock(address) => Some(address),
+            BlockChange::UnblockAll => None,
+        };
+        if let Some(condition) = address.and_then(|address| self.unfit(address)) {
+            return BlockTurn::told(BlockNews::refused(change, condition));
+        }
+        if self.open.len().saturating_add(self.waiting.len()) >= MAX_OPEN {
+            return BlockTurn::told(BlockNews::refused(change, "resource-constraint"));
+        }
+        self.waiting.push_back(change);
+        BlockTurn { send: self.go_on(), news: Vec::new() }
+    }
+    fn go_on(&mut self) -> Vec<Element> {
+        if !self.known {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.waiting).into_iter().map(|change| self.stanza(change)).collect()
+    }
+    fn stanza(&mut self, change: BlockChange) -> Element {
         let (name, address) = match &change {
             BlockChange::Block(address) => ("block", Some(address)),
             BlockChange::Unblock(address) => ("unblock", Some(address)),
             BlockChange::UnblockAll => ("unblock", None),
         };
-        if let Some(condition) = address.and_then(|address| self.unfit(address)) {
-            return BlockTurn::refused(change, condition);
-        }
         let item = address.map(|address| build("item", ns::BLOCKING).attr("jid", address.as_str()).end());
         let payload = build(name, ns::BLOCKING).children(item);
-        if self.open.len() >= MAX_OPEN {
-            return BlockTurn::refused(change, "resource-constraint");
-        }
         let id = self.id();
         self.open.push_back((id.clone(), change));
-        BlockTurn { send: vec![build("iq", ns::CLIENT).attr("type", "set").attr("id", id).child(payload).end()], news: None }
+        build("iq", ns::CLIENT).attr("type", "set").attr("id", id).child(payload).end()
     }
     /// Whoever blocks the own account or server hears nothing more.
     fn unfit(&self, address: &Address) -> Option<&'static str> {
@@ -115,13 +130,23 @@ impl Blocking {
         let id = iq.attr("id")?;
         let result = iq.attr("type") == Some("result");
         if self.asked.take_if(|asked| asked == id).is_some() {
-            let list = iq.get_child("blocklist", ns::BLOCKING).filter(|_| result).map(|list| BlockNews::List(addresses(list)));
-            return Some(BlockTurn { send: Vec::new(), news: Some(list.unwrap_or(BlockNews::Unavailable)) });
+            let list = iq.get_child("blocklist", ns::BLOCKING).filter(|_| result);
+            let Some(list) = list else {
+                let waiting = std::mem::take(&mut self.waiting).into_iter();
+                let refused = waiting.map(|change| BlockNews::refused(change, "feature-not-implemented"));
+                return Some(BlockTurn { send: Vec::new(), news: std::iter::once(BlockNews::Unavailable).chain(refused).collect() });
+            };
+            self.known = true;
+            return Some(BlockTurn { send: self.go_on(), news: vec![BlockNews::List(addresses(list))] });
         }
         let at = self.open.iter().position(|(open, _)| open == id)?;
         let (_, change) = self.open.remove(at)?;
         let why = iq.get_child("error", ns::CLIENT).and_then(condition).unwrap_or("undefined-condition");
-        Some(if result { BlockTurn::default() } else { BlockTurn::refused(change, why) })
+        Some(if result { BlockTurn::default() } else { BlockTurn::told(BlockNews::refused(change, why)) })
+    }
+    /// The answer was over its limit. `None`: it answers nothing of ours.
+    pub fn too_large(&mut self, iq: &Element) -> Option<BlockTurn> {
+        self.answered(&build("iq", ns::CLIENT).maybe("id", iq.attr("id")).maybe("from", iq.attr("from")).end())
     }
     /// A received `<iq>` of type `set`. `None`: it is no change, or not from the account's server. The answer is [`crate::Entity::answer`]'s.
     pub fn pushed(&self, iq: &Element) -> Option<BlockNews> {
@@ -146,9 +171,13 @@ impl Blocking {
     }
 }
 impl BlockTurn {
+    fn told(news: BlockNews) -> Self {
+        BlockTurn { send: Vec::new(), news: vec![news] }
+    }
+}
+impl BlockNews {
     fn refused(change: BlockChange, condition: &str) -> Self {
-        let condition = condition.chars().take(64).collect();
-        BlockTurn { send: Vec::new(), news: Some(BlockNews::Refused { change, condition }) }
+        BlockNews::Refused { change, condition: condition.chars().take(64).collect() }
     }
 }
 /// A resource stays: one that is blocked by it blocks no other.
@@ -183,7 +212,7 @@ mod tests {
         let mut blocking = blocking();
         let iq = blocking.ask();
         let id = iq.attr("id").unwrap();
-        assert!(iq.attr("to").is_none() && blocking.asked() == Some(id));
+        assert!(iq.attr("to").is_none());
         let list = |from: &str| {
             stanza(&format!(
                 "<iq type='result' id='{id}' {from}><blocklist xmlns='urn:xmpp:blocking'><item jid='Romeo@montague.net'/><item jid='a@b@c'/><item/>\
@@ -192,25 +221,49 @@ mod tests {
         };
         assert!(blocking.answered(&list("from='eve@capulet.com'")).is_none());
         let news = blocking.answered(&list("")).unwrap().news;
-        assert_eq!(news, Some(BlockNews::List(named(&["romeo@montague.net", "shakespeare.lit", "iago@x/r"]))));
+        assert_eq!(news, [BlockNews::List(named(&["romeo@montague.net", "shakespeare.lit", "iago@x/r"]))]);
         assert!(blocking.answered(&list("")).is_none());
         let id = blocking.ask().attr("id").unwrap().to_owned();
         let news = blocking.answered(&stanza(&format!("<iq type='error' id='{id}'/>"))).unwrap().news;
-        assert_eq!(news, Some(BlockNews::Unavailable));
+        assert_eq!(news, [BlockNews::Unavailable]);
+    }
+
+    #[test]
+    fn changes_wait_for_the_list_and_come_again_on_a_new_stream() {
+        let mut blocking = super::tests::blocking();
+        let change = BlockChange::Block("romeo@montague.net".into());
+        assert!(blocking.change(change.clone()).send.is_empty());
+        let list = |blocking: &mut Blocking, inner: &str| {
+            let id = blocking.ask().attr("id").unwrap().to_owned();
+            blocking.answered(&stanza(&format!("<iq type='result' id='{id}'>{inner}</iq>"))).unwrap()
+        };
+        let empty = "<blocklist xmlns='urn:xmpp:blocking'/>";
+        let (old, _) = asks(&list(&mut blocking, empty));
+        let (new, _) = asks(&list(&mut blocking, empty));
+        let result = |id: &str| stanza(&format!("<iq type='result' id='{id}'/>"));
+        assert!(blocking.answered(&result(&old)).is_none() && blocking.answered(&result(&new)).is_some());
+        // no list, no changes
+        blocking.ask();
+        blocking.change(change.clone());
+        let turn = list(&mut blocking, "");
+        assert_eq!(turn.news, [BlockNews::Unavailable, BlockNews::refused(change, "feature-not-implemented")]);
+        let id = blocking.ask().attr("id").unwrap().to_owned();
+        assert_eq!(blocking.too_large(&result(&id)).unwrap().news, [BlockNews::Unavailable]);
     }
 
     #[test]
     fn changes_are_asked_for_by_name() {
         let mut blocking = blocking();
+        blocking.known = true;
         let (id, text) = asks(&blocking.change(BlockChange::Block("romeo@montague.net".into())));
         assert_eq!(text, "<block xmlns='urn:xmpp:blocking'><item jid='romeo@montague.net'/></block>");
-        assert!(blocking.answered(&stanza(&format!("<iq type='result' id='{id}'/>"))).unwrap().news.is_none());
+        assert!(blocking.answered(&stanza(&format!("<iq type='result' id='{id}'/>"))).unwrap().news.is_empty());
         let (id, text) = asks(&blocking.change(BlockChange::Unblock("romeo@montague.net".into())));
         assert_eq!(text, "<unblock xmlns='urn:xmpp:blocking'><item jid='romeo@montague.net'/></unblock>");
         let error = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
         let news = blocking.answered(&stanza(&format!("<iq type='error' id='{id}'>{error}</iq>"))).unwrap().news;
         let change = BlockChange::Unblock("romeo@montague.net".into());
-        assert_eq!(news, Some(BlockNews::Refused { change, condition: "item-not-found".into() }));
+        assert_eq!(news, [BlockNews::refused(change, "item-not-found")]);
         assert_eq!(asks(&blocking.change(BlockChange::UnblockAll)).1, "<unblock xmlns='urn:xmpp:blocking'/>");
         for (bad, why) in [
             ("", "jid-malformed"),
@@ -221,7 +274,7 @@ mod tests {
         ] {
             for change in [BlockChange::Block(bad.into()), BlockChange::Unblock(bad.into())] {
                 let turn = blocking.change(change.clone());
-                assert!(turn.send.is_empty() && turn.news == Some(BlockNews::Refused { change, condition: why.into() }), "{bad}");
+                assert!(turn.send.is_empty() && turn.news == [BlockNews::refused(change, why)], "{bad}");
             }
         }
     }

@@ -25,6 +25,8 @@ pub struct Abilities {
     pub archive_extended: bool,
     /// The ids that the account's archive gives to messages count (XEP-0359).
     pub stanza_ids: bool,
+    /// What is published for the own devices stays among them ([`crate::positions::PUBLISH_OPTIONS`]).
+    pub private_nodes: bool,
     /// It blocks for us (XEP-0191).
     pub blocking: bool,
     /// Its service of rooms (XEP-0045), where it has one.
@@ -84,6 +86,7 @@ impl Discovery {
                 self.found.archive = has(query, ns::MAM);
                 self.found.archive_extended = has(query, crate::archive::EXTENDED);
                 self.found.stanza_ids = has(query, ns::SID);
+                self.found.private_nodes = has(query, crate::positions::PUBLISH_OPTIONS);
             }
             (Asked::Server, Some(query)) => self.found.blocking = has(query, ns::BLOCKING),
             (Asked::Services, Some(query)) => {

@@ -36,7 +36,9 @@ pub enum PositionNews {
     List(Vec<Position>),
     /// The other devices have it.
     Published(Position),
-    /// They do not: the list did not come (no position), or one could not be published.
+    /// Another device has read up to there, or this one has.
+    Moved(Position),
+    /// They do not have it: the list did not come (no position), or one could not be published.
     Failed(Option<Position>, RequestError),
 }
 /// What a step leads to.
@@ -45,7 +47,7 @@ pub struct PositionTurn {
     /// To be sent.
     pub send: Vec<Element>,
     /// For the host.
-    pub news: Option<PositionNews>,
+    pub news: Vec<PositionNews>,
 }
 /// One account's positions. Sans-IO: stanzas in, stanzas out.
 #[derive(Debug)]
@@ -53,10 +55,11 @@ pub struct Positions {
     me: Address,
     salt: String,
     next: u64,
-    private: bool,
+    /// Whether what is published stays among the own devices; `None`: that is not known, as there is no stream.
+    private: Option<bool>,
     asked: Option<String>,
     open: HashMap<String, (Position, Step)>,
-    /// Newer ones of chats that have one on its way.
+    /// The newest of each chat that can't be sent yet.
     waiting: HashMap<Address, Position>,
     server: Server,
 }
@@ -67,45 +70,58 @@ impl Positions {
             me,
             salt: salt.into(),
             next: 0,
-            private: false,
+            private: None,
             asked: None,
             open: HashMap::new(),
             waiting: HashMap::new(),
             server: Server::default(),
         }
     }
-    /// Whether the server announces [`PUBLISH_OPTIONS`]. Nothing is published before it does.
-    pub fn private(&mut self, announced: bool) {
-        self.private = announced;
-    }
-    /// The question for all of them, on a new stream. What was open before is never answered.
-    pub fn ask(&mut self) -> Element {
-        self.open.clear();
-        self.waiting.clear();
-        self.server = Server::default();
+    /// On a new stream, once it is known whether its server announces [`PUBLISH_OPTIONS`]: asks for all of them, and publishes what waits.
+    pub fn online(&mut self, private: bool) -> PositionTurn {
+        self.offline();
+        self.private = Some(private);
         let id = self.id();
         self.asked = Some(id.clone());
-        build("iq", ns::CLIENT).attr("type", "get").attr("id", id).child(requests::fetch(&self.node(None))).end()
+        let mut turn = PositionTurn::default();
+        turn.send.push(build("iq", ns::CLIENT).attr("type", "get").attr("id", id).child(requests::fetch(&self.node(None))).end());
+        for position in std::mem::take(&mut self.waiting).into_values() {
+            let PositionTurn { send, news } = self.publish(position);
+            turn.send.extend(send);
+            turn.news.extend(news);
+        }
+        turn
     }
-    /// The id of the question that is open: its answer may be larger than a stanza.
-    pub fn asked(&self) -> Option<&str> {
-        self.asked.as_deref()
+    /// The stream ended: what was not answered waits for the next one.
+    pub fn offline(&mut self) {
+        self.private = None;
+        self.asked = None;
+        self.server = Server::default();
+        for (_, (position, _)) in self.open.drain() {
+            self.waiting.entry(position.chat.clone()).or_insert(position);
+        }
     }
-    /// Publishes one. While an older one of its chat is on its way it waits, and of several that wait the last counts.
+    /// Publishes one. While there is no stream, or an older one of its chat is on its way, it waits, and of several that wait the last
+    /// counts.
     pub fn publish(&mut self, position: Position) -> PositionTurn {
-        let fits = BareJid::new(position.chat.as_str()).is_ok() && self.is_named(&position);
-        if !self.private || !fits || self.open.len() >= MAX_OPEN {
-            let why = if fits { RequestError::Refused } else { RequestError::Malformed };
-            return PositionTurn { send: Vec::new(), news: Some(PositionNews::Failed(Some(position), why)) };
+        if BareJid::new(position.chat.as_str()).is_err() || !self.is_named(&position) {
+            return PositionTurn::failed(position, RequestError::Malformed);
         }
-        if self.open.values().any(|(open, _)| open.chat == position.chat) {
-            self.waiting.insert(position.chat.clone(), position);
-            return PositionTurn::default();
+        let waits = self.private.is_none() || self.open.values().any(|(open, _)| open.chat == position.chat);
+        let full = self.open.len().max(self.waiting.len()) >= MAX_OPEN;
+        match self.private {
+            Some(false) => PositionTurn::failed(position, RequestError::Refused),
+            _ if full && !self.waiting.contains_key(&position.chat) => PositionTurn::failed(position, RequestError::Refused),
+            _ if waits => {
+                self.waiting.insert(position.chat.clone(), position);
+                PositionTurn::default()
+            }
+            _ => {
+                let node = self.node(Some(position.chat.to_string()));
+                let step = self.server.begin(Publication::new(node, Keep::Many, Access::Own, write(&position)));
+                PositionTurn { send: vec![self.step(position, step)], news: Vec::new() }
+            }
         }
-        let payload = write(&position);
-        let publication = Publication::new(self.node(Some(position.chat.to_string())), Keep::Many, Access::Own, payload);
-        let step = self.server.begin(publication);
-        PositionTurn { send: vec![self.step(position, step)], news: None }
     }
     /// A received `<iq>` of type `result` or `error`. `None`: it answers nothing of ours.
     pub fn answered(&mut self, iq: &Element) -> Option<PositionTurn> {
@@ -115,25 +131,30 @@ impl Positions {
         let id = iq.attr("id")?;
         let result = if iq.attr("type") == Some("result") { Ok(()) } else { Err(iq.get_child("error", ns::CLIENT)) };
         if self.asked.take_if(|asked| asked == id).is_some() {
-            let news = match result.map_err(failure) {
-                Ok(()) => PositionNews::List(self.list(iq)),
-                Err(RequestError::NotFound) => PositionNews::List(Vec::new()),
-                Err(why) => PositionNews::Failed(None, why),
+            let items = iq.get_child("pubsub", ns::PUBSUB).and_then(|p| p.get_child("items", ns::PUBSUB)).filter(|i| i.attr("node") == Some(NODE));
+            let news = match (result.map_err(failure), items) {
+                (Ok(()), Some(items)) => PositionNews::List(self.list(items)),
+                (Err(RequestError::NotFound), _) => PositionNews::List(Vec::new()),
+                (Ok(()), None) => PositionNews::Failed(None, RequestError::Malformed),
+                (Err(why), _) => PositionNews::Failed(None, why),
             };
-            return Some(PositionTurn { send: Vec::new(), news: Some(news) });
+            return Some(PositionTurn { send: Vec::new(), news: vec![news] });
         }
         let (position, step) = self.open.remove(id)?;
         let over = match self.server.answered(step, result) {
-            Next::Ask(step) => return Some(PositionTurn { send: vec![self.step(position, step)], news: None }),
+            Next::Ask(step) => return Some(PositionTurn { send: vec![self.step(position, step)], news: Vec::new() }),
             Next::Over(over) => over,
         };
-        // what waited for this one: if it can't be sent, then this one could not either
-        let send = self.waiting.remove(&position.chat).map(|next| self.publish(next).send).unwrap_or_default();
-        let news = match over {
+        let mut turn = self.waiting.remove(&position.chat).map(|next| self.publish(next)).unwrap_or_default();
+        turn.news.push(match over {
             Ok(()) => PositionNews::Published(position),
             Err(why) => PositionNews::Failed(Some(position), why),
-        };
-        Some(PositionTurn { send, news: Some(news) })
+        });
+        Some(turn)
+    }
+    /// The answer was over its limit. `None`: it answers nothing of ours.
+    pub fn too_large(&mut self, iq: &Element) -> Option<PositionTurn> {
+        self.answered(&build("iq", ns::CLIENT).attr("type", "result").maybe("id", iq.attr("id")).maybe("from", iq.attr("from")).end())
     }
     /// What `Input::Published` tells. `None`: it is no position of the account.
     pub fn pushed(&self, node: &Node, payload: Option<&[u8]>) -> Option<Position> {
@@ -159,9 +180,8 @@ impl Positions {
     fn is_named(&self, position: &Position) -> bool {
         position.at.by == self.me || position.at.by == position.chat
     }
-    fn list(&self, iq: &Element) -> Vec<Position> {
-        let items = iq.get_child("pubsub", ns::PUBSUB).and_then(|p| p.get_child("items", ns::PUBSUB)).filter(|i| i.attr("node") == Some(NODE));
-        let items = items.into_iter().flat_map(Element::children).filter(|c| c.is("item", ns::PUBSUB));
+    fn list(&self, items: &Element) -> Vec<Position> {
+        let items = items.children().filter(|c| c.is("item", ns::PUBSUB));
         items.take(MAX_CHATS).filter_map(|item| self.read(item.attr("id")?, item.children().next()?)).collect()
     }
     fn read(&self, chat: &str, displayed: &Element) -> Option<Position> {
@@ -169,6 +189,11 @@ impl Positions {
         let alone = displayed.is("displayed", ns::MDS) && displayed.children().filter(|c| c.is("stanza-id", ns::SID)).count() == 1;
         let at = stanza_id(displayed, &self.me).or_else(|| stanza_id(displayed, &chat)).filter(|_| alone)?;
         Some(Position { chat, at })
+    }
+}
+impl PositionTurn {
+    fn failed(position: Position, why: RequestError) -> Self {
+        PositionTurn { send: Vec::new(), news: vec![PositionNews::Failed(Some(position), why)] }
     }
 }
 /// §4.1.
@@ -189,7 +214,7 @@ mod tests {
     }
     fn positions() -> Positions {
         let mut positions = Positions::new(ME.into(), "salt");
-        positions.private(true);
+        positions.online(true);
         positions
     }
     fn position(chat: &str, by: &str, id: &str) -> Position {
@@ -225,10 +250,27 @@ mod tests {
         assert!(positions.publish(position("romeo@montegue.lit", ME, "1")).send.is_empty());
         assert!(positions.publish(position("romeo@montegue.lit", ME, "2")).send.is_empty());
         let turn = answer(&mut positions, &id, None);
-        assert_eq!(turn.news, Some(PositionNews::Published(romeo)));
+        assert_eq!(turn.news, [PositionNews::Published(romeo)]);
         let (id, text) = asks(&turn);
         assert!(text.contains("id='2'"));
         assert!(answer(&mut positions, &id, None).send.is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_sent_waits_for_the_next_stream() {
+        let mut positions = Positions::new(ME.into(), "salt");
+        assert!(positions.publish(position("r@x", ME, "1")).send.is_empty());
+        let sent = |turn: &PositionTurn| String::from_utf8(to_bytes(&turn.send[1]).unwrap()).unwrap().replace('"', "'");
+        let turn = positions.online(true);
+        assert!(sent(&turn).contains("id='1'"));
+        let old = turn.send[1].attr("id").unwrap().to_owned();
+        positions.offline();
+        assert!(positions.answered(&stanza(&format!("<iq type='result' id='{old}'/>"))).is_none());
+        assert!(sent(&positions.online(true)).contains("id='1'"));
+        // a newer one counts
+        positions.publish(position("r@x", ME, "2"));
+        let turn = positions.online(true);
+        assert!(sent(&turn).contains("id='2'") && turn.send.len() == 2);
     }
 
     #[test]
@@ -255,23 +297,26 @@ mod tests {
         let (mut id, _) = asks(&positions.publish(position("r@x", ME, "1")));
         let news = loop {
             let turn = answer(&mut positions, &id, Some("forbidden"));
-            match turn.news {
-                Some(news) => break news,
-                None => id = asks(&turn).0,
+            match turn.news.as_slice() {
+                [] => id = asks(&turn).0,
+                _ => break turn.news,
             }
         };
-        assert_eq!(news, PositionNews::Failed(Some(position("r@x", ME, "1")), RequestError::Forbidden));
+        assert_eq!(news, [PositionNews::Failed(Some(position("r@x", ME, "1")), RequestError::Forbidden)]);
     }
 
     #[test]
     fn nothing_is_published_where_everybody_might_read_it() {
         let mut positions = Positions::new(ME.into(), "salt");
+        positions.publish(position("r@x", ME, "1"));
+        let turn = positions.online(false);
+        assert!(turn.send.len() == 1 && matches!(turn.news.as_slice(), [PositionNews::Failed(Some(_), RequestError::Refused)]));
         let turn = positions.publish(position("r@x", ME, "1"));
-        assert!(turn.send.is_empty() && matches!(turn.news, Some(PositionNews::Failed(Some(_), RequestError::Refused))));
+        assert!(turn.send.is_empty() && matches!(turn.news.as_slice(), [PositionNews::Failed(Some(_), RequestError::Refused)]));
         // nor what is no position
         for bad in [position("r@x/n", ME, "1"), position("a@b@c", ME, "1"), position("r@x", "eve@x", "1")] {
             let turn = super::tests::positions().publish(bad);
-            assert!(turn.send.is_empty() && matches!(turn.news, Some(PositionNews::Failed(Some(_), RequestError::Malformed))));
+            assert!(turn.send.is_empty() && matches!(turn.news.as_slice(), [PositionNews::Failed(Some(_), RequestError::Malformed)]));
         }
     }
 
@@ -281,9 +326,8 @@ mod tests {
     #[test]
     fn all_are_fetched_from_the_account_only() {
         let mut positions = positions();
-        let iq = positions.ask();
-        let id = iq.attr("id").unwrap().to_owned();
-        assert!(iq.attr("to").is_none() && positions.asked() == Some(&id));
+        let (id, text) = asks(&positions.online(true));
+        assert!(!text.contains(" to=") && text.contains("<items node='urn:xmpp:mds:displayed:0'/>"));
         let room = ITEM.replace("juliet@capulet.lit", "example@conference.shakespeare.lit");
         let item = |id: &str, payload: &str| format!("<item id='{id}'>{payload}</item>");
         let items = [
@@ -310,11 +354,14 @@ mod tests {
             position("romeo@montegue.lit", ME, "ca21"),
             position("example@conference.shakespeare.lit", "example@conference.shakespeare.lit", "ca21"),
         ];
-        assert_eq!(positions.answered(&list("from='juliet@capulet.lit'", NODE)).unwrap().news, Some(PositionNews::List(expected)));
+        assert_eq!(positions.answered(&list("from='juliet@capulet.lit'", NODE)).unwrap().news, [PositionNews::List(expected)]);
         for (error, news) in [("item-not-found", PositionNews::List(vec![])), ("forbidden", PositionNews::Failed(None, RequestError::Forbidden))] {
-            let id = positions.ask().attr("id").unwrap().to_owned();
-            assert_eq!(answer(&mut positions, &id, Some(error)).news, Some(news));
+            let (id, _) = asks(&positions.online(true));
+            assert_eq!(answer(&mut positions, &id, Some(error)).news, [news]);
         }
+        let (id, _) = asks(&positions.online(true));
+        let head = stanza(&format!("<iq type='result' id='{id}'/>"));
+        assert_eq!(positions.too_large(&head).unwrap().news, [PositionNews::Failed(None, RequestError::Malformed)]);
     }
 
     #[test]

@@ -71,9 +71,10 @@ pub use error::{ConfigError, ConnectError};
 pub use pin::{Binding, Mechanism, Pin, PinError};
 
 use crate::archive::{ArchiveError, Finished, Query};
+use crate::positions::{Position, PositionNews};
 use crate::rooms::{RoomNews, RoomTurn, Rooms};
 use crate::xml::StanzaError;
-use crate::{Abilities, Bounce, Contact, ContactChange, EngineElementError, Entity, Ids, bare};
+use crate::{Abilities, BlockChange, BlockNews, Bounce, Contact, ContactChange, EngineElementError, Entity, Ids, bare};
 use std::time::Duration;
 use subrosa_engine::{Address, Input, Output, OutputId, Time};
 use tokio::sync::mpsc;
@@ -126,7 +127,8 @@ pub struct Config {
     /// Messages of applications' engines are opened: the machine is given their content type and bytes. `false`: they are stanzas like
     /// any other, which is right where OMEMO is the only engine.
     pub engines: bool,
-    /// Rooms are entered, kept and left ([`Handle::rooms`]), and the server is asked what it can ([`Happening::Abilities`]). `false`: what
+    /// Rooms are entered, kept and left ([`Handle::rooms`]), and the server is asked what it can ([`Happening::Abilities`]), who is
+    /// blocked and how far was read. `false`: what
     /// comes of rooms are messages like any other.
     pub rooms: bool,
     /// How long one attempt to connect and log in may take.
@@ -268,6 +270,11 @@ pub enum Happening {
         /// How it went, and what to ask for next.
         page: Result<Finished, ArchiveError>,
     },
+    /// Up to where the account has read its chats: all once on every new stream, with [`Config::rooms`], then each that moves, where the
+    /// [`Entity`] wants to be told of [`crate::positions::NODE`].
+    Position(PositionNews),
+    /// Who is blocked: all once on every new stream, with [`Config::rooms`], then each change.
+    Blocking(BlockNews),
     /// What the server can: once on every new stream, with [`Config::rooms`].
     Abilities(Abilities),
     /// The server has the stanza of this output, or nothing is to be sent for it: `Input::Done`.
@@ -310,6 +317,8 @@ enum Command {
     Contact(Box<ContactChange>),
     Rooms(RoomAct),
     Archive(Address, Query),
+    Position(Box<Position>),
+    Block(BlockChange),
     ConnectNow,
     Close,
 }
@@ -351,6 +360,16 @@ impl Handle {
     /// [`Happening::Page`]. One page of an archive at a time: a further question gives the one before up.
     pub fn archive(&self, by: Address, query: Query) {
         let _ = self.commands.send(Command::Archive(by, query));
+    }
+    /// Tells the account's other devices up to where a chat was read, on this stream or the next one; what comes of it is
+    /// [`Happening::Position`]. Kept in memory only. Only with [`Config::rooms`].
+    pub fn position(&self, position: Position) {
+        let _ = self.commands.send(Command::Position(Box::new(position)));
+    }
+    /// Changes who is blocked, on this stream or the next one; what comes of it is [`Happening::Blocking`]. Kept in memory only. Only with
+    /// [`Config::rooms`].
+    pub fn block(&self, change: BlockChange) {
+        let _ = self.commands.send(Command::Block(change));
     }
     /// Tries now rather than when the pause is over.
     pub fn connect_now(&self) {

@@ -208,6 +208,8 @@ impl Task {
             Some(Command::Contact(change)) => self.contact(*change),
             Some(Command::Rooms(act)) => self.rooms(act),
             Some(Command::Archive(by, query)) => self.archive(by, query),
+            Some(Command::Position(position)) => self.position(*position),
+            Some(Command::Block(change)) => self.block(change),
         }
         Flow::On
     }
@@ -498,6 +500,7 @@ impl Task {
                 self.watched(&contact);
                 self.tell(Happening::Contact(contact));
             }
+            self.block_pushed(iq);
             self.waiting.push_back(Sent::passing(answer));
         }
     }

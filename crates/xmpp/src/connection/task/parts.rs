@@ -1,23 +1,27 @@
-//! What a stream carries besides messages of two and requests: rooms, archives, what the server can.
+//! What a stream carries besides messages of two and requests: rooms, archives, how far was read, who is blocked, what the server can.
 //!
 //! Invariants: a message to a room leaves only while we are in it and waits here until then; what stands in an archive's wrapping is
 //! never taken for a message that came now.
 use super::{Task, now};
 use crate::archive::{self, Archive, Query};
+use crate::blocking::{BlockChange, BlockTurn, Blocking};
 use crate::connection::management::Sent;
 use crate::connection::{Happening, LeftOut, Mark, RoomAct};
 use crate::discovery::{Abilities, Discovery};
 use crate::mapping::Bounce;
+use crate::positions::{self, Position, PositionNews, PositionTurn, Positions};
 use crate::rooms::{Left, RoomNews, RoomTurn, Rooms, Task as RoomTask};
 use crate::{Ids, Unreadable, bare};
 use minidom::Element;
 use std::collections::{HashMap, VecDeque};
-use subrosa_engine::{Address, MessageId, OutputId, Time};
+use subrosa_engine::{Address, Input, MessageId, OutputId, Time};
 
 pub(super) struct Parts {
     pub rooms: Rooms,
     discovery: Discovery,
     archives: HashMap<Address, Archive>,
+    positions: Positions,
+    blocking: Blocking,
     /// For rooms that we are not in now, in their order.
     held: VecDeque<Sent>,
     salt: String,
@@ -28,6 +32,8 @@ impl Parts {
             rooms: Rooms::new(me.clone(), salt),
             discovery: Discovery::new(me.clone(), salt),
             archives: HashMap::new(),
+            positions: Positions::new(me.clone(), salt),
+            blocking: Blocking::new(me.clone(), salt),
             held: VecDeque::new(),
             salt: salt.into(),
         }
@@ -49,7 +55,9 @@ impl Task {
             let (rooms, others): (VecDeque<_>, VecDeque<_>) = left.drain(..).partition(|sent| is_groupchat(&sent.stanza));
             *left = others;
             rooms.into_iter().rev().for_each(|sent| self.parts.held.push_front(sent));
-            let asked = self.parts.discovery.begin(now());
+            self.parts.positions.offline();
+            let mut asked = self.parts.discovery.begin(now());
+            asked.push(self.parts.blocking.ask());
             self.waiting.extend(asked.into_iter().map(Sent::passing));
         }
         let turn = self.parts.rooms.online(resumed, now());
@@ -99,6 +107,39 @@ impl Task {
         self.waiting.push_back(Sent::passing(asked));
     }
 
+    pub(super) fn position(&mut self, position: Position) {
+        let turn = self.parts.positions.publish(position);
+        self.position_turn(turn);
+    }
+    fn position_turn(&mut self, turn: PositionTurn) {
+        self.waiting.extend(turn.send.into_iter().map(Sent::passing));
+        turn.news.into_iter().for_each(|news| self.tell(Happening::Position(news)));
+    }
+    pub(super) fn block(&mut self, change: BlockChange) {
+        let turn = self.parts.blocking.change(change);
+        self.block_turn(turn);
+    }
+    fn block_turn(&mut self, turn: BlockTurn) {
+        self.waiting.extend(turn.send.into_iter().map(Sent::passing));
+        turn.news.into_iter().for_each(|news| self.tell(Happening::Blocking(news)));
+    }
+    /// A received `<iq>` of type `get` or `set`, which is answered already.
+    pub(super) fn block_pushed(&mut self, iq: &Element) {
+        let news = self.parts.blocking.pushed(iq).filter(|_| self.config.rooms);
+        news.into_iter().for_each(|news| self.tell(Happening::Blocking(news)));
+    }
+    /// Positions are nothing to the machine.
+    fn positions_pushed(&mut self, inputs: &mut Vec<Input>) {
+        let moved: Vec<_> = inputs
+            .extract_if(.., |input| matches!(input, Input::Published(node, _) if node.name == positions::NODE))
+            .filter_map(|input| match input {
+                Input::Published(node, payload) => self.parts.positions.pushed(&node, payload.as_deref()),
+                _ => None,
+            })
+            .collect();
+        moved.into_iter().for_each(|position| self.tell(Happening::Position(PositionNews::Moved(position))));
+    }
+
     /// A received `<message>`, the stream's stanza of this number.
     pub(super) fn message(&mut self, stanza: &Element, number: u64) {
         if archive::is_result(stanza) {
@@ -121,6 +162,7 @@ impl Task {
             ids = mapped.ids;
         }
         inputs.append(&mut mapped.inputs);
+        self.positions_pushed(&mut inputs);
         if let Some(bounce) = mapped.bounce {
             self.tell(Happening::Bounced(bounce));
         }
@@ -167,6 +209,10 @@ impl Task {
         } else if let Some((send, found)) = self.parts.discovery.answered(iq) {
             self.waiting.extend(send.into_iter().map(Sent::passing));
             found.into_iter().for_each(|found| self.discovered(found));
+        } else if let Some(turn) = self.parts.positions.answered(iq) {
+            self.position_turn(turn);
+        } else if let Some(turn) = self.parts.blocking.answered(iq) {
+            self.block_turn(turn);
         } else if let Some(turn) = self.parts.rooms.iq(iq, now()) {
             self.room_turn(turn);
         } else {
@@ -176,13 +222,21 @@ impl Task {
     }
     /// An answer that was left out: only its head is there.
     pub(super) fn parts_too_large(&mut self, head: &Element) -> bool {
-        let turn = self.parts.rooms.too_large(head, now());
-        let is_it = turn.is_some();
-        turn.into_iter().for_each(|turn| self.room_turn(turn));
-        is_it
+        if let Some(turn) = self.parts.rooms.too_large(head, now()) {
+            self.room_turn(turn);
+        } else if let Some(turn) = self.parts.positions.too_large(head) {
+            self.position_turn(turn);
+        } else if let Some(turn) = self.parts.blocking.too_large(head) {
+            self.block_turn(turn);
+        } else {
+            return false;
+        }
+        true
     }
     fn discovered(&mut self, found: Abilities) {
         self.mapping.believe(self.config.account.clone(), found.stanza_ids);
+        let turn = self.parts.positions.online(found.private_nodes);
+        self.position_turn(turn);
         self.tell(Happening::Abilities(found));
     }
     fn room_turn(&mut self, turn: RoomTurn) {
