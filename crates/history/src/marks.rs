@@ -29,7 +29,7 @@ impl History {
         }
         let mut set = self.db.prepare_cached(
             "INSERT INTO displayed (chat, author, n, time) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (chat, author) DO UPDATE SET n = excluded.n, time = excluded.time WHERE excluded.n > n",
+             ON CONFLICT (chat, author) DO UPDATE SET n = excluded.n, time = excluded.time WHERE excluded.n > n OR excluded.n = n AND excluded.time < time",
         )?;
         set.execute((chat.id, &fold.author, n, fold.millis()))?;
         Ok(())
