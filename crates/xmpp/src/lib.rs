@@ -27,6 +27,7 @@
 pub mod archive;
 pub mod avatar;
 mod blocking;
+pub mod bookmarks;
 #[cfg(feature = "connection")]
 pub mod connection;
 mod contacts;

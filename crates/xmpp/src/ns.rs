@@ -3,6 +3,7 @@ pub(crate) const APPLY_TO: &str = "urn:xmpp:fasten:0"; // XEP-0422, as XEP-0424 
 #[cfg(feature = "connection")]
 pub(crate) const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind"; // RFC 6120
 pub(crate) const BLOCKING: &str = "urn:xmpp:blocking"; // XEP-0191
+pub(crate) const BOOKMARKS: &str = "urn:xmpp:bookmarks:1"; // XEP-0402
 pub(crate) const CAPS: &str = "http://jabber.org/protocol/caps"; // XEP-0115
 pub(crate) const CARBONS: &str = "urn:xmpp:carbons:2"; // XEP-0280
 pub(crate) const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates"; // XEP-0085

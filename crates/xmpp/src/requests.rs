@@ -208,7 +208,7 @@ pub(crate) fn fetch(node: &Node) -> Element {
     build("pubsub", ns::PUBSUB).child(build("items", ns::PUBSUB).attr("node", node.name.as_str()).children(item)).end()
 }
 /// XEP-0060 §7.2, §8.4.
-fn delete(node: &Node) -> Element {
+pub(crate) fn delete(node: &Node) -> Element {
     match &node.item {
         Some(item) => {
             let item = build("item", ns::PUBSUB).attr("id", item.as_str());

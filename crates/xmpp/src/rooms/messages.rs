@@ -47,7 +47,7 @@ impl Rooms {
             (Some("error"), Some(_)) => {}
             (Some("groupchat"), Some(nick)) => self.groupchat(&room, nick, stanza, mapping, now, &mut turn),
             (_, Some(nick)) => return Some(private(&room, nick)),
-            (_, None) => self.from_room(&room, stanza, mapping, now, &mut turn),
+            (_, None) => self.said_by_room(&room, stanza, mapping, now, &mut turn),
         }
         Some(turn)
     }
@@ -115,7 +115,7 @@ impl Rooms {
         }
     }
     /// What the room itself says.
-    fn from_room(&mut self, room: &Address, stanza: &Element, mapping: &mut Mapping, now: Time, turn: &mut RoomTurn) {
+    fn said_by_room(&mut self, room: &Address, stanza: &Element, mapping: &mut Mapping, now: Time, turn: &mut RoomTurn) {
         let Some(known) = self.rooms.get_mut(room) else { return };
         let says = Says::of(stanza);
         if let Some(declined) = declined(stanza, room) {

@@ -471,8 +471,8 @@ fn nobody_in_a_room_is_anybody_outside() {
     assert!(is_private(witch.message(&copy(&elsewhere, ME)).unwrap()));
     assert!(witch.message(&copy(&private, "eve@x.lit")).is_none());
     // of rooms that we are not in nothing counts
-    let said = format!("<message type='groupchat' from='heath@chat.shakespeare.lit/x'><body>x</body></message>");
-    assert!(witch.message(&said).is_none());
+    let said = "<message type='groupchat' from='heath@chat.shakespeare.lit/x'><body>x</body></message>";
+    assert!(witch.message(said).is_none());
     let presence =
         element("<presence from='heath@chat.shakespeare.lit/x'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence>");
     assert!(witch.rooms.presence(&presence, now()).is_none());
