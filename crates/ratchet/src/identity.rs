@@ -2,7 +2,8 @@
 //!
 //! Signatures: we negate the private scalar where needed, so that our Ed25519 form has sign bit 0. Then our signatures
 //! hold under libsignal's old convention (sign bit of the key in the top bit of the signature), under XEdDSA's (always
-//! 0) and as plain Ed25519. Others' are verified by the rule of the profile they come in.
+//! 0) and as plain Ed25519. Others' are verified by the rule of the profile they come in. An identity that was made elsewhere keeps
+//! the Ed25519 form under which others know it: with sign bit 1 its legacy signatures carry that bit, as libsignal's old ones do.
 use crate::curve;
 use crate::secret::Secret;
 use crate::{KeyError, Profile, PublicKey, SignatureError, StoredError, WireKey};
@@ -131,6 +132,21 @@ impl IdentityKeyPair {
         *top &= !SIGN;
         IdentityKeyPair { secret, negative, public: IdentityKey { u, ed } }
     }
+    /// Of a Curve25519 private key that others know by the Ed25519 form of the same scalar, whatever its sign bit.
+    pub fn from_private_as_is(private: &[u8; 32]) -> Self {
+        let secret = Secret(clamp_integer(*private));
+        let mut point = curve::mul_base_clamped(secret.0);
+        let (u, ed) = (point.to_montgomery().0, point.compress().0);
+        point.zeroize();
+        IdentityKeyPair { secret, negative: false, public: IdentityKey { u, ed } }
+    }
+    /// Of an Ed25519 seed (RFC 8032 §5.1.5).
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let mut hash = Zeroizing::new([0; 64]);
+        Sha512::new().chain_update(seed).finalize_into((&mut *hash).into());
+        let private = Zeroizing::new(hash.first_chunk().copied().unwrap_or_default());
+        Self::from_private_as_is(&private)
+    }
     /// The public half.
     pub fn public(&self) -> &IdentityKey {
         &self.public
@@ -165,7 +181,12 @@ impl IdentityKeyPair {
     }
     /// Signs a signed prekey, as the profile writes it: 33 bytes in legacy, 32 in OMEMO 2.
     pub fn sign_pre_key<P: Profile>(&self, key: &PublicKey, rng: &mut dyn CryptoRng) -> Signature {
-        self.sign(&key.to_wire::<P>(), rng)
+        let mut signature = self.sign(&key.to_wire::<P>(), rng);
+        if P::LIBSIGNAL {
+            let ([.., ours], [.., top]) = (&self.public.ed, &mut signature);
+            *top |= ours & SIGN;
+        }
+        signature
     }
     /// The stored form, versioned.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
@@ -224,6 +245,28 @@ mod tests {
             assert_eq!(us.public.verify::<Legacy>(b"prekey", &signature), Err(SignatureError));
         }
         assert!(signs[0] > 0 && signs[1] > 0, "both signs were tried: {signs:?}");
+    }
+    /// Made elsewhere, it is the same to others: in both forms of its key, and by its signatures in both profiles.
+    #[test]
+    fn made_elsewhere() {
+        let mut tried = [false; 2];
+        for seed in 0..16u8 {
+            let theirs = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+            let us = IdentityKeyPair::from_seed(&[seed; 32]);
+            assert_eq!((us.public.ed, us.public.u), (theirs.verifying_key().to_bytes(), theirs.verifying_key().to_montgomery().0));
+            let private = clamp_integer(theirs.to_scalar_bytes());
+            assert_eq!(IdentityKeyPair::from_private_as_is(&private).public.ed, us.public.ed);
+            assert_eq!(IdentityKeyPair::from_private(&private).public, us.public, "one fingerprint, whatever the sign");
+            let key = crate::KeyPair::generate(&mut rng());
+            let (two, legacy) = (us.sign_pre_key::<Omemo2>(key.public(), &mut rng()), us.sign_pre_key::<Legacy>(key.public(), &mut rng()));
+            theirs.verifying_key().verify_strict(&key.public().to_wire::<Omemo2>(), &ed25519_dalek::Signature::from_bytes(&two)).unwrap();
+            // whoever knows u only takes the sign bit from the signature
+            IdentityKey::parse::<Legacy>(&us.public.u).unwrap().verify::<Legacy>(&key.public().to_wire::<Legacy>(), &legacy).unwrap();
+            let again = IdentityKeyPair::from_bytes(&us.to_bytes()).unwrap();
+            again.public.verify::<Omemo2>(b"m", &again.sign(b"m", &mut rng())).unwrap();
+            tried[usize::from(us.public.ed[31] >> 7)] = true;
+        }
+        assert_eq!(tried, [true; 2]);
     }
     /// libsignal's old convention: signed with the scalar as it is, the sign bit of its public key carried along.
     #[test]
