@@ -24,8 +24,9 @@ impl Speaks for Omemo2 {
     const VERSION: Version = Version::Omemo2;
 }
 
-/// One device of Bob's.
+/// One device, Bob's where nobody says otherwise.
 pub struct Puppet<P: Speaks> {
+    pub owner: &'static str,
     pub id: u32,
     pub identity: IdentityKeyPair,
     pub signed: Vec<(u32, KeyPair)>,
@@ -106,7 +107,7 @@ impl<P: Speaks> Puppet<P> {
         let identity = IdentityKeyPair::generate(&mut rng);
         let signed = vec![(1, KeyPair::generate(&mut rng))];
         let one_time = (1..).zip(KeyPair::generate_many(20, &mut rng)).collect();
-        Puppet { id: 4711, identity, signed, one_time, session: None, rng, alice, heard: 0, said: 0 }
+        Puppet { owner: BOB, id: 4711, identity, signed, one_time, session: None, rng, alice, heard: 0, said: 0 }
     }
     /// Its bundle, signed, as it is now.
     pub fn bundle(&mut self) -> Bundle {
@@ -128,11 +129,11 @@ impl<P: Speaks> Puppet<P> {
     }
     pub fn publish_bundle(&self, world: &mut World, what: &Bundle, item: &str) {
         let keep = if P::VERSION == Version::Omemo2 { Keep::Many } else { Keep::One };
-        world.publish_as(BOB, &P::VERSION.bundle_node(self.id), Some(item), keep, &bundle::write(what));
+        world.publish_as(self.owner, &P::VERSION.bundle_node(self.id), Some(item), keep, &bundle::write(what));
         world.run();
     }
     pub fn publish_list(&self, world: &mut World, list: &[ListedDevice]) {
-        world.publish_as(BOB, P::VERSION.device_list_node(), Some("current"), Keep::One, &device_list::write(P::VERSION, list));
+        world.publish_as(self.owner, P::VERSION.device_list_node(), Some("current"), Keep::One, &device_list::write(P::VERSION, list));
         world.run();
     }
 
@@ -172,7 +173,7 @@ impl<P: Speaks> Puppet<P> {
             Version::Legacy => text.as_bytes().to_vec(),
             Version::Omemo2 => {
                 let content = sce::text(text);
-                sce::write(&sce::Outgoing { content: &content, from: BOB, to: Some(ALICE), time: world.now() }, &mut self.rng).to_vec()
+                sce::write(&sce::Outgoing { content: &content, from: self.owner, to: Some(ALICE), time: world.now() }, &mut self.rng).to_vec()
             }
         }
     }
@@ -199,7 +200,7 @@ impl<P: Speaks> Puppet<P> {
             id: MessageId(format!("puppet{}", self.said).into()),
             part: 0,
             chat: ChatId(ALICE.into()),
-            from: BOB.into(),
+            from: self.owner.into(),
             to: Recipients::People(vec![ALICE.into()]),
             kind: Kind::Text,
             content_type: ContentType::STANZA,
@@ -225,7 +226,7 @@ impl<P: Speaks> Puppet<P> {
         let mut all = Vec::new();
         while let Some(stanza) = world.stanzas().get(self.heard) {
             self.heard += 1;
-            let found = encrypted::parse(&stanza.body, BOB, self.id).ok().and_then(|m| m.encrypted);
+            let found = encrypted::parse(&stanza.body, self.owner, self.id).ok().and_then(|m| m.encrypted);
             let Some(found) = found.filter(|f| stanza.from.as_str() == ALICE && f.version == P::VERSION && !f.keys.is_empty()) else { continue };
             let material = self.open(&found.keys[0].data);
             let plain = found.payload.as_deref().map(|payload| match P::VERSION {
