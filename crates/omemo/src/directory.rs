@@ -5,6 +5,7 @@
 //! nobody pushes (XEP-0384 §5.2). An error never empties a list that is known.
 use crate::atm;
 use crate::join;
+use crate::memory;
 use crate::random;
 use crate::records::{self, Absent, People, Seen, SessionRecord, Spoken};
 use crate::wire::bundle::{self, Bundle};
@@ -95,6 +96,9 @@ fn learn(cx: &mut Context<'_>, owner: &Address, version: Version, list: Option<V
         let list = list.unwrap_or_else(|| p.list(version).into_iter().filter(|d| Some(d.id) != us).collect());
         p.learn(version, list, seen)
     })?;
+    if !new.is_empty() {
+        cx.network.learned(owner);
+    }
     if own { join::own_list(cx, new) } else { Ok(()) }
 }
 /// Changes what is known of a person.
@@ -171,7 +175,8 @@ fn believe<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: Bundle) -> 
 fn start<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: VerifiedBundle<P>) -> Result<(), Halt> {
     let Some(identity) = cx.records.get(records::account())?.map(|a| a.identity.clone()) else { return Ok(()) };
     let heal = cx.records.get(records::heal(device))?.copied().filter(|h| h.due);
-    let spoken = cx.records.get(records::session(device))?.and_then(|r| r.current.as_ref()).map(|c| c.version());
+    let epoch = memory::epoch(cx)?;
+    let spoken = cx.records.get(records::session(device))?.and_then(|r| r.speaks(epoch)).map(|c| c.version());
     if heal.is_none() && spoken == Some(P::VERSION) {
         return Ok(()); // asked for twice
     }
@@ -180,9 +185,10 @@ fn start<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: VerifiedBundl
         return Ok(());
     };
     match cx.records.edit(records::session(device))? {
-        Some(record) => record.replace(session),
-        None => cx.records.put(records::session(device), SessionRecord::new(P::wrap(session))),
+        Some(record) => record.replace(session, epoch),
+        None => cx.records.put(records::session(device), SessionRecord::new(P::wrap(session), epoch)),
     }
+    memory::met(cx, &device.owner)?;
     cx.records.remove(records::absent(device, P::VERSION));
     if let Some(heal) = heal {
         cx.records.put(records::heal(device), records::Heal { due: false, ..heal });
@@ -191,7 +197,7 @@ fn start<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: VerifiedBundl
     atm::session(cx, device)
 }
 /// A one-time prekey at random (XEP-0384 §5.4), 0 only if there is no other, and the signature checked.
-fn pick<P: Spoken>(cx: &mut Context<'_>, bundle: &Bundle) -> Result<VerifiedBundle<P>, BundleError> {
+pub(crate) fn pick<P: Spoken>(cx: &mut Context<'_>, bundle: &Bundle) -> Result<VerifiedBundle<P>, BundleError> {
     let usable = || bundle.prekeys.iter().filter(|(id, _)| *id != 0);
     let count = u32::try_from(usable().count()).unwrap_or(u32::MAX);
     let at = usize::try_from(random::below(cx.rng, count)).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! What a client of OMEMO can do beyond messages: `step.call(omemo, |o, cx| o.devices(cx, &bob))`.
 use crate::Omemo;
-use crate::directory::{bundle_node, list_node};
+use crate::directory::list_node;
+use crate::heal;
 use crate::join;
-use crate::records::{self, Heal};
+use crate::records;
 use crate::wire::Version;
 use subrosa_engine::*;
 use subrosa_ratchet::Omemo2;

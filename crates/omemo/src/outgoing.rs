@@ -5,6 +5,7 @@
 //! In a room each member counts by themselves: they are named, and a person chose whether the message leaves without them.
 use crate::directory::{bundle_node, refresh};
 use crate::join;
+use crate::memory;
 use crate::opt_out;
 use crate::payload;
 use crate::records::{self, Ratchet};
@@ -32,14 +33,14 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
         return Ok(Outcome::Rejected(Reason::OptedOut.into()));
     }
     // ourselves first: who can't be answered does not write
-    if !quiet && !join::is_published(cx)? {
+    if !quiet && !join::is_ready(cx)? {
         let settled = join::advance(cx)?;
         if let Some(pending) = cx.network.until_answered().filter(|_| !settled) {
             return Ok(Outcome::Pending(pending));
         }
     }
-    let published = join::is_published(cx)?;
-    let Some(us) = cx.records.get(records::account())?.filter(|a| published && !a.leaving).map(|a| a.device) else {
+    let ready = join::is_ready(cx)?;
+    let Some(us) = cx.records.get(records::account())?.filter(|a| ready && !a.leaving).map(|a| a.device) else {
         return Ok(if quiet { Outcome::Skipped } else { Outcome::Rejected(Reason::ServerRefused.into()) });
     };
     let (people, only) = match message.to {
@@ -72,7 +73,8 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
         });
     }
     // a session with every one of them
-    let plans = if quiet { standing(cx, &targets)? } else { plan_all(cx, &targets)? };
+    let epoch = memory::epoch(cx)?;
+    let plans = if quiet { standing(cx, &targets, epoch)? } else { plan_all(cx, &targets, epoch)? };
     for (target, plan) in targets.iter().zip(&plans) {
         if let Plan::Fetch(version) = plan {
             cx.network.ask(Request::Fetch(bundle_node(&target.device.owner, target.id, *version)));
@@ -224,19 +226,18 @@ enum Plan {
     Pass,
 }
 /// Only those that have a session.
-fn standing(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt> {
+fn standing(cx: &mut Context<'_>, targets: &[Target], epoch: u32) -> Result<Vec<Plan>, Halt> {
     cx.records.warm(targets.iter().map(|t| records::session(&t.device)))?;
     let mut plans = Vec::with_capacity(targets.len());
     for target in targets {
-        let wanted = |r: &&Ratchet| Some(r.version()) == target.wanted();
         let session = cx.records.get(records::session(&target.device))?;
-        let ratchet = session.and_then(|s| s.current.as_ref().filter(wanted).or(s.other.as_deref().filter(wanted)));
+        let ratchet = session.zip(target.wanted()).and_then(|(s, version)| s.sends(version, epoch));
         plans.push(ratchet.map_or(Plan::Pass, |r| Plan::Speak(r.version(), r.fingerprint())));
     }
     Ok(plans)
 }
 /// Nearly always all have a session, so that one look at each is enough; what is missing is loaded at once.
-fn plan_all(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt> {
+fn plan_all(cx: &mut Context<'_>, targets: &[Target], epoch: u32) -> Result<Vec<Plan>, Halt> {
     let mut plans = Vec::with_capacity(targets.len());
     let mut open = Vec::new();
     for (at, target) in targets.iter().enumerate() {
@@ -247,7 +248,7 @@ fn plan_all(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt>
                 return Err(halt);
             }
         };
-        let ratchet = session.and_then(|s| s.current.as_ref()).filter(|r| Some(r.version()) == target.wanted());
+        let ratchet = session.and_then(|s| s.speaks(epoch)).filter(|r| Some(r.version()) == target.wanted());
         plans.push(ratchet.map_or(Plan::Leave(Exclusion::NotListed), |r| Plan::Speak(r.version(), r.fingerprint())));
         if ratchet.is_none() {
             open.push(at);
@@ -257,17 +258,17 @@ fn plan_all(cx: &mut Context<'_>, targets: &[Target]) -> Result<Vec<Plan>, Halt>
     cx.records.warm(unspoken().flat_map(|t| t.versions.into_iter().flatten().map(|v| records::absent(&t.device, v))))?;
     for at in open {
         if let (Some(target), Some(place)) = (targets.get(at), plans.get_mut(at)) {
-            *place = plan(cx, target)?;
+            *place = plan(cx, target, epoch)?;
         }
     }
     Ok(plans)
 }
 /// A device without a session in the version that it is to be spoken to.
-fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
+fn plan(cx: &mut Context<'_>, target: &Target, epoch: u32) -> Result<Plan, Halt> {
     let session = cx.records.get(records::session(&target.device))?;
     let wanted = target.wanted();
     if let Some(version) = wanted
-        && session.is_some_and(|s| s.other.as_ref().is_some_and(|r| r.version() == version))
+        && session.is_some_and(|s| s.sends(version, epoch).is_some())
         && let Some(record) = cx.records.edit(records::session(&target.device))?
     {
         record.speak(version);
@@ -280,7 +281,7 @@ fn plan(cx: &mut Context<'_>, target: &Target) -> Result<Plan, Halt> {
         let Some(absent) = cx.records.get(records::absent(&target.device, version))?.cloned() else {
             // an older version than wanted, and the wanted one is out of reach: what there is will do
             let session = cx.records.get(records::session(&target.device))?;
-            let there = session.and_then(|s| s.current.as_ref()).filter(|r| r.version() == version);
+            let there = session.and_then(|s| s.speaks(epoch)).filter(|r| r.version() == version);
             return Ok(there.map_or(Plan::Fetch(version), |r| Plan::Speak(version, r.fingerprint())));
         };
         why = match absent.key {
@@ -349,7 +350,8 @@ impl<'m> Bodies<'m> {
             Version::Omemo2 => self.omemo2.get_or_insert_with(|| Body::omemo2(cx, content, message, us, devices)),
             Version::Legacy => self.legacy.get_or_insert_with(|| Body::legacy(cx, content, us, devices)),
         };
-        let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.ratchet(version)) else {
+        let epoch = memory::epoch(cx)?;
+        let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.sender(version, epoch)) else {
             return Ok(Err(Exclusion::BrokenSession));
         };
         self.scratch.clear();
@@ -408,7 +410,8 @@ pub(crate) fn send_empty(cx: &mut Context<'_>, device: &Device, version: Version
             (Builder::legacy(us, &iv, 1), Zeroizing::new(key.to_vec()))
         }
     };
-    let Some(ratchet) = cx.records.edit(records::session(device))?.and_then(|s| s.ratchet(version)) else { return Ok(()) };
+    let epoch = memory::epoch(cx)?;
+    let Some(ratchet) = cx.records.edit(records::session(device))?.and_then(|s| s.sender(version, epoch)) else { return Ok(()) };
     let mut message = Vec::with_capacity(256);
     let Ok(kind) = Ratchet::encrypt(ratchet, &material, cx.rng, &mut message) else { return Ok(()) };
     builder.recipient(device.owner.as_str());

@@ -297,11 +297,11 @@ fn a_lost_session_is_not_asked_for_each_time() {
     };
     let (before, to) = (asked(&world), device(&mut world, bob));
     let sent = world.stanzas().iter().find(|s| s.from.as_str() == ALICE).unwrap().clone();
-    for n in 0..5 {
+    for n in 0..5u8 {
         let mut builder = encrypted::Builder::omemo2(number(&from), 1);
         builder.recipient(BOB);
         builder.key(number(&to), false, b"\x0a\x02ab");
-        world.inject(Stanza { id: format!("x{n}").as_str().into(), body: builder.message(Some(&[0; 16])), ..sent.clone() });
+        world.inject(Stanza { id: format!("x{n}").as_str().into(), body: builder.message(Some(&[n; 16])), ..sent.clone() });
         world.run();
     }
     assert_eq!(unread(&world, bob), [Reason::NoSession; 5]);

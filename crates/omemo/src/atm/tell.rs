@@ -10,6 +10,7 @@
 //! A device without a session is told when there is one; a key is named when its Ed25519 form has been seen.
 use super::fingerprint;
 use crate::directory::bundle_node;
+use crate::memory;
 use crate::payload;
 use crate::records::{self, Outbox, Ratchet, Statement, Subject};
 use crate::wire::encrypted::Builder;
@@ -49,7 +50,8 @@ pub(crate) fn session(cx: &mut Context<'_>, device: &Device) -> Result<(), Halt>
     if cx.records.get(records::outbox())?.is_none() {
         return Ok(());
     }
-    let ratchet = cx.records.get(records::session(device))?.and_then(|s| s.in_version(Version::Omemo2));
+    let epoch = memory::epoch(cx)?;
+    let ratchet = cx.records.get(records::session(device))?.and_then(|s| s.sends(Version::Omemo2, epoch));
     let Some(identity) = ratchet.map(|r| *r.identity()) else { return Ok(()) };
     shown(cx, device, &identity)?;
     sendable(cx, device)
@@ -123,9 +125,10 @@ fn tell(cx: &mut Context<'_>, subject: &Subject, ed: [u8; 32]) -> Result<(), Hal
 /// To devices of one person in one stanza, where they are told the same. Who has no session yet waits for one. What goes to a contact
 /// reaches own devices as carbons: those that are verified can read it, or they would show a message that they can't read.
 fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Result<(), Halt> {
+    let epoch = memory::epoch(cx)?;
     let mut stanzas: Vec<(Address, Vec<Statement>, Vec<Admitted>)> = Vec::new();
     for (to, statements) in messages {
-        let session = cx.records.get(records::session(&to))?.and_then(|s| s.in_version(Version::Omemo2));
+        let session = cx.records.get(records::session(&to))?.and_then(|s| s.sends(Version::Omemo2, epoch));
         let Some(key) = session.map(Ratchet::fingerprint) else {
             if ask_bundle(cx, &to)? {
                 edit(cx, |outbox| statements.into_iter().for_each(|s| outbox.await_session(&to, s)))?;
@@ -176,9 +179,10 @@ fn send(cx: &mut Context<'_>, owner: Address, devices: &[Admitted], content: &[u
     let mut builder = Builder::omemo2(us, devices.len());
     let mut message = Vec::with_capacity(256);
     let mut last = None;
+    let epoch = memory::epoch(cx)?;
     for to in devices {
         let Some(id) = records::number(to.device()) else { continue };
-        let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.ratchet(Version::Omemo2)) else { continue };
+        let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.sender(Version::Omemo2, epoch)) else { continue };
         message.clear();
         let Ok(kind) = ratchet.encrypt(payload.key_material.as_slice(), cx.rng, &mut message) else { continue };
         if last.replace(&to.device().owner) != Some(&to.device().owner) {

@@ -3,11 +3,13 @@
 //! Owns which session reads it and what follows: a used prekey is replaced, a new session answered, a heartbeat sent, a lost
 //! session set up again. On a message that is refused for what it is, everything stays as it was.
 use crate::atm;
-use crate::directory::{bundle_node, doubt};
+use crate::directory::doubt;
+use crate::heal;
 use crate::join;
+use crate::memory;
 use crate::opt_out;
 use crate::outgoing::send_empty;
-use crate::records::{self, Heal, Ours, Ratchet, SessionRecord, Spoken};
+use crate::records::{self, Ours, Ratchet, SessionRecord, Spoken};
 use crate::wire::encrypted::{self, Encrypted, Key};
 use crate::wire::{Version, WireError};
 use std::time::Duration;
@@ -17,9 +19,6 @@ use zeroize::Zeroizing;
 
 mod rooms;
 mod unfold;
-
-/// A lost session is set up again this often at most.
-const HEAL: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
     if *message.content_type != ContentType::STANZA {
@@ -47,6 +46,9 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
     let no = |reason: Reason| Ok(Outcome::Rejected(Refusal { device: hidden.is_none().then(|| named.clone()), ..reason.into() }));
     // our own reflection; nobody encrypts to the device that it writes with
     if us == Some(found.sid) && (message.from == cx.me || hidden.is_some_and(|_| found.keys.is_empty())) {
+        if message.from == cx.me {
+            memory::reflected(cx, message, &found)?;
+        }
         return Ok(Outcome::Silent);
     }
     if us.is_none() || found.keys.is_empty() {
@@ -75,14 +77,19 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         Ok(read) => read,
         Err(Unread::Duplicate) => return Ok(Outcome::Silent),
         Err(Unread::NoSession) => {
-            start_over(cx, &device, found.version)?;
+            heal::start_over(cx, &device, found.version)?;
             return no(Reason::NoSession);
         }
         Err(Unread::KeyChanged(key)) => {
             cx.learn(&device, &key, Origin::Seen)?; // what the attempt told the person is undone with it
             return no(Reason::KeyChanged);
         }
-        Err(Unread::Reason(reason)) => return no(reason),
+        Err(Unread::Reason(reason)) => {
+            if found.payload.is_some() && matches!(reason, Reason::Damaged | Reason::UnknownPreKey | Reason::TooFarAhead) {
+                heal::unreadable(cx, &device, found.version)?;
+            }
+            return no(reason);
+        }
     };
     let sender = match cx.sender(&device, &opened.key, found.version.protocol())? {
         Ok(sender) => sender,
@@ -153,6 +160,8 @@ struct Then {
     republish: bool,
     /// Say that the session stands, or move its ratchet.
     answer: bool,
+    /// The other has a session that is closed here.
+    start_over: bool,
 }
 impl From<DecryptError> for Unread {
     fn from(error: DecryptError) -> Self {
@@ -209,13 +218,15 @@ fn open<P: Spoken>(cx: &mut Context<'_>, device: &Device, keys: &[Key]) -> Resul
 }
 /// A message of a session that stands.
 fn established<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) -> Result<Result<Opened, Unread>, Halt> {
-    let now = cx.now;
+    let (now, epoch) = (cx.now, memory::epoch(cx)?);
     let Some(record) = cx.records.edit(records::session(device))? else { return Ok(Err(Unread::NoSession)) };
+    let old = record.epoch != epoch;
     let Some(session) = record.of::<P>() else { return Ok(Err(Unread::NoSession)) };
     let key = Fingerprint(session.peer().fingerprint());
     Ok(match session.decrypt(data) {
         Ok(material) => {
-            let then = Then { republish: false, answer: session.heartbeat_due() };
+            let closed = old || session.is_closed();
+            let then = Then { republish: false, answer: !closed && session.heartbeat_due(), start_over: closed };
             record.heard = now;
             Ok(Opened { material, key, then })
         }
@@ -251,30 +262,31 @@ fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchan
         Ok(accepted) => accepted,
         Err(error) => return Ok(Err(error.into())),
     };
-    let keep = join::may_come_late(cx)?;
+    let (keep, epoch) = (join::may_come_late(cx)?, memory::epoch(cx)?);
     if let Some(used) = accepted.used
         && let Some(pool) = cx.records.edit(records::pool(P::VERSION))?
     {
-        pool.spend(used.0, keep, cx.rng);
+        pool.spend(used.0, keep);
     }
     cx.records.remove(records::absent(device, P::VERSION));
     let (spent, material, session) = (accepted.used.is_some(), accepted.plaintext, accepted.session);
     let crossed = match cx.records.edit(records::session(device))? {
         None => {
-            cx.records.put(records::session(device), SessionRecord { heard: now, ..SessionRecord::new(P::wrap(session)) });
+            cx.records.put(records::session(device), SessionRecord { heard: now, ..SessionRecord::new(P::wrap(session), epoch) });
             false
         }
         Some(record) => {
             record.heard = now;
             match P::VERSION {
-                Version::Omemo2 => record.replace(session),
-                Version::Legacy => record.receive(session), // a device that speaks both is spoken to in the newer one
+                Version::Omemo2 => record.replace(session, epoch),
+                Version::Legacy => record.receive(session, epoch), // a device that speaks both is spoken to in the newer one
             }
             record.of::<P>().is_some_and(|s| s.is_unacknowledged())
         }
     };
+    memory::met(cx, &device.owner)?;
     // where the exchanges crossed, ours goes on, and whoever reads it needs no answer to its own
-    Ok(Ok(Opened { material, key, then: Then { republish: spent, answer: !crossed } }))
+    Ok(Ok(Opened { material, key, then: Then { republish: spent, answer: !crossed, start_over: false } }))
 }
 
 /// Does what the message asks for.
@@ -286,20 +298,11 @@ fn settle(cx: &mut Context<'_>, device: &Device, version: Version, then: Then) -
     if then.answer {
         send_empty(cx, device, version)?;
     }
-    Ok(())
-}
-/// A message for a session that we don't have. OMEMO 2 has a new one set up and says so (XEP-0384 §6), once in a while.
-fn start_over(cx: &mut Context<'_>, device: &Device, version: Version) -> Result<(), Halt> {
-    let Some(id) = records::number(device).filter(|_| version == Version::Omemo2) else { return Ok(()) };
-    let listed = cx.records.get(records::people(&device.owner))?.and_then(|p| p.find(id)).is_some_and(|e| e.in_list(version));
-    let recent = cx.records.get(records::heal(device))?.is_some_and(|h| cx.now < h.at.after(HEAL));
-    if listed && !recent {
-        cx.records.put(records::heal(device), Heal { at: cx.now, due: true });
-        cx.network.ask(Request::Fetch(bundle_node(&device.owner, id, version)));
+    if then.start_over {
+        heal::start_over(cx, device, version)?;
     }
     Ok(())
 }
-
 /// Whether an address as a peer wrote it is this one. Some write a resource, some capitals.
 fn is_bare(claimed: &str, real: &Address) -> bool {
     claimed.split('/').next().is_some_and(|bare| bare.eq_ignore_ascii_case(real.as_str()))

@@ -63,7 +63,12 @@ impl Account {
     }
     /// A new signed prekey in the place of the current one.
     pub fn rotate(&mut self, now: Time, rng: &mut dyn CryptoRng) {
-        let new = SignedPreKey::generate(&self.identity, next_id(self.signed.id), now, rng);
+        self.rotate_above(None, now, rng);
+    }
+    /// The same with a number above one that was published and is not known here.
+    pub fn rotate_above(&mut self, published: Option<u32>, now: Time, rng: &mut dyn CryptoRng) {
+        let last = published.filter(|id| later(*id, self.signed.id)).unwrap_or(self.signed.id);
+        let new = SignedPreKey::generate(&self.identity, next_id(last), now, rng);
         self.previous = Some(std::mem::replace(&mut self.signed, new));
     }
     /// The signed prekey of this number, current or previous.
@@ -141,20 +146,35 @@ impl PreKeyPool {
             self.next = next_id(self.next);
         }
     }
+    pub fn is_full(&self) -> bool {
+        self.keys.len() >= POOL
+    }
     pub fn find(&self, id: u32) -> Option<&KeyPair> {
         self.keys.iter().chain(&self.used).find(|(n, _)| *n == id).map(|(_, pair)| pair)
     }
-    /// Takes a used one out of the bundle; `keep`: it still opens what is on its way.
-    pub fn spend(&mut self, id: u32, keep: bool, rng: &mut dyn CryptoRng) {
+    /// Takes a used one out of the bundle; `keep`: it still opens what is on its way. Another is made when the bundle is published.
+    pub fn spend(&mut self, id: u32, keep: bool) {
         if let Some(at) = self.keys.iter().position(|(n, _)| *n == id) {
             let spent = self.keys.remove(at);
             if keep {
-                self.used.push(spent);
-                let surplus = self.used.len().saturating_sub(MAX_USED);
-                self.used.drain(..surplus);
+                self.keep([spent]);
             }
         }
-        self.refill(rng);
+    }
+    fn keep(&mut self, keys: impl IntoIterator<Item = (u32, KeyPair)>) {
+        self.used.extend(keys);
+        let surplus = self.used.len().saturating_sub(MAX_USED);
+        self.used.drain(..surplus);
+    }
+    /// Takes all out of the bundle, to be made anew with numbers above one that was published and is not known here.
+    pub fn renew(&mut self, published: Option<u32>) {
+        let keys = std::mem::take(&mut self.keys);
+        self.keep(keys);
+        self.next = published.filter(|id| self.is_future(*id)).map_or(self.next, next_id);
+    }
+    /// No prekey of that number was made yet.
+    pub fn is_future(&self, id: u32) -> bool {
+        id == self.next || later(id, self.next)
     }
 }
 impl Record for PreKeyPool {
@@ -337,6 +357,10 @@ impl Record for Publication {
 /// The number after this one, in 1…2³¹−1.
 fn next_id(id: u32) -> u32 {
     if id >= MAX_ID { 1 } else { id.saturating_add(1) }
+}
+/// Whether a number was given after another one. They go around.
+pub(crate) fn later(id: u32, than: u32) -> bool {
+    id != than && id.wrapping_sub(than) & MAX_ID < MAX_ID >> 1
 }
 /// A first number: random, so that a device set up anew under the same id does not repeat the numbers of the old one.
 fn some_id(rng: &mut dyn CryptoRng) -> u32 {

@@ -4,14 +4,16 @@
 mod account;
 mod chats;
 mod devices;
+mod memory;
 mod session;
-mod verdicts;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
-pub(crate) use account::{Account, Connection, Label, Ours, PreKeyPool, Publication, Stage};
+pub(crate) use account::{Account, Connection, Label, Ours, PreKeyPool, Publication, Stage, later};
 pub(crate) use chats::OptOut;
 pub(crate) use devices::{Absent, Heal, People, Seen};
+pub(crate) use memory::{Heals, Memory, Peers};
 pub(crate) use session::{Ratchet, SessionRecord, Spoken};
 pub(crate) use verdicts::{Kept, Outbox, Statement, Subject, Verdict, Verdicts};
 
@@ -35,6 +37,18 @@ pub(crate) fn publication(version: Version) -> RowOf<Publication> {
         Version::Omemo2 => "publication-2",
         Version::Legacy => "publication-1",
     })
+}
+/// How old this memory is.
+pub(crate) fn memory() -> RowOf<Memory> {
+    RowOf::single("memory")
+}
+/// A share of the people with whose devices there are or were sessions.
+pub(crate) fn peers(share: u8) -> RowOf<Peers> {
+    RowOf::numbered("peers", share.into())
+}
+/// How many lost sessions were set up again of late.
+pub(crate) fn heals() -> RowOf<Heals> {
+    RowOf::single("heals")
 }
 /// What this device is called.
 pub(crate) fn label() -> RowOf<Label> {

@@ -3,7 +3,7 @@ use crate::wire::Version;
 use rand_core::CryptoRng;
 use subrosa_engine::codec::Reader;
 use subrosa_engine::{Fingerprint, Record, Time};
-use subrosa_ratchet::{EncryptError, IdentityKey, Legacy, MessageKind, Omemo2, Profile, Session};
+use subrosa_ratchet::{EncryptError, IdentityKey, Legacy, MessageKind, Omemo2, Profile, Session, Trace};
 
 /// A ratchet of either version.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub(crate) struct SessionRecord {
     pub other: Option<Box<Ratchet>>,
     /// When it was last heard of; 0: never.
     pub heard: Time,
+    /// Of which memory they are: those of an earlier one only decrypt.
+    pub epoch: u32,
 }
 /// The profile of a version, with the way from and to the enum.
 pub(crate) trait Spoken: Profile {
@@ -67,6 +69,17 @@ impl Ratchet {
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(self.identity().fingerprint())
     }
+    /// Whether it only decrypts.
+    pub fn is_closed(&self) -> bool {
+        both!(self, s => s.is_closed())
+    }
+    fn close(&mut self) {
+        both!(self, s => s.close());
+    }
+    /// What a message of ours that came back says about this memory.
+    pub fn trace(&self, sent: &[u8]) -> Option<Trace> {
+        both!(self, s => s.trace(sent))
+    }
     pub fn encrypt(&mut self, plain: &[u8], rng: &mut dyn CryptoRng, out: &mut Vec<u8>) -> Result<MessageKind, EncryptError> {
         both!(self, s => s.encrypt(plain, rng, out))
     }
@@ -79,28 +92,48 @@ impl Ratchet {
     }
 }
 impl SessionRecord {
-    pub fn new(ratchet: Ratchet) -> Self {
-        SessionRecord { current: Some(ratchet), other: None, heard: Time(0) }
+    pub fn new(ratchet: Ratchet, epoch: u32) -> Self {
+        SessionRecord { current: Some(ratchet), other: None, heard: Time(0), epoch }
+    }
+    /// What is sent on; `None`: there is nothing that may be, though what comes is read.
+    pub fn speaks(&self, epoch: u32) -> Option<&Ratchet> {
+        self.current.as_ref().filter(|r| self.epoch == epoch && !r.is_closed())
+    }
+    /// The one of this version, if it may be sent on.
+    pub fn sends(&self, version: Version, epoch: u32) -> Option<&Ratchet> {
+        self.in_version(version).filter(|r| self.epoch == epoch && !r.is_closed())
+    }
+    /// The same, to send on it.
+    pub fn sender(&mut self, version: Version, epoch: u32) -> Option<&mut Ratchet> {
+        let is = |r: &&mut Ratchet| r.version() == version && !r.is_closed();
+        if self.epoch != epoch {
+            return None;
+        }
+        self.current.as_mut().filter(is).or_else(|| self.other.as_deref_mut().filter(is))
+    }
+    /// Those of an earlier memory never send again.
+    fn enter(&mut self, epoch: u32) {
+        if self.epoch != epoch {
+            self.current.iter_mut().chain(self.other.as_deref_mut()).for_each(Ratchet::close);
+            self.epoch = epoch;
+        }
     }
     /// The session of a version that is sent on, or would be.
     pub fn of<P: Spoken>(&mut self) -> Option<&mut Session<P>> {
         self.current.as_mut().and_then(P::of).or_else(|| self.other.as_deref_mut().and_then(P::of))
     }
-    pub fn ratchet(&mut self, version: Version) -> Option<&mut Ratchet> {
-        let is = |r: &&mut Ratchet| r.version() == version;
-        self.current.as_mut().filter(is).or_else(|| self.other.as_deref_mut().filter(is))
-    }
     pub fn in_version(&self, version: Version) -> Option<&Ratchet> {
         [self.current.as_ref(), self.other.as_deref()].into_iter().flatten().find(|r| r.version() == version)
     }
     /// Takes in a new session and sends in its version from here. One of the other version is kept beside it, to decrypt.
-    pub fn replace<P: Spoken>(&mut self, new: Session<P>) {
-        self.receive(new);
+    pub fn replace<P: Spoken>(&mut self, new: Session<P>, epoch: u32) {
+        self.receive(new, epoch);
         self.speak(P::VERSION);
     }
     /// Takes in a session that the other side started, without a change of the version that is spoken. Which of two of one
     /// version sends is the ratchet's to say ([`Session::supersede`]).
-    pub fn receive<P: Spoken>(&mut self, new: Session<P>) {
+    pub fn receive<P: Spoken>(&mut self, new: Session<P>, epoch: u32) {
+        self.enter(epoch);
         match self.of::<P>() {
             Some(old) => old.supersede(new),
             None => match &mut self.current {
@@ -119,7 +152,7 @@ impl SessionRecord {
         }
     }
 }
-/// Version 1: `1, heard u64, length u32, current session, other session`, either of them empty.
+/// Version 2: `2, heard u64, epoch u32, length u32, current session, other session`, either of them empty. Version 1 had no epoch.
 impl Record for SessionRecord {
     fn encode(&self) -> Vec<u8> {
         let size = |ratchet: &Ratchet| both!(ratchet, s => s.stored_size());
@@ -127,14 +160,15 @@ impl Record for SessionRecord {
         // room for all of it: growing would leave a copy of the keys behind
         let all = current.map_or(0, size).saturating_add(other.map_or(0, size)).saturating_add(HEAD);
         let mut out = Vec::with_capacity(all);
-        out.push(1);
+        out.push(2);
         out.extend_from_slice(&self.heard.0.to_le_bytes());
+        out.extend_from_slice(&self.epoch.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
         if let Some(ratchet) = current {
             both!(ratchet, s => s.write(&mut out));
         }
         let length = u32::try_from(out.len().saturating_sub(HEAD)).unwrap_or(u32::MAX);
-        if let Some(place) = out.get_mut(9..HEAD) {
+        if let Some(place) = out.get_mut(LENGTH..HEAD) {
             place.copy_from_slice(&length.to_le_bytes());
         }
         if let Some(ratchet) = other {
@@ -144,11 +178,20 @@ impl Record for SessionRecord {
     }
     /// A session that is damaged is left out: then there is none, and a new one is started.
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut input = Reader::versioned(bytes, 1)?;
+        let mut input = Reader::new(bytes);
+        let epochs = match input.u8()? {
+            1 => false,
+            2 => true,
+            _ => return None,
+        };
         let heard = Time(input.u64().unwrap_or_default());
+        let epoch = if epochs { input.u32().unwrap_or_default() } else { 0 };
         let length = input.u32().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
-        let (current, other) = bytes.get(HEAD..).and_then(|rest| rest.split_at_checked(length)).unwrap_or_default();
-        Some(SessionRecord { current: Ratchet::read(current), other: Ratchet::read(other).map(Box::new), heard })
+        let head = if epochs { HEAD } else { LENGTH };
+        let (current, other) = bytes.get(head..).and_then(|rest| rest.split_at_checked(length)).unwrap_or_default();
+        Some(SessionRecord { current: Ratchet::read(current), other: Ratchet::read(other).map(Box::new), heard, epoch })
     }
 }
-const HEAD: usize = 13;
+/// Where the length of the current session stands, and what is before that session.
+const LENGTH: usize = 13;
+const HEAD: usize = 17;

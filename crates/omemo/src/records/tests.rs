@@ -34,15 +34,24 @@ fn rows_come_back() {
     again(&account);
     let mut pool = PreKeyPool::generate(rng);
     let (first, second) = (pool.keys[0].0, pool.keys[1].0);
-    pool.spend(first, true, rng);
-    pool.spend(second, false, rng);
-    assert!(pool.find(first).is_some() && pool.find(second).is_none() && pool.keys.len() == 100);
+    pool.spend(first, true);
+    pool.spend(second, false);
+    assert!(pool.find(first).is_some() && pool.find(second).is_none() && pool.keys.len() == 98 && !pool.is_full());
+    pool.refill(rng);
+    let last = pool.keys.last().unwrap().0;
+    assert!(pool.is_full() && !pool.is_future(last) && pool.is_future(last + 1));
+    pool.renew(Some(last + 7));
+    pool.refill(rng);
+    assert!(pool.find(last).is_some() && pool.keys.iter().all(|(id, _)| *id > last + 7) && pool.keys.len() == 100);
     again(&pool);
     for stage in [Stage::Due, Stage::Asked(RequestId(9)), Stage::Done, Stage::Refused] {
         again(&Publication { bundle: stage, list: stage, ..Publication::default() });
     }
     again(&Connection { since: Time(1), catching_up: true });
     again(&Heal { at: Time(1), due: true });
+    again(&Memory { epoch: 2, process: 3, compared: [true, false], tries: 1, noticed: true, telling: Some(9) });
+    again(&Peers(vec!["bob@example.org".into(), "carol@example.org".into()]));
+    again(&Heals { since: Time(1), count: 2 });
     for why in Exclusion::ALL {
         again(&Absent { why: *why, at: Time(3), key: Some(Fingerprint([4; 32])) });
     }
@@ -50,22 +59,34 @@ fn rows_come_back() {
 #[test]
 fn sessions_of_both_versions_share_a_row() {
     let rng = &mut Seeded::new(2);
-    let mut record = SessionRecord::new(Omemo2::wrap(session(rng)));
-    assert!(again(&record).len() <= 300 + 13, "{} bytes", record.encode().len());
-    record.receive(session::<Legacy>(rng));
+    let mut record = SessionRecord::new(Omemo2::wrap(session(rng)), 3);
+    assert!(again(&record).len() <= 300 + 17, "{} bytes", record.encode().len());
+    record.receive(session::<Legacy>(rng), 3);
     assert_eq!(record.current.as_ref().unwrap().version(), Version::Omemo2);
     again(&record);
     record.speak(Version::Legacy);
     assert_eq!(record.current.as_ref().unwrap().version(), Version::Legacy);
-    record.replace(session::<Omemo2>(rng));
+    record.replace(session::<Omemo2>(rng), 3);
     assert_eq!(record.current.as_ref().unwrap().version(), Version::Omemo2);
-    assert!(record.ratchet(Version::Legacy).is_some());
+    assert!(record.sender(Version::Legacy, 3).is_some() && record.sender(Version::Legacy, 4).is_none());
     // what is damaged is no session, and no reason to fail
     let mut bytes = record.encode();
     bytes[20] ^= 1;
     bytes.truncate(100);
     assert!(SessionRecord::decode(&bytes).unwrap().current.is_none());
-    assert!(SessionRecord::decode(&[2]).is_none(), "a newer form is not taken for damage");
+    assert!(SessionRecord::decode(&[3]).is_none(), "a newer form is not taken for damage");
+    // the form that had no epoch
+    let record = SessionRecord::new(Omemo2::wrap(session(rng)), 0);
+    let mut bytes = record.encode();
+    bytes[0] = 1;
+    bytes.drain(9..13);
+    let mut read = SessionRecord::decode(&bytes).unwrap();
+    assert!(read.epoch == 0 && read.speaks(0).is_some() && read.speaks(1).is_none());
+    // those of an earlier memory never send again, and are there to read
+    read.receive(session::<Legacy>(rng), 1);
+    assert!(read.speaks(1).is_none() && read.sends(Version::Omemo2, 1).is_none() && read.sends(Version::Legacy, 1).is_some());
+    assert!(read.of::<Omemo2>().is_some());
+    again(&read);
 }
 #[test]
 fn repairs_wait_longer_each_time_and_forget() {

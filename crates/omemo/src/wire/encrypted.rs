@@ -6,6 +6,9 @@ use super::{CLIENT, MAX_ID, Version, WireError, write};
 /// The most keys with our id that are kept (and later tried).
 pub const MAX_OWN_KEYS: usize = 8;
 
+/// The most keys of our own to others that are kept.
+pub const MAX_SENT_KEYS: usize = 64;
+
 /// What people see whose client cannot read the message. Only legacy: OMEMO 2 forbids it (XEP-0420 §7).
 const FALLBACK: &str = "This message is encrypted with OMEMO, and this client cannot read it.";
 
@@ -40,6 +43,8 @@ pub struct Encrypted {
     pub keys: Vec<Key>,
     /// How many keys there are for others.
     pub others: usize,
+    /// Those, where `sid` is the device that reads: what it sent itself. At most [`MAX_SENT_KEYS`].
+    pub sent: Vec<SentKey>,
     /// Of any length. Legacy only, and there whenever there is a payload.
     pub iv: Option<Vec<u8>>,
     /// `None`: key transport, or an empty message.
@@ -51,6 +56,17 @@ pub struct Encrypted {
 pub struct Key {
     /// It starts a session. In OMEMO 2 what the bytes say counts more than the attribute, which some peers forget.
     pub kex: bool,
+    /// The serialised ratchet message.
+    pub data: Vec<u8>,
+}
+
+/// A `<key>` of our own to another device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentKey {
+    /// Whose device; legacy does not say.
+    pub jid: Option<String>,
+    /// Which.
+    pub rid: u32,
     /// The serialised ratchet message.
     pub data: Vec<u8>,
 }
@@ -118,7 +134,7 @@ impl Reading<'_> {
         while let Some(element) = reader.child()? {
             if element.is(ns, "header") {
                 let sid = element.id("header", "sid")?;
-                let mut into = Header::default();
+                let mut into = Header { ours: sid == self.device, ..Header::default() };
                 self.header(version, reader, &mut into)?;
                 once(&mut header, (sid, into), "header")?;
             } else if element.is(ns, "payload") {
@@ -134,7 +150,7 @@ impl Reading<'_> {
         if version == Version::Legacy && payload.is_some() && header.iv.is_none() {
             return Err(WireError::MissingElement("iv"));
         }
-        Ok(Encrypted { version, sid, keys: header.keys, others: header.others, iv: header.iv, payload })
+        Ok(Encrypted { version, sid, keys: header.keys, others: header.others, sent: header.sent, iv: header.iv, payload })
     }
     /// `<header>` or `<keys>` is open; on success it is consumed.
     fn header(self, version: Version, reader: &mut Reader<'_>, into: &mut Header) -> Result<(), WireError> {
@@ -142,16 +158,16 @@ impl Reading<'_> {
         while let Some(element) = reader.child()? {
             match (version, element.name.as_str()) {
                 _ if element.namespace != ns => reader.skip()?,
-                (Version::Legacy, "key") => self.key(version, &element, reader, into)?,
+                (Version::Legacy, "key") => self.key(version, None, &element, reader, into)?,
                 (Version::Legacy, "iv") => once(&mut into.iv, reader.base64("iv")?, "iv")?,
                 (Version::Omemo2, "keys") => {
                     let jid = element.attribute("jid").ok_or(WireError::MissingAttribute { element: "keys", attribute: "jid" })?;
-                    let ours = jid.eq_ignore_ascii_case(self.jid);
+                    let (ours, jid) = (jid.eq_ignore_ascii_case(self.jid), jid.to_owned());
                     while let Some(element) = reader.child()? {
                         if !element.is(ns, "key") {
                             reader.skip()?;
-                        } else if ours {
-                            self.key(version, &element, reader, into)?;
+                        } else if ours || into.ours {
+                            self.key(version, Some((&jid, ours)), &element, reader, into)?;
                         } else {
                             into.others = into.others.saturating_add(1);
                             reader.skip()?;
@@ -164,10 +180,24 @@ impl Reading<'_> {
         Ok(())
     }
     /// `<key>` is open; it is consumed.
-    fn key(self, version: Version, element: &Element, reader: &mut Reader<'_>, into: &mut Header) -> Result<(), WireError> {
-        if element.id("key", "rid") != Ok(self.device) {
+    fn key(
+        self,
+        version: Version,
+        owner: Option<(&str, bool)>,
+        element: &Element,
+        reader: &mut Reader<'_>,
+        into: &mut Header,
+    ) -> Result<(), WireError> {
+        let rid = element.id("key", "rid");
+        if rid != Ok(self.device) || owner.is_some_and(|(_, ours)| !ours) {
             into.others = into.others.saturating_add(1);
-            return reader.skip();
+            let (Ok(rid), true) = (rid, into.ours && into.sent.len() < MAX_SENT_KEYS) else { return reader.skip() };
+            match reader.base64("key") {
+                Ok(data) => into.sent.push(SentKey { jid: owner.map(|(jid, _)| jid.to_owned()), rid, data }),
+                Err(WireError::BadBase64(_)) => {} // of no use to anybody
+                Err(fatal) => return Err(fatal),
+            }
+            return Ok(());
         }
         if into.keys.len() >= MAX_OWN_KEYS {
             return Err(WireError::TooMany { what: "key", limit: MAX_OWN_KEYS });
@@ -194,6 +224,9 @@ impl Reading<'_> {
 /// `<header>`, being read.
 #[derive(Default)]
 struct Header {
+    /// It is what the reading device sent.
+    ours: bool,
+    sent: Vec<SentKey>,
     keys: Vec<Key>,
     bad_key: Option<WireError>,
     others: usize,
