@@ -30,7 +30,10 @@ pub fn entity() -> Entity {
     Entity::client("console", "Test", "1", "https://example.org/test").with_notify(NODE)
 }
 pub fn config(server: &Server, user: &str) -> Config {
-    let mut config = Config::new(&server.address(user), &format!("pw-{user}"), entity()).unwrap();
+    config_as(server, user, entity())
+}
+pub fn config_as(server: &Server, user: &str, entity: Entity) -> Config {
+    let mut config = Config::new(&server.address(user), &format!("pw-{user}"), entity).unwrap();
     config.host = Some((server.host.clone(), server.port));
     config.roots = Roots::Pem(std::fs::read(server.ca_file()).unwrap());
     config.retry = Duration::from_millis(50);
