@@ -439,6 +439,40 @@ fn a_hostile_message_costs_a_bounded_number_of_tries() {
     unnamed(&mut world, alice, body);
     assert_eq!(authors(&world, alice).pop().unwrap(), BOB);
 }
+/// More members than are tried have a session with us under one number: those that were heard of last are found, and the others as soon
+/// as the server names them.
+#[test]
+fn of_many_with_one_number_the_last_heard_are_tried() {
+    let mut world = World::new(20);
+    let alice = world.join(ALICE, omemo);
+    world.run();
+    let ours = device(&mut world, alice);
+    let mut puppets: Vec<Puppet<Omemo2>> = (0..17).map(|n| Puppet::new(n, ours.clone())).collect();
+    for (n, puppet) in puppets.iter_mut().enumerate() {
+        puppet.owner = format!("p{n:02}@example.org").leak();
+    }
+    let members: Vec<&str> = puppets.iter().map(|p| p.owner).chain([ALICE]).collect();
+    room(&mut world, &members);
+    for puppet in &mut puppets {
+        puppet.publish(&mut world);
+        puppet.initiate(&world);
+        puppet.say(&mut world, "hello");
+        puppet.hear(&world);
+    }
+    let shown_before = shown(&world, alice).len();
+    let first = written(&mut puppets[0], "first", Some("p00@example.org"), Some(ROOM));
+    unnamed(&mut world, alice, first.clone());
+    assert_eq!((shown(&world, alice).len(), unread(&world, alice)), (shown_before, vec![Reason::UnknownMember]));
+    for at in [1, 16] {
+        let owner = puppets[at].owner;
+        let body = written(&mut puppets[at], owner, Some(owner), Some(ROOM));
+        unnamed(&mut world, alice, body);
+        assert_eq!(authors(&world, alice).pop().unwrap(), owner);
+    }
+    puppets[0].say(&mut world, "it is me");
+    unnamed(&mut world, alice, first);
+    assert_eq!((texts(&world, alice).pop().unwrap().as_str(), authors(&world, alice).pop().unwrap().as_str()), ("first", "p00@example.org"));
+}
 /// Nothing of it is for us: it is said, and no device is named that did not write it.
 #[test]
 fn what_is_not_for_us_names_nobody() {

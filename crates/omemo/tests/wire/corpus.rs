@@ -2,6 +2,7 @@
 //! a `WireError`; read as anything else it ends in some way too.
 use crate::version;
 use subrosa_engine::Time;
+use subrosa_omemo::wire::content::Content;
 use subrosa_omemo::wire::device_list::ListedDevice;
 use subrosa_omemo::wire::encrypted::Key;
 use subrosa_omemo::wire::{MAX_ID, Version, WireError, bundle, device_list, encrypted, sce};
@@ -14,6 +15,7 @@ fn read(kind: &str, version: Version, input: &[u8]) -> Result<(), WireError> {
         "bundle" => bundle::parse(version, input).map(drop),
         "encrypted" => encrypted::parse(input, JULIET, 1).map(drop),
         "envelope" => sce::parse(input).map(drop),
+        "content" => sce::content(input).and_then(Content::of).map(drop),
         _ => panic!("no kind: {kind}"),
     }
 }
@@ -38,7 +40,7 @@ fn every_input_ends_as_its_name_says() {
             }
         };
         assert_eq!(outcome, expected, "{name}");
-        for kind in ["device_list", "bundle", "encrypted", "envelope"] {
+        for kind in ["device_list", "bundle", "encrypted", "envelope", "content"] {
             for version in Version::ALL {
                 drop(read(kind, version, &input));
             }

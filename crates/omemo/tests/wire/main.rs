@@ -1,5 +1,6 @@
 //! The wire formats and payload ciphers against other people's software, hostile input, and themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod content;
 mod corpus;
 mod python;
 mod round_trips;

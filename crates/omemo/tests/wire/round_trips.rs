@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use subrosa_engine::Time;
 use subrosa_omemo::payload::{self, PayloadError};
 use subrosa_omemo::wire::bundle::Bundle;
+use subrosa_omemo::wire::content::Content;
 use subrosa_omemo::wire::device_list::ListedDevice;
 use subrosa_omemo::wire::encrypted::Builder;
 use subrosa_omemo::wire::{MAX_BYTES, MAX_ID, NodeKind, Version, WireError, bundle, device_list, encrypted, sce};
@@ -41,6 +42,8 @@ fn read_as_anything(bytes: &[u8]) {
     drop(encrypted::parse(bytes, "juliet@capulet.example", 1));
     drop(sce::parse(bytes));
     drop(sce::body(bytes));
+    drop(sce::content(bytes));
+    drop(Content::of(zeroize::Zeroizing::new(bytes.to_vec())));
 }
 
 proptest! {
