@@ -15,7 +15,7 @@ use std::time::Duration;
 use subrosa_engine::*;
 
 /// How long a signed prekey is used (XEP-0384 §4.2: a week to a month).
-const ROTATION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+pub(crate) const ROTATION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// How long behind a new stream used prekeys are kept: what waited at the server comes then, and several may have taken the same
 /// prekey (XEP-0384 §6). A host that reads archives says itself how long that takes.
@@ -78,6 +78,7 @@ pub(crate) fn advance(cx: &mut Context<'_>) -> Result<bool, Halt> {
     if cx.records.get(records::account())?.is_none() {
         create(cx)?;
     }
+    adopt_imported(cx)?;
     if cx.records.get(records::account())?.is_none_or(|a| a.leaving) {
         return Ok(true);
     }
@@ -104,6 +105,27 @@ fn create(cx: &mut Context<'_>) -> Result<(), Halt> {
     }
     cx.network.wake_at(cx.now.after(ROTATION));
     ask_bundles(cx, &others)
+}
+/// With an identity that was taken over the devices that are there now were there before: trusted as on joining.
+fn adopt_imported(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let me = cx.me.clone();
+    if !is_imported(cx)? {
+        return Ok(());
+    }
+    let others: Vec<u32> = cx.records.get(records::people(&me))?.map(|p| p.listed().map(|e| e.id).collect()).unwrap_or_default();
+    if let Some(imported) = cx.records.edit(records::imported())? {
+        imported.joining = false;
+    }
+    if let Some(account) = cx.records.edit(records::account())? {
+        account.adopt = others.iter().copied().filter(|id| *id != account.device).collect();
+        let adopt = account.adopt.clone();
+        ask_bundles(cx, &adopt)?;
+    }
+    Ok(())
+}
+/// An identity was taken over, and the lists of its account have not been read since.
+fn is_imported(cx: &mut Context<'_>) -> Result<bool, Halt> {
+    Ok(cx.records.get(records::imported())?.is_some_and(|i| i.joining))
 }
 fn ask_bundles(cx: &mut Context<'_>, own: &[u32]) -> Result<(), Halt> {
     let me = cx.me.clone();
@@ -196,6 +218,9 @@ fn ask_list_of(cx: &mut Context<'_>, version: Version, list: &[ListedDevice]) ->
 
 /// Our own list was learned; `new`: devices that were on none of ours before.
 pub(crate) fn own_list(cx: &mut Context<'_>, new: Vec<u32>) -> Result<(), Halt> {
+    if is_imported(cx)? {
+        return advance(cx).map(drop);
+    }
     if let Some(account) = cx.records.edit(records::account())? {
         let new: Vec<u32> = new.into_iter().filter(|id| *id != account.device && !account.adopt.contains(id)).collect();
         account.show.extend_from_slice(&new);
@@ -335,6 +360,9 @@ fn rotate(cx: &mut Context<'_>) -> Result<(), Halt> {
     }
     if let Some(account) = cx.records.edit(records::account())? {
         account.rotate(cx.now, cx.rng);
+    }
+    if cx.records.get(records::imported())?.is_some_and(|i| !i.joining && i.until <= cx.now) {
+        cx.records.remove(records::imported());
     }
     cx.network.wake_at(cx.now.after(ROTATION));
     Version::ALL.into_iter().try_for_each(|v| bundle_changed(cx, v))

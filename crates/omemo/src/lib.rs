@@ -34,6 +34,7 @@
 //! | `handle` | what a client can ask beyond messages: [`Omemo::devices`], [`Omemo::replace_session`] … |
 //! | [`uri`], `verify` | keys as links and QR codes, and what follows when one is read |
 //! | `own` | what a person does with their own devices: names, takes off |
+//! | `import` | an identity that another program had |
 //! | `records` | all that is remembered |
 //! | [`wire`], [`payload`] | XML in both namespaces, and the ciphers of what is in a message |
 //!
@@ -44,6 +45,7 @@ mod directory;
 mod engine;
 mod handle;
 mod heal;
+mod import;
 mod incoming;
 mod join;
 mod memory;
@@ -59,5 +61,6 @@ pub mod wire;
 
 pub use engine::Omemo;
 pub use handle::{DeviceInfo, ReplaceError};
+pub use import::{ImportError, Imported, ImportedKey, ImportedPreKey};
 pub use own::{LabelError, RemoveError};
 pub use verify::{Checked, KeyCheck};

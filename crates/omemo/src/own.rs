@@ -72,7 +72,9 @@ impl Omemo {
             return Ok(Err(LabelError::TooLong(length)));
         }
         // bidirectional overrides would let a name pass for another
-        if label.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')) {
+        if label.chars().any(|c| {
+            c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
+        }) {
             return Ok(Err(LabelError::Character));
         }
         let Some(identity) = cx.records.get(records::account())?.map(|a| a.identity.clone()) else { return Ok(Err(LabelError::NotJoined)) };

@@ -253,7 +253,9 @@ fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchan
     let signed = exchange.signed_pre_key().0;
     let Some(account) = cx.records.get(records::account())? else { return Ok(Err(Unread::Reason(Reason::NotForThisDevice))) };
     let identity = account.identity.clone();
-    let signed = account.signed_pre_key(signed).map(|pair| (signed, pair.clone()));
+    let ours = account.signed_pre_key(signed).cloned();
+    let theirs = cx.records.get(records::imported())?.and_then(|i| i.signed_pre_key(P::VERSION, signed)).cloned();
+    let signed = theirs.or(ours).map(|pair| (signed, pair));
     let one_time = match exchange.pre_key() {
         None => None,
         Some(id) => cx.records.get(records::pool(P::VERSION))?.and_then(|pool| pool.find(id.0)).map(|pair| (id.0, pair.clone())),

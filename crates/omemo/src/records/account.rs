@@ -58,8 +58,13 @@ impl Account {
     /// A new identity under this device id.
     pub fn generate(device: u32, adopt: Vec<u32>, now: Time, rng: &mut dyn CryptoRng) -> Self {
         let identity = IdentityKeyPair::generate(rng);
-        let signed = SignedPreKey::generate(&identity, some_id(rng), now, rng);
-        Account { identity, device, signed, previous: None, adopt, show: Vec::new(), leaving: false }
+        let number = some_id(rng);
+        Account { adopt, ..Account::of(identity, device, number, now, rng) }
+    }
+    /// Of an identity, with a new signed prekey of this number.
+    pub fn of(identity: IdentityKeyPair, device: u32, number: u32, now: Time, rng: &mut dyn CryptoRng) -> Self {
+        let signed = SignedPreKey::generate(&identity, number, now, rng);
+        Account { identity, device, signed, previous: None, adopt: Vec::new(), show: Vec::new(), leaving: false }
     }
     /// A new signed prekey in the place of the current one.
     pub fn rotate(&mut self, now: Time, rng: &mut dyn CryptoRng) {
@@ -136,6 +141,14 @@ pub(crate) struct PreKeyPool {
 impl PreKeyPool {
     pub fn generate(rng: &mut dyn CryptoRng) -> Self {
         let mut pool = PreKeyPool { keys: Vec::with_capacity(POOL), used: Vec::new(), next: some_id(rng) };
+        pool.refill(rng);
+        pool
+    }
+    /// Of keys that were made elsewhere, by number. 0 is never published, but what is on its way may name it.
+    pub fn of(keys: Vec<(u32, KeyPair)>, rng: &mut dyn CryptoRng) -> Self {
+        let next = next_id(keys.last().map_or(0, |(id, _)| *id));
+        let (used, keys) = keys.into_iter().partition(|(id, _)| *id == 0);
+        let mut pool = PreKeyPool { keys, used, next };
         pool.refill(rng);
         pool
     }
@@ -355,7 +368,7 @@ impl Record for Publication {
 }
 
 /// The number after this one, in 1…2³¹−1.
-fn next_id(id: u32) -> u32 {
+pub(crate) fn next_id(id: u32) -> u32 {
     if id >= MAX_ID { 1 } else { id.saturating_add(1) }
 }
 /// Whether a number was given after another one. They go around.

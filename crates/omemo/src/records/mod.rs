@@ -4,15 +4,17 @@
 mod account;
 mod chats;
 mod devices;
+mod imported;
 mod memory;
 mod session;
 #[cfg(test)]
 mod tests;
 mod verdicts;
 
-pub(crate) use account::{Account, Connection, Label, Ours, PreKeyPool, Publication, Stage, later};
+pub(crate) use account::{Account, Connection, Label, Ours, PreKeyPool, Publication, Stage, later, next_id};
 pub(crate) use chats::OptOut;
 pub(crate) use devices::{Absent, Heal, People, Seen};
+pub(crate) use imported::Imported;
 pub(crate) use memory::{Heals, Memory, Peers};
 pub(crate) use session::{Ratchet, SessionRecord, Spoken};
 pub(crate) use verdicts::{Kept, Outbox, Statement, Subject, Verdict, Verdicts};
@@ -23,6 +25,10 @@ use subrosa_engine::{Address, ChatId, Device, DeviceId, RowOf};
 /// This device: identity, id, signed prekeys. No row: the account has not joined.
 pub(crate) fn account() -> RowOf<Account> {
     RowOf::single("account")
+}
+/// What came along with an identity that was taken over.
+pub(crate) fn imported() -> RowOf<Imported> {
+    RowOf::single("imported")
 }
 /// The one-time prekeys of one version.
 pub(crate) fn pool(version: Version) -> RowOf<PreKeyPool> {
