@@ -61,6 +61,9 @@ impl Members {
     pub(super) fn of(&self, who: &Address) -> Option<Affiliation> {
         self.affiliations.get(who).copied()
     }
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Address, Affiliation)> {
+        self.affiliations.iter().map(|(who, affiliation)| (who, *affiliation))
+    }
     /// Every list came or was refused.
     pub(super) fn are_answered(&self) -> bool {
         self.waiting.is_empty()

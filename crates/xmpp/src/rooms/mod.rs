@@ -183,6 +183,10 @@ impl Rooms {
     pub fn occupants(&self, room: &Address) -> impl Iterator<Item = &Occupant> {
         self.rooms.get(room).into_iter().flat_map(|room| room.occupants.values())
     }
+    /// Who is a member, an admin or an owner, and which, as far as that is known: those who are away too. In no order.
+    pub fn members(&self, room: &Address) -> impl Iterator<Item = (&Address, Affiliation)> {
+        self.rooms.get(room).into_iter().flat_map(|room| room.members.all())
+    }
     /// What the room says about itself.
     pub fn about(&self, room: &Address) -> Option<&About> {
         self.rooms.get(room).map(|room| &room.about)
