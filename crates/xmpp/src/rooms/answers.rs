@@ -1,6 +1,6 @@
 //! What rooms were asked, and what follows from the answers.
 use super::form;
-use super::news::{Affiliation, RoomError, RoomNews, RoomTurn, Task};
+use super::news::{Affiliation, Left, RoomError, RoomNews, RoomTurn, Task};
 use super::room::{Inquiry, Phase};
 use super::{Rooms, build};
 use crate::mapping::condition;
@@ -114,26 +114,26 @@ impl Rooms {
                 }
             }
             (Asked::Ping(_), Err(None)) => self.ping_soon(&room, now),
-            (Asked::Admit(who, reason), Ok(_)) => turn.send.extend(self.invitations(&room, &who, &reason, true)),
+            (Asked::Admit(who, reason), Ok(_)) => {
+                self.affiliated(&room, who.clone(), Affiliation::Member, turn);
+                turn.send.extend(self.invitations(&room, &who, &reason, true));
+            }
             // where members may invite, the room makes members of whom they invite
             (Asked::Admit(who, reason), Err(Some(error))) if matches!(condition(error), Some("forbidden" | "not-allowed")) => {
                 turn.send.extend(self.invitations(&room, &who, &reason, false));
             }
             (Asked::Admit(who, _), Err(error)) => failed(Task::Invite, Some(who), error),
-            (Asked::Affiliate(who, affiliation), Ok(_)) => {
-                // rooms need not say it of those who are away
-                if let Some(known) = self.rooms.get_mut(&room) {
-                    known.members.set(who, affiliation);
-                    self.judge(&room, turn);
-                }
-            }
+            (Asked::Affiliate(who, affiliation), Ok(_)) => self.affiliated(&room, who, affiliation, turn),
             (Asked::Affiliate(who, _), Err(error)) => failed(Task::Affiliate, Some(who), error),
             (Asked::Destroy, Err(error)) => failed(Task::Destroy, None, error),
+            (Asked::Destroy, Ok(_)) if self.rooms.contains_key(&room) => {
+                self.gone(&room, Left::Destroyed { instead: None }, String::new(), now, turn)
+            }
+            (Asked::Destroy, Ok(_)) => turn.news.push(RoomNews::Left { room, why: Left::Destroyed { instead: None }, reason: String::new() }),
             (Asked::Avatar, Ok(iq)) => turn.news.push(RoomNews::Avatar(room, avatar::of_card(iq))),
             (Asked::Avatar, Err(Some(error))) if condition(error) == Some("item-not-found") => turn.news.push(RoomNews::Avatar(room, None)),
             (Asked::Avatar | Asked::SetAvatar, Err(error)) => failed(Task::Avatar, None, error),
-            // what comes of it is told by presence
-            (Asked::Ping(_) | Asked::Destroy | Asked::SetAvatar, Ok(_)) => {}
+            (Asked::Ping(_) | Asked::SetAvatar, Ok(_)) => {} // a room says by itself that its picture is another
         }
     }
     /// XEP-0045 §6.4: what the room is, before we enter it, once it is configured, and when it changed.
@@ -182,6 +182,13 @@ impl Rooms {
             why => why,
         };
         self.not_entered(room, why, now, turn);
+    }
+    /// We made somebody something. Rooms need not say so of those who are away.
+    fn affiliated(&mut self, room: &Address, who: Address, affiliation: Affiliation, turn: &mut RoomTurn) {
+        if let Some(known) = self.rooms.get_mut(room) {
+            known.members.set(who, affiliation);
+            self.judge(room, turn);
+        }
     }
     fn ping_soon(&mut self, room: &Address, now: Time) {
         if let Some(known) = self.rooms.get_mut(room) {

@@ -7,7 +7,7 @@ use super::form::cut;
 use super::invitations::{self, MAX_REASON};
 use super::news::{Affiliation, Invitation, RoomError, RoomNews, RoomTurn, Task};
 use super::presence::{Says, occupant_id};
-use super::room::{Phase, Room};
+use super::room::Room;
 use super::{MAX_SUBJECT, Rooms, text_of};
 use crate::archive::Archived;
 use crate::mapping::{Mapping, bounce, condition, is_address};
@@ -89,9 +89,6 @@ impl Rooms {
     /// What was said in a room, now or before we came.
     fn groupchat(&mut self, room: &Address, nick: &str, stanza: &Element, mapping: &mut Mapping, now: Time, turn: &mut RoomTurn) {
         let Some(known) = self.rooms.get_mut(room) else { return };
-        if matches!(known.phase, Phase::Asking | Phase::Away(_)) {
-            return; // what we miss comes when we are in
-        }
         let before = delayed(stanza, room);
         if is_subject(stanza) {
             let text = cut(&text_of(stanza, "subject", ns::CLIENT), MAX_SUBJECT);
@@ -101,7 +98,7 @@ impl Rooms {
         let present = known.occupants.get(nick).filter(|_| before.is_none()).and_then(|occupant| occupant.who.clone());
         let who = present.or_else(|| known.owner_by_id(stanza));
         let at = before.unwrap_or(now);
-        known.entry.after = known.entry.after.max(Some(at));
+        known.entry.after = known.entry.after.max(Some(at.min(now)));
         let ours = match &who {
             Some(who) => *who == self.me,
             None => before.is_none() && known.nick == nick,
@@ -135,14 +132,15 @@ impl Rooms {
             }
             self.inquire(room, now, turn);
         }
-        if stanza.attr("type") == Some("groupchat") {
+        let before = turn.news.len();
+        if is_subject(stanza) {
+            let text = cut(&text_of(stanza, "subject", ns::CLIENT), MAX_SUBJECT);
+            turn.news.push(RoomNews::Subject { room: room.clone(), text, nick: None });
+        } else {
             turn.news.extend(moderated(room, stanza));
-            if is_subject(stanza) {
-                let text = cut(&text_of(stanza, "subject", ns::CLIENT), MAX_SUBJECT);
-                turn.news.push(RoomNews::Subject { room: room.clone(), text, nick: None });
-            } else if stanza.has_child("body", ns::CLIENT) && turn.news.is_empty() {
-                turn.received(mapping, stanza, room, None, delayed(stanza, room).unwrap_or(now));
-            }
+        }
+        if turn.news.len() == before && stanza.has_child("body", ns::CLIENT) {
+            turn.received(mapping, stanza, room, None, delayed(stanza, room).unwrap_or(now));
         }
         self.judge(room, turn);
     }

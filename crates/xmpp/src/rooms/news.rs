@@ -270,7 +270,7 @@ pub enum Presence {
     },
 }
 /// Somebody invites us.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Invitation {
     /// Where to.
     pub room: Address,
@@ -282,6 +282,12 @@ pub struct Invitation {
     pub reason: String,
     /// What it takes to enter.
     pub password: Option<String>,
+}
+/// Passwords stay out of logs.
+impl std::fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invitation").field("room", &self.room).field("by", &self.by).field("direct", &self.direct).finish_non_exhaustive()
+    }
 }
 
 /// What is new about rooms.

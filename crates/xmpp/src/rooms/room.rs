@@ -26,7 +26,7 @@ pub(super) enum Phase {
     Away(Time),
 }
 /// How to enter.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Entry {
     pub nick: String,
     pub password: Option<String>,
@@ -34,6 +34,11 @@ pub(super) struct Entry {
     pub after: Option<Time>,
     /// It is made.
     pub create: Option<RoomConfig>,
+}
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("nick", &self.nick).field("after", &self.after).field("create", &self.create).finish_non_exhaustive()
+    }
 }
 /// Whether the room is being asked about itself and its members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,7 +117,11 @@ impl Room {
     pub(super) fn owner_of(&self, id: &str) -> Option<&Address> {
         self.ids.get(id)
     }
+    /// A message of ours went there. One that waited may go twice.
     pub(super) fn sent(&mut self, id: MessageId) {
+        if self.sent.contains(&id) {
+            return;
+        }
         if self.sent.len() >= MAX_SENT {
             self.sent.pop_front();
         }

@@ -1,5 +1,7 @@
 //! The specification's witches, and those who only say to be them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod hostile;
+
 use super::*;
 use crate::Mapping;
 use crate::archive::Archived;
@@ -510,4 +512,42 @@ fn a_hostile_room_makes_nothing_grow_for_ever() {
         let turn = witch.rooms.join(&format!("r{n}@x.lit").as_str().into(), "n", None, None, now());
         assert_eq!(turn.news.is_empty(), n < 1000);
     }
+}
+
+#[test]
+fn passwords_are_not_shown() {
+    let mut witch = Witch::new();
+    let turn = witch.rooms.join(&ROOM.into(), "thirdwitch", Some("hunter2"), None, now());
+    let said = format!("{:?} {:#?} {turn:?}", witch.rooms, witch.rooms);
+    assert!(!said.contains("hunter2"));
+    let mediated = format!(
+        "<message from='{ROOM}'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='{CRONE}'/><password>hunter2</password></x></message>"
+    );
+    assert!(!format!("{:?}", witch.message(&mediated).unwrap()).contains("hunter2"));
+}
+
+#[test]
+fn who_is_brought_in_while_away_is_a_member_at_once() {
+    let mut witch = Witch::joined(&ALL);
+    let turn = witch.rooms.invite(&ROOM.into(), &"hecate@shakespeare.lit".into(), "Come", now());
+    let admit = String::from(&turn.send[0]);
+    assert!(admit.contains("affiliation='member'") && !admit.contains("Come"));
+    // rooms need not say so of those who are away
+    let turn = witch.answer(&turn.send[0], "");
+    assert!(members(&turn).contains(&"hecate@shakespeare.lit"));
+    let [through, to] = turn.send.as_slice() else { panic!("{turn:?}") };
+    assert_eq!((through.attr("to"), to.attr("to")), (Some(ROOM), Some("hecate@shakespeare.lit")));
+    // the owner is not made a member
+    let turn = witch.rooms.invite(&ROOM.into(), &CRONE.into(), "", now());
+    assert!(turn.send.iter().all(|stanza| stanza.name() == "message"));
+    // where only the room may do it, it is asked
+    let turn = witch.rooms.invite(&ROOM.into(), &"eve@x.lit".into(), "", now());
+    let turn = witch.error(&turn.send[0], "forbidden");
+    assert_eq!((turn.send.len(), turn.send[0].attr("to")), (1, Some(ROOM)));
+    let bounced = element(&format!(
+        "<message type='error' from='{ROOM}'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='eve@x.lit'/></x>{}</message>",
+        error("forbidden")
+    ));
+    let turn = witch.rooms.message(&bounced, &mut witch.mapping, now()).unwrap();
+    assert_eq!(failure(&turn), (Task::Invite, RoomError::NotAllowed));
 }
