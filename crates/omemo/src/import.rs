@@ -59,6 +59,11 @@ impl std::fmt::Debug for Imported {
     }
 }
 
+/// The public half of a Curve25519 key, for readers of other programs' stores: such stores name keys by it.
+pub fn public_key(private: &[u8; 32]) -> [u8; 32] {
+    *KeyPair::from_private(*private).public().as_bytes()
+}
+
 /// Why an identity is not taken over. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

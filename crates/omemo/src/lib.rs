@@ -61,6 +61,6 @@ pub mod wire;
 
 pub use engine::Omemo;
 pub use handle::{DeviceInfo, ReplaceError};
-pub use import::{ImportError, Imported, ImportedKey, ImportedPreKey};
+pub use import::{ImportError, Imported, ImportedKey, ImportedPreKey, public_key};
 pub use own::{LabelError, RemoveError};
 pub use verify::{Checked, KeyCheck};
