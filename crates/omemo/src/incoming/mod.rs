@@ -183,10 +183,10 @@ impl From<AcceptError> for Unread {
     }
 }
 
-/// What came out, with the payload in clear where there is one.
-type Read = (Opened, Option<Zeroizing<Vec<u8>>>);
+/// What came out, with the payload in clear where there is one; or why nothing did.
+type Read = Result<(Opened, Option<Zeroizing<Vec<u8>>>), Unread>;
 /// Through the ratchet and the payload's cipher, with one of these keys. Where nothing comes out, everything is as it was.
-fn read(cx: &mut Context<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Result<Read, Unread>, Halt> {
+fn read(cx: &mut Context<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Read, Halt> {
     cx.attempt(|cx| {
         let opened = match found.version {
             Version::Omemo2 => open::<Omemo2>(cx, device, keys)?,

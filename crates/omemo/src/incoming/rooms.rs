@@ -38,12 +38,7 @@ pub(super) fn senders(cx: &mut Context<'_>, room: &Room, sid: u32) -> Result<Vec
 }
 /// Reads it as from each of them. `None`: it is nobody's of whom we know. Where an exchange names a member's key and can't be read, its
 /// reason is told of them.
-pub(super) fn read_any(
-    cx: &mut Context<'_>,
-    room: &Room,
-    senders: Vec<Device>,
-    found: &Encrypted,
-) -> Result<Option<(Device, Result<Read, Unread>)>, Halt> {
+pub(super) fn read_any(cx: &mut Context<'_>, room: &Room, senders: Vec<Device>, found: &Encrypted) -> Result<Option<(Device, Read)>, Halt> {
     // a device of nobody: our lists may be old
     if senders.is_empty() {
         cx.records.warm(room.members.iter().map(records::people))?;
