@@ -55,3 +55,24 @@ CREATE TABLE displayed ( -- how far others have read
 -- what is shown, for search; `chat` is a word of its own for each chat
 CREATE VIRTUAL TABLE words USING fts5 (chat, text, content = '', tokenize = "unicode61 remove_diacritics 2 categories 'L* M* N* Co'");
 INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+CREATE TABLE transfers (
+  device TEXT NOT NULL,
+  giving INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  stage INTEGER NOT NULL,
+  number INTEGER NOT NULL, -- of the last batch
+  cursor BLOB NOT NULL,
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  left_out INTEGER NOT NULL,
+  PRIMARY KEY (device, giving)
+) WITHOUT ROWID;
+CREATE TABLE decisions ( -- about keys: to be told to a device (giving), or told by it
+  device TEXT NOT NULL,
+  giving INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  id TEXT NOT NULL,
+  key BLOB NOT NULL,
+  trust INTEGER NOT NULL,
+  PRIMARY KEY (device, giving, owner, id, key)
+) WITHOUT ROWID;

@@ -101,22 +101,21 @@ impl History {
                     Folding::Idle => Added::Nothing,
                 })
             }
-            None => self.enter_row(&chat, entry, told, None),
+            None => match Row::of(entry, chat.id, entry.from == *self.me(), told) {
+                Some(row) => self.place_row(&chat, row, entry.time.min(entry.arrived)),
+                None => Ok(Added::Nothing),
+            },
         }
     }
-    /// `digest`: of words that are gone.
-    pub(crate) fn enter_row(&mut self, chat: &InChat, entry: &Entry, told: Option<&str>, digest: Option<i64>) -> Result<Added, HistoryError> {
-        let own = entry.from == *self.me();
-        let Some(mut row) = Row::of(entry, chat.id, own, told) else { return Ok(Added::Nothing) };
-        row.digest = digest.unwrap_or(row.digest);
-        let time = entry.time.min(entry.arrived);
+    /// Puts the row where it belongs: where it stood already, or at the first free place of its time.
+    pub(crate) fn place_row(&mut self, chat: &InChat, mut row: Row, time: Time) -> Result<Added, HistoryError> {
         if let Some(known) = self.same(chat, &row, time)? {
             return self.merge(chat, known, row);
         }
         if row.stanza.as_deref().is_some_and(|stanza| self.is_taken(chat.id, stanza).unwrap_or(true)) {
             row.stanza = None; // another message has it: the archive contradicts itself
         }
-        row.n = self.free_place(time)?;
+        row.n = self.free_place(time, row.n)?;
         self.insert(&row)?;
         self.index(&row)?;
         Ok(match self.settle_new(chat, &row)? {

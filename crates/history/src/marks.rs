@@ -27,11 +27,14 @@ impl History {
         if fold.author == self.me().as_str() {
             return self.set_read(chat.id, n);
         }
+        self.set_displayed(chat, &fold.author, n, fold.time)
+    }
+    pub(crate) fn set_displayed(&self, chat: &InChat, author: &str, n: i64, time: Time) -> Result<(), HistoryError> {
         let mut set = self.db.prepare_cached(
             "INSERT INTO displayed (chat, author, n, time) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (chat, author) DO UPDATE SET n = excluded.n, time = excluded.time WHERE excluded.n > n OR excluded.n = n AND excluded.time < time",
         )?;
-        set.execute((chat.id, &fold.author, n, fold.millis()))?;
+        set.execute((chat.id, author, n, i64::try_from(time.0).unwrap_or(i64::MAX)))?;
         Ok(())
     }
     /// Who else has read how far, and when they said so.

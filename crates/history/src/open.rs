@@ -108,16 +108,6 @@ impl History {
         }
         done
     }
-    pub(crate) fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, HistoryError> {
-        Ok(self.db.prepare_cached("SELECT value FROM settings WHERE name = ?1")?.query_row([name], |row| row.get(0)).optional()?)
-    }
-    pub(crate) fn set_setting(&self, name: &str, value: Option<&[u8]>) -> Result<(), HistoryError> {
-        match value {
-            Some(value) => self.db.prepare_cached("INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)")?.execute((name, value))?,
-            None => self.db.prepare_cached("DELETE FROM settings WHERE name = ?1")?.execute([name])?,
-        };
-        Ok(())
-    }
     /// Reads the whole file and checks every page, the order of the rows, and the index of words. Takes its time on a large one.
     ///
     /// # Errors

@@ -157,7 +157,7 @@ impl Row {
         Some(row)
     }
     /// What was said first, in short: with author and id it makes the message. 0 where nothing could be read.
-    fn says(&self) -> i64 {
+    pub fn says(&self) -> i64 {
         if self.kind == Kind::Unreadable {
             return 0;
         }
@@ -247,8 +247,12 @@ impl History {
         ])?;
         Ok(())
     }
-    /// The first free place of this time.
-    pub(crate) fn free_place(&self, time: Time) -> Result<i64, HistoryError> {
+    /// This place, where it is of this time and free; else the first free one of this time.
+    pub(crate) fn free_place(&self, time: Time, wanted: i64) -> Result<i64, HistoryError> {
+        let fits = Place::from_n(wanted).time() == Place::at(time).time();
+        if fits && wanted != 0 && !self.db.prepare_cached("SELECT 1 FROM messages WHERE n = ?1")?.exists([wanted])? {
+            return Ok(wanted);
+        }
         let mut last = self.db.prepare_cached("SELECT n FROM messages WHERE n BETWEEN ?1 AND ?2 ORDER BY n DESC LIMIT 1")?;
         let mut time = time;
         loop {

@@ -32,6 +32,9 @@ pub fn text(words: &str) -> Content {
 pub fn of(id: &str) -> MessageId {
     id.into()
 }
+pub fn rng(seed: u8) -> chacha20::ChaCha20Rng {
+    rand_core::SeedableRng::from_seed([seed; 32])
+}
 pub fn opened() -> (TempDir, History) {
     let directory = TempDir::new().unwrap();
     let history = History::open(directory.path().join("history.db"), &KEY, &me()).unwrap();
