@@ -4,12 +4,12 @@ A peer reads commands from its standard input and writes events to its standard 
 
 Commands: {"do": "send", "to": address or room, "text": text} · {"do": "devices", "jid": address?} ·
 {"do": "join", "room": address, "nick": nick} · {"do": "create", "room": address, "nick": nick, "members": [address]} ·
-{"do": "hold"} (what arrives waits, unread) · {"do": "release"} · {"do": "quit"}
+{"do": "hold"} (what arrives waits, unread) · {"do": "release"} · {"do": "store"} · {"do": "quit"}
 Events:   {"ready": own address, "device": id, "fingerprint": hex} ·
 {"sent": text, "to": address, "parts": n, "errors": […]} · {"failed": reason, "to": address} ·
 {"got": text, "from": address, "device": id, "protocol": "omemo:2" | "omemo:1"} ·
 {"empty": true, "from": …, "device": …, "protocol": …} · {"undecryptable": reason, "from": …, "device": …} ·
-{"clear": text, "from": …} · {"joined": room} · {"bounced": condition, "from": …} · {"devices": [{"id", "fingerprint"}], "jid": …} ·
+{"store": all it keeps, as its library names it} · {"clear": text, "from": …} · {"joined": room} · {"bounced": condition, "from": …} · {"devices": [{"id", "fingerprint"}], "jid": …} ·
 {"fatal": reason}
 
 The password comes from the environment: SUBROSA_PEER_PASSWORD.
@@ -122,6 +122,8 @@ class Bot(ClientXMPP):
                 case "devices":
                     jid = command.get("jid", self.boundjid.bare)
                     emit(jid=jid, devices=await self.list_devices(jid))
+                case "store":
+                    emit(store=self.stored())
                 case "hold":
                     self.reading.clear()
                 case "release":

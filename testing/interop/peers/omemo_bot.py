@@ -110,7 +110,11 @@ class OmemoBot(Bot):
     def __init__(self, args):
         super().__init__(args)
         self.namespaces = only(args.versions)
-        self.register_plugin("xep_0384", {"memory": Memory()}, module=__import__(__name__))
+        self.memory = Memory()
+        self.register_plugin("xep_0384", {"memory": self.memory}, module=__import__(__name__))
+
+    def stored(self):
+        return self.memory.rows
 
     async def prepare(self):
         self.manager = await self.plugin["xep_0384"].get_session_manager()

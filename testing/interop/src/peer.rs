@@ -123,7 +123,7 @@ pub struct Peer {
     /// The fingerprint it shows for itself: 64 hex digits of the Curve25519 key, where it can say it.
     pub fingerprint: Option<String>,
     /// Declared after the process, so removed after its end.
-    _home: Option<tempfile::TempDir>,
+    home: Option<tempfile::TempDir>,
 }
 
 impl Peer {
@@ -181,7 +181,7 @@ impl Peer {
         }
         let device = number(&ready["device"]).unwrap_or_default();
         let fingerprint = ready["fingerprint"].as_str().map(str::to_owned);
-        Ok(Self { lines, address, device, fingerprint, _home: home })
+        Ok(Self { lines, address, device, fingerprint, home })
     }
 
     /// Who it is in error messages.
@@ -218,6 +218,32 @@ impl Peer {
         })
     }
 
+    /// The same with the fingerprints that it shows for them.
+    ///
+    /// # Errors
+    /// As [`Peer::devices`].
+    pub fn device_keys(&mut self, address: &str) -> Result<Vec<(u32, String)>, PeerError> {
+        self.lines.say(&json!({"do": "devices", "jid": address}))?;
+        let key = |device: &Value| Some((number(&device["id"])?, device["fingerprint"].as_str()?.to_owned()));
+        self.lines.wait("a list of devices", |line| {
+            (line["jid"] == address).then(|| line.get("devices")?.as_array().map(|all| all.iter().filter_map(key).collect())).flatten()
+        })
+    }
+
+    /// What it keeps, as a file that another program could read: Profanity's `identity.txt`, python-omemo's storage as JSON.
+    ///
+    /// # Errors
+    /// [`PeerError`] when it is gone, or keeps nothing that is known here.
+    pub fn store(&mut self) -> Result<Vec<u8>, PeerError> {
+        if let Some(home) = &self.home {
+            let found = find_file(home.path(), "identity.txt").and_then(|path| std::fs::read(path).ok());
+            let what = "it has no identity.txt".to_owned();
+            return found.ok_or_else(|| PeerError::Refused { peer: self.lines.name().to_owned(), what });
+        }
+        self.lines.say(&json!({"do": "store"}))?;
+        self.lines.wait("its store", |line| line.get("store").map(|store| store.to_string().into_bytes()))
+    }
+
     /// Answers every message with its own words, until the peer ends.
     pub fn echo(mut self) {
         loop {
@@ -238,6 +264,12 @@ impl Peer {
     pub fn empty_messages(&mut self) -> usize {
         self.lines.take(|line| (line["empty"] == true).then_some(())).len()
     }
+}
+
+fn find_file(dir: &Path, name: &str) -> Option<PathBuf> {
+    let entries: Vec<PathBuf> = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).collect();
+    let here = entries.iter().find(|path| path.file_name().is_some_and(|n| n == name)).cloned();
+    here.or_else(|| entries.iter().filter(|path| path.is_dir() && !path.is_symlink()).find_map(|dir| find_file(dir, name)))
 }
 
 impl Party for Peer {
