@@ -1,4 +1,4 @@
-//! Rooms on real servers: who is in them, whose a message is, and what happens when somebody, or the server, goes.
+//! Rooms on real servers: who is in them, whose a message is, and what happens when somebody, or the server, goes; and their bookmarks.
 #![cfg(feature = "connection")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects, clippy::indexing_slicing, missing_docs)]
 mod common;
@@ -8,8 +8,9 @@ mod person;
 use minidom::Element;
 use person::{Came, Person, now};
 use subrosa_engine::{Address, Input};
-use subrosa_interop::{Ejabberd, Friends, Prosody, Server};
+use subrosa_interop::{Ejabberd, Friends, Prosody, Server, goes_on};
 use subrosa_xmpp::avatar::Picture;
+use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews, BookmarkTurn, Bookmarks};
 use subrosa_xmpp::rooms::{Affiliation, Left, Presence, RoomConfig, RoomError, RoomNews, RoomWarning, Task, Unencryptable};
 
 const ACCOUNTS: [(&str, &str); 3] = [("alice", "pw-alice"), ("bob", "pw-bob"), ("carol", "pw-carol")];
@@ -18,18 +19,10 @@ const BOB: &str = "bob@localhost";
 const CAROL: &str = "carol@localhost";
 
 fn prosody() -> Option<Prosody> {
-    if !Prosody::installed() {
-        eprintln!("skipped: prosody is not installed (Debian package `prosody`)");
-        return None;
-    }
-    Some(Prosody::start(&ACCOUNTS, Friends::None).unwrap())
+    goes_on("prosody", false, Prosody::missing()).then(|| Prosody::start(&ACCOUNTS, Friends::All).unwrap())
 }
 fn ejabberd() -> Option<Ejabberd> {
-    if !Ejabberd::installed() {
-        eprintln!("skipped: ejabberd is not installed (Debian package `ejabberd`)");
-        return None;
-    }
-    Some(Ejabberd::start(&ACCOUNTS, Friends::None).unwrap())
+    goes_on("ejabberd", false, Ejabberd::missing()).then(|| Ejabberd::start(&ACCOUNTS, Friends::All).unwrap())
 }
 fn room(name: &str) -> Address {
     format!("{name}@rooms.localhost").as_str().into()
@@ -226,7 +219,6 @@ fn a_room_that_forgot_us_is_entered_again(server: &Server) {
     assert_eq!(alice.news("loss", left), Left::Lost);
     alice.news("room", joined);
 }
-/// `anonymous` and `open` are what the form of a new room takes for it.
 fn rooms_that_hide_who_is_there(server: &Server) {
     let (mut alice, room) = (Person::online(server, "alice"), room("masks"));
     let configure = |alice: &mut Person, whois: &str, members_only: &str| {
@@ -264,7 +256,73 @@ fn rooms_that_hide_who_is_there(server: &Server) {
     assert_eq!(bob.news("removal", left), Left::Removed);
     alice.members(&[ALICE]);
 }
+fn bookmarks_are_kept_and_stay_among_the_own_devices(server: &Server) {
+    /// Asks until nothing is open. What was told.
+    fn settle(person: &mut Person, bookmarks: &mut Bookmarks, mut turn: BookmarkTurn) -> Vec<BookmarkNews> {
+        let mut news = Vec::new();
+        while !turn.send.is_empty() {
+            let mut next = BookmarkTurn::default();
+            for question in turn.send.drain(..) {
+                person.send(&question);
+                let answered = loop {
+                    let stanza = person.stanza().expect("no answer");
+                    if let Some(answered) = Some(&stanza).filter(|stanza| stanza.name() == "iq").and_then(|iq| bookmarks.answered(iq)) {
+                        break answered;
+                    }
+                };
+                next.send.extend(answered.send);
+                news.extend(answered.news);
+            }
+            turn = next;
+        }
+        news.extend(turn.news);
+        news
+    }
+    let mut alice = Person::online(server, "alice");
+    let mut bookmarks = Bookmarks::new(ALICE.into(), "salt");
+    let bookmark = |name: &str| Bookmark { room: room(name), name: name.into(), nick: Some("Alice".into()), password: None, autojoin: true };
+    let turn = bookmarks.online(true);
+    assert_eq!(settle(&mut alice, &mut bookmarks, turn), [BookmarkNews::List(vec![])]);
+    for name in ["one", "two", "three"] {
+        let turn = bookmarks.set(bookmark(name));
+        assert_eq!(settle(&mut alice, &mut bookmarks, turn), []);
+    }
+    let turn = bookmarks.set(Bookmark { autojoin: false, ..bookmark("two") });
+    assert_eq!(settle(&mut alice, &mut bookmarks, turn), []);
+    let turn = bookmarks.remove(&room("three"));
+    assert_eq!(settle(&mut alice, &mut bookmarks, turn), []);
+    // another device, later
+    let (mut other, mut bookmarks) = (Person::online(server, "alice"), Bookmarks::new(ALICE.into(), "other"));
+    let turn = bookmarks.online(true);
+    let news = settle(&mut other, &mut bookmarks, turn);
+    let [BookmarkNews::List(list)] = news.as_slice() else { panic!("{news:?}") };
+    let mut list = list.clone();
+    list.sort_by_key(|bookmark| bookmark.name.clone());
+    assert_eq!(list, [bookmark("one"), Bookmark { autojoin: false, ..bookmark("two") }]);
+    // a contact may not look
+    let mut bob = Person::online(server, "bob");
+    bob.put(&format!(
+        "<iq type='get' id='look' to='{ALICE}'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:bookmarks:1'/></pubsub></iq>"
+    ));
+    let answer = loop {
+        let stanza = bob.stanza().expect("no answer");
+        if stanza.attr("id") == Some("look") {
+            break stanza;
+        }
+    };
+    assert_eq!(answer.attr("type"), Some("error"));
+}
 
+#[test]
+fn prosody_bookmarks_are_kept_and_stay_among_the_own_devices() {
+    let Some(server) = prosody() else { return };
+    bookmarks_are_kept_and_stay_among_the_own_devices(&server);
+}
+#[test]
+fn ejabberd_bookmarks_are_kept_and_stay_among_the_own_devices() {
+    let Some(server) = ejabberd() else { return };
+    bookmarks_are_kept_and_stay_among_the_own_devices(&server);
+}
 #[test]
 fn prosody_a_room_is_made_filled_and_emptied() {
     let Some(server) = prosody() else { return };
