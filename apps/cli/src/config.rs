@@ -12,6 +12,8 @@ pub struct Settings {
     pub trust: TrustSettings,
     /// `[send]`
     pub send: SendSettings,
+    /// `[history]`
+    pub history: HistorySettings,
     /// `[sip]`
     pub sip: SipSettings,
 }
@@ -42,6 +44,19 @@ pub struct SendSettings {
 impl Default for SendSettings {
     fn default() -> Self {
         SendSettings { timeout: 30 }
+    }
+}
+
+/// `[history]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistorySettings {
+    /// Of an archive that was never read here, so many days.
+    pub first_days: u64,
+}
+impl Default for HistorySettings {
+    fn default() -> Self {
+        HistorySettings { first_days: 7 }
     }
 }
 

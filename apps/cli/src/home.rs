@@ -6,7 +6,8 @@
 //!   accounts/alice@x.org/     0700
 //!     account.toml            how to reach the server; no secrets
 //!     key                     0600, opens the store (unless SUBROSA_STORE_KEY holds it)
-//!     store.db                sealed
+//!     store.db                sealed: keys and sessions
+//!     history.db              sealed: what was said
 //!     lock                    held by the one process that has the store open; its pid is in it
 //!     socket                  0600, where that process answers
 //! ```
@@ -114,6 +115,10 @@ impl AccountDir {
     /// The database.
     pub fn store(&self) -> PathBuf {
         self.dir.join("store.db")
+    }
+    /// What was said.
+    pub fn history(&self) -> PathBuf {
+        self.dir.join("history.db")
     }
     /// How to reach the server.
     pub fn config(&self) -> Result<Account, Failure> {

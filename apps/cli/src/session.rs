@@ -140,8 +140,8 @@ impl Backend for Accounts {
         {
             return self.status();
         }
-        if let Call::Send(send) = &mut call {
-            send.id.get_or_insert_with(new_id); // now: so that it can be asked again
+        if let Some(said) = call.says() {
+            said.id.get_or_insert_with(new_id); // now: so that it can be asked again
         }
         match self.slot(call.account()) {
             Ok(slot) => slot.begin(call),

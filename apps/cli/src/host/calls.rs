@@ -1,14 +1,15 @@
 //! The answers to calls: what is asked of the account, in the words of the RPC.
 use super::drive::{Drive, Settling};
-use super::ledger::{Ledger, Login, Sent, Stage};
+use super::ledger::{Ledger, Login, Sent};
 use super::notes;
 use super::sends::Waiter;
 use super::step::Fact;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::Call;
-use crate::rpc::types::{self, SendText};
+use crate::rpc::types;
 use serde_json::Value;
 use subrosa_engine::{Address, Device, Fingerprint, Trust};
+use subrosa_xmpp::BlockChange;
 
 impl Drive {
     /// Answers, or sees to it that somebody will.
@@ -21,87 +22,40 @@ impl Drive {
             },
             Call::Status(_) => self.status(),
             Call::Devices(devices) => return self.devices(devices.jid.as_deref(), waiter),
-            Call::SendFile(_) | Call::Typing(_) | Call::MarkRead(_) => {
-                Err(Failure::new("method.sip", FaultName::Caller, "files, typing notices and receipts go over SIP only; use `subrosa sip`"))
-            }
-            call @ (Call::Chats(_)
-            | Call::History(_)
-            | Call::Search(_)
-            | Call::Erase(_)
-            | Call::Reply(_)
-            | Call::React(_)
-            | Call::Edit(_)
-            | Call::Retract(_)
-            | Call::Rooms(_)
-            | Call::RoomCreate(_)
-            | Call::RoomJoin(_)
-            | Call::RoomLeave(_)
-            | Call::RoomInvite(_)
-            | Call::RoomRemove(_)
-            | Call::RoomMembers(_)
-            | Call::RoomLeaveOut(_)
-            | Call::Verify(_)
+            Call::Reply(reply) => return self.reply(reply, waiter),
+            Call::React(react) => return self.react(react, waiter),
+            Call::Edit(edit) => return self.edit(edit, waiter),
+            Call::Retract(retract) => return self.retract(retract, waiter),
+            Call::Typing(typing) => self.typing(&typing),
+            Call::MarkRead(read) => self.mark_read(&read),
+            Call::Chats(_) => self.conversations().and_then(|chats| notes::value(&types::Chats { chats })),
+            Call::History(wanted) => self.page(&wanted),
+            Call::Search(wanted) => self.search(&wanted),
+            Call::Erase(of) => self.erase(&of.chat),
+            Call::Rooms(_) => self.rooms(),
+            Call::RoomCreate(create) => return self.room_create(create, waiter),
+            Call::RoomJoin(join) => return self.room_join(join, waiter),
+            Call::RoomLeave(leave) => return self.room_leave(&leave, waiter),
+            Call::RoomInvite(invite) => return self.room_invite(invite, waiter),
+            Call::RoomRemove(remove) => return self.room_remove(&remove, waiter),
+            Call::RoomMembers(of) => return self.room_members(&of.room, waiter),
+            Call::RoomLeaveOut(choice) => self.room_leave_out(&choice),
+            Call::Block(of) => return self.block(&of.jid, BlockChange::Block, waiter),
+            Call::Unblock(of) => return self.block(&of.jid, BlockChange::Unblock, waiter),
+            Call::Blocked(_) => return self.blocked(waiter),
+            Call::SendFile(_) => Err(Failure::new("method.sip", FaultName::Caller, "files go over SIP only; use `subrosa sip`")),
+            call @ (Call::Verify(_)
             | Call::Approve(_)
             | Call::ReplaceSession(_)
             | Call::RemoveDevice(_)
             | Call::StaleDevices(_)
             | Call::OptOut(_)
             | Call::GoOn(_)
-            | Call::Block(_)
-            | Call::Unblock(_)
-            | Call::Blocked(_)
             | Call::Backup(_)
             | Call::Restore(_)) => Err(not_yet(call.method())),
             Call::Logout(_) | Call::Version(_) | Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
         };
         let _ = waiter.send(answer);
-    }
-    fn send(&mut self, send: SendText, waiter: Waiter) {
-        if let Err(failure) = self.try_send(send, waiter) {
-            let (waiter, failure) = *failure;
-            let _ = waiter.send(Err(failure));
-        }
-    }
-    fn try_send(&mut self, mut send: SendText, waiter: Waiter) -> Result<(), Box<(Waiter, Failure)>> {
-        let to = match crate::home::bare(&send.to) {
-            Ok(to) => to,
-            Err(failure) => return Err(Box::new((waiter, failure))),
-        };
-        send.to = to;
-        let Some(id) = send.id.clone() else {
-            return Err(Box::new((waiter, Failure::bug("a message without an id"))));
-        };
-        let other = |to: &str| {
-            let sentence = format!("the id {id} was used for a message to {to} before; choose another");
-            Failure::new("send.id-used", FaultName::Caller, sentence)
-        };
-        if let Some(to) = self.sends.recipient(&id) {
-            if to != send.to {
-                return Err(Box::new((waiter, other(to))));
-            }
-            self.sends.wait(&id, None, waiter);
-            return Ok(());
-        }
-        let before = match self.sent(&id) {
-            Ok(before) => before,
-            Err(failure) => return Err(Box::new((waiter, failure))),
-        };
-        match before {
-            Some(sent) if sent.to != send.to => return Err(Box::new((waiter, other(&sent.to)))),
-            Some(sent) => {
-                self.sends.accept(&id, &send.to);
-                self.sends.wait(&id, Some(sent.devices), waiter);
-                if sent.stage != Stage::Accepted {
-                    self.sends.complete(&id, self.engine.other()); // no stanza of it is owed: it would be open
-                }
-            }
-            None => {
-                self.sends.accept(&id, &send.to);
-                self.sends.wait(&id, None, waiter);
-                self.facts.push(Fact::Accept(send, id));
-            }
-        }
-        Ok(())
     }
     pub(super) fn sent(&mut self, id: &str) -> Result<Option<Sent>, Failure> {
         let id = id.to_owned();

@@ -3,10 +3,14 @@
 //! Everything that changes the store is a [`Fact`]; facts survive a commit that fails and are tried again, all but what
 //! a caller is told has failed. An incoming stanza is acknowledged to the server, and an answer given to a caller,
 //! after the commit that holds it.
+use super::blocked::Blocked;
+use super::catch_up::Reading;
+use super::chats::{After, Chats};
+use super::contacts::Contacts;
 use super::hub::Hub;
-use super::ledger::{self, Ledger, Login};
-use super::link::{self, Link};
-use super::notes;
+use super::ledger::{Ledger, Login};
+use super::link::{self, Came, Link};
+use super::rooms::RoomBook;
 use super::sends::{Sends, Waiter};
 use super::step::Fact;
 use crate::config::TrustPolicy;
@@ -14,16 +18,18 @@ use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::rpc::Call;
 use crate::rpc::server::Subscriber;
-use crate::rpc::types::{self, Connection, Notification, State};
+use crate::rpc::types::{self, ChatChanged, Connection, EntryChanged, Notification, State};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use subrosa_engine::{Address, Context, Engine, Event, Halt, Input, Installed, Machine, Output, OutputId, Outputs, RequestId, Time};
+use subrosa_engine::{Address, ChatId, Content, Context, Engine, Halt, Input, Installed, Machine, Output, Outputs, RequestId, Time};
 use subrosa_engines::Completions;
+use subrosa_history::History;
 use subrosa_omemo::Omemo;
 use subrosa_store::SqliteStore;
+use subrosa_xmpp::positions::PositionNews;
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs taken into one step at most.
@@ -74,6 +80,13 @@ pub struct Drive {
     pub(super) facts: Vec<Fact>,
     pub(super) sends: Sends,
     pub(super) hub: Hub,
+    pub(super) chats: Chats,
+    pub(super) contacts: Contacts,
+    pub(super) blocked: Blocked,
+    pub(super) rooms: RoomBook,
+    pub(super) reading: Reading,
+    /// Of an archive that was never read, so many days.
+    pub(super) first_days: u64,
     pub(super) waiting: Vec<Subscriber>,
     /// Asked of the server and not answered.
     pub(super) asked: HashSet<RequestId>,
@@ -94,8 +107,9 @@ impl Drive {
         account: &str,
         mut machine: Machine,
         store: SqliteStore,
+        history: History,
         omemo: Installed<Omemo>,
-        policy: TrustPolicy,
+        (policy, first_days): (TrustPolicy, u64),
         (engine, completions): (Choice, Option<Completions>),
         link: Link,
     ) -> Result<Self, Failure> {
@@ -115,6 +129,12 @@ impl Drive {
             facts: Vec::new(),
             sends: Sends::default(),
             hub: Hub::default(),
+            chats: Chats::new(history)?,
+            contacts: Contacts::default(),
+            blocked: Blocked::default(),
+            rooms: RoomBook::default(),
+            reading: Reading::default(),
+            first_days,
             waiting: Vec::new(),
             asked: HashSet::new(),
             settling: Vec::new(),
@@ -133,9 +153,12 @@ impl Drive {
     fn take_up(&mut self) -> Result<(), Failure> {
         let mut step = self.machine.begin(now(), &mut self.rng);
         let seen = step.call(self.ledger, |_, cx| Ledger::seen(cx));
+        let rooms = step.call(self.ledger, |_, cx| Ledger::rooms(cx));
         step.feed(Input::Tick);
         let mut outputs = step.commit(&mut self.store).map_err(|e| Failure::coded(&e.source))?;
         let seen = outputs.reply(&seen).ok_or_else(engine_failed)?;
+        self.rooms = RoomBook::new(outputs.reply(&rooms).ok_or_else(engine_failed)?);
+        self.rooms.addresses().for_each(|room| self.chats.set_room(ChatId(room.clone())));
         let owed = outputs.iter().filter(|(_, output)| output.is_owed());
         self.hub = Hub::new(seen, owed.clone().map(|(id, _)| id.0).max().unwrap_or_default());
         let leaving: HashSet<String> = owed
@@ -147,7 +170,7 @@ impl Drive {
         for id in leaving {
             if let Some(sent) = self.sent(&id)? {
                 self.sends.accept(&id, &sent.to);
-                self.sends.encrypted(&id, sent.devices);
+                self.sends.encrypted(&id, sent.report);
             }
         }
         self.take(outputs);
@@ -161,10 +184,11 @@ impl Drive {
     pub async fn run(mut self, mut jobs: mpsc::UnboundedReceiver<Job>) {
         let mut batch = Vec::new();
         loop {
-            let idle = self.facts.is_empty() && self.waiting.is_empty();
+            let idle = self.facts.is_empty() && self.waiting.is_empty() && !self.chats.is_waiting();
             tokio::select! {
                 count = jobs.recv_many(&mut batch, TOGETHER) => if count == 0 { return },
                 () = pause(self.machine.wake_at()), if idle => self.facts.push(Fact::Input(Input::Tick)),
+                () = pause(self.reading.wake_at()), if idle => self.go_on_reading(),
                 () = tokio::time::sleep(STORE_PAUSE), if self.store_failed => {}
                 () = std::future::ready(()), if !idle && !self.store_failed => {}
             }
@@ -194,6 +218,7 @@ impl Drive {
                 self.facts.push(Fact::Seen(self.hub.showing()));
             }
             self.commit();
+            self.keep();
             if self.hub.seen().showing {
                 for subscriber in std::mem::take(&mut self.waiting) {
                     let _ = subscriber.send(self.connection(self.trouble.as_ref()));
@@ -207,6 +232,8 @@ impl Drive {
         self.hub.close();
         self.facts.push(Fact::Seen(self.hub.at_end()));
         self.commit();
+        self.keep();
+        self.commit(); // what the history has need not come again
         match how {
             Job::Erase(waiter) => {
                 let erased = self.store.erase().map_err(|e| Failure::coded(&e));
@@ -263,67 +290,35 @@ impl Drive {
             }
         }
     }
-    fn event(&mut self, id: OutputId, event: Event) {
-        // what it is, never what it says
-        match &event {
-            Event::Message { chat, .. } => tracing::debug!(output = id.0, chat = %chat.0, "a message came"),
-            Event::NotReceived { chat, why, .. } => {
-                tracing::debug!(output = id.0, chat = %chat.0, reason = why.reason.code(), "a message can't be read")
-            }
-            Event::Sent { id: message, report, .. } => tracing::debug!(output = id.0, %message, devices = report.len(), "a message leaves"),
-            Event::Waiting { id: message } => tracing::debug!(%message, "a message waits for keys"),
-            Event::NotSent { id: message, why, .. } => {
-                tracing::debug!(output = id.0, %message, reason = why.reason.code(), "a message does not leave")
-            }
-            _ => tracing::debug!(output = id.0, "a device has news"),
-        }
-        let owed = match event {
-            Event::Waiting { .. } => return,
-            Event::Sent { id: message, report, .. } => {
-                let devices = ledger::results(&report);
-                self.reopen(message.as_str());
-                self.sends.encrypted(message.as_str(), devices.clone());
-                self.facts.push(Fact::Leaving(message.to_string(), devices));
-                None
-            }
-            Event::NotSent { id: message, why, report, .. } => {
-                self.facts.push(Fact::Failed(message.to_string()));
-                let devices = ledger::results(&report);
-                let to = self.sends.recipient(message.as_str()).map(str::to_owned);
-                let failure = notes::not_sent_failure(message.as_str(), to.as_deref(), &why, &devices);
-                let heard = self.sends.refused(message.as_str(), &failure);
-                (!heard).then(|| notes::not_sent(&self.account, id, message.as_str(), &why, devices))
-            }
-            event => notes::of(&self.account, id, event, self.engine.other()),
-        };
-        match owed {
-            Some(note) => self.hub.owe(id, note),
-            None => self.facts.push(Fact::Input(Input::Done(id))),
-        }
-    }
-
-    /// A message that an earlier process accepted and that leaves only now.
-    fn reopen(&mut self, id: &str) {
-        if self.sends.recipient(id).is_none()
-            && let Ok(Some(sent)) = self.sent(id)
-        {
-            self.sends.accept(id, &sent.to);
-        }
-    }
-
     /// What the connection says.
     fn said(&mut self, said: link::Said) {
         match said {
             link::Said::Input(input) => {
-                if let Input::Answer(request, _) = &input {
-                    self.asked.remove(request);
+                match &input {
+                    Input::Answer(request, _) => drop(self.asked.remove(request)),
+                    Input::Online { resumed: false } => {
+                        self.forget_reading();
+                        self.enter_rooms();
+                    }
+                    _ => {}
                 }
                 self.facts.push(Fact::Input(input));
             }
-            link::Said::Received(inputs, mark) => {
-                self.facts.extend(inputs.into_iter().map(Fact::Input));
-                self.facts.push(Fact::Handled(mark));
+            link::Said::Came(came) => self.came(*came),
+            link::Said::Page(by, page) => self.paged(by, page),
+            link::Said::Abilities(found) => {
+                self.rooms.set_service(found.rooms.clone());
+                if found.archive {
+                    let me = self.me.clone();
+                    self.read_archive(&me);
+                }
             }
+            link::Said::Blocking(news) => self.block_news(news),
+            link::Said::Position(PositionNews::List(all)) => all.iter().for_each(|p| self.read_here(&ChatId(p.chat.clone()), &p.at.id)),
+            link::Said::Position(PositionNews::Moved(p)) => self.read_here(&ChatId(p.chat), &p.at.id),
+            link::Said::Position(_) => {}
+            link::Said::Contacts(all) => self.contacts.set(all),
+            link::Said::Contact(contact) => self.contacts.change(contact),
             link::Said::Pinned(pin) => {
                 self.pin = Some(pin.clone());
                 self.facts.push(Fact::Pin(pin));
@@ -336,13 +331,14 @@ impl Drive {
                 }
                 self.facts.push(Fact::Input(Input::Done(output)));
             }
-            link::Said::Bounced(bounce) => drop(self.hub.tell(&notes::bounced(&self.account, bounce))),
+            link::Said::Bounced(bounce) => self.bounced(bounce),
             link::Said::LeftOut(from, reason) => {
                 let note = types::LeftOut { account: self.account.clone(), from, reason };
                 self.hub.tell(&Notification::LeftOut(note));
             }
             link::Said::Acknowledged(output) => {
                 let over = self.sends.acknowledged(output);
+                over.iter().for_each(|id| self.arrived(id));
                 self.facts.push(Fact::Input(Input::Done(output)));
                 self.facts.extend(over.map(Fact::Acknowledged));
             }
@@ -351,6 +347,8 @@ impl Drive {
                 // a line that was lost is waited for; one that never was, or that nobody will try again, is not
                 if let Some(failure) = failure.as_ref().filter(|_| !self.was_online || state == State::Refused) {
                     self.sends.unreachable(failure);
+                    self.rooms.lost(failure);
+                    self.blocked.lost(failure);
                     for settling in self.settling.drain(..) {
                         let (Settling::Joined(waiter) | Settling::Left(waiter) | Settling::Devices(_, waiter)) = settling;
                         let _ = waiter.send(Err(failure.clone()));
@@ -378,6 +376,91 @@ impl Drive {
     fn connection(&self, failure: Option<&Failure>) -> Notification {
         let (reason, code) = (failure.map(|f| f.sentence.clone()), failure.map(|f| f.code.clone()));
         Notification::Connection(Connection { account: self.account.clone(), state: self.state, reason, code })
+    }
+
+    /// What waits for the history goes in, then what follows from it.
+    pub(super) fn keep(&mut self) {
+        if !self.chats.is_waiting() {
+            return;
+        }
+        let outcome = match self.chats.keep() {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                if !self.store_failed {
+                    tracing::error!(code = %failure.code, "{failure}");
+                    self.report(Some(&failure));
+                }
+                self.store_failed = true;
+                return;
+            }
+        };
+        self.tell_changes(outcome.changed, outcome.chats);
+        for after in outcome.after {
+            match after {
+                After::Done(id) => self.facts.push(Fact::Input(Input::Done(id))),
+                After::Owe(id, note) => self.hub.owe(id, note),
+                After::Tell(note) => drop(self.hub.tell(&note)),
+                After::Fact(fact) => self.facts.push(fact),
+            }
+        }
+        for owed in outcome.receipts.into_iter().filter(|owed| self.contacts.see_us(&owed.to)).collect::<Vec<_>>() {
+            if let Err(failure) = self.notice(&owed.to, Content::Delivered { of: owed.of }) {
+                tracing::debug!(code = %failure.code, "a receipt can't be sent");
+            }
+        }
+    }
+    /// Screens are told; there may be none.
+    fn tell_changes(&mut self, changed: std::collections::BTreeSet<i64>, chats: std::collections::BTreeSet<ChatId>) {
+        if !self.hub.is_heard() {
+            return;
+        }
+        for place in changed {
+            let Ok(Some(message)) = self.chats.history.get(super::chats::place_of(place)) else { continue };
+            if let Ok(entry) = self.chats.entry(message, &self.me) {
+                self.hub.tell(&Notification::Entry(EntryChanged { account: self.account.clone(), entry }));
+            }
+        }
+        if !chats.is_empty() {
+            for chat in self.conversations().unwrap_or_default() {
+                if chats.contains(&ChatId(chat.chat.as_str().into())) {
+                    self.hub.tell(&Notification::Chat(ChatChanged { account: self.account.clone(), chat }));
+                }
+            }
+        }
+    }
+    /// A stanza, or what a room or an archive gave.
+    fn came(&mut self, came: Came) {
+        let Came { inputs, ids, news, archived, mark } = came;
+        for input in inputs {
+            if archived {
+                self.archived();
+            }
+            if let Input::Receive { id, chat, sent, .. } = &input {
+                self.chats.came(chat, id, ids.archive.as_ref().map(|place| place.id.as_str()), *sent);
+            }
+            if let (Input::Receive { id, chat, from, .. }, Some(place)) = (&input, &ids.archive) {
+                let came = Fact::Came(chat.clone(), from.clone(), id.clone(), place.id.clone());
+                // the archive has what this device sent too
+                if archived && *from == self.me && self.is_sent(id.as_str()) {
+                    self.facts.push(came);
+                    continue;
+                }
+                self.facts.push(Fact::Input(input));
+                self.facts.push(came);
+            } else {
+                self.facts.push(Fact::Input(input));
+            }
+        }
+        if let Some(place) = ids.archive.filter(|place| !archived && self.reading.follows(&place.by)) {
+            self.facts.push(Fact::Reached(place.by, place.id));
+        }
+        news.into_iter().for_each(|news| self.room_news(news));
+        self.facts.extend(mark.map(Fact::Handled));
+    }
+    /// Whether it is a message of this device, or a part of one.
+    fn is_sent(&mut self, id: &str) -> bool {
+        let whole = id.rsplit_once('.').filter(|(_, part)| part.bytes().all(|b| b.is_ascii_digit())).map(|(whole, _)| whole);
+        [Some(id), whole].into_iter().flatten().any(|id| self.sends.recipient(id).is_some() || matches!(self.sent(id), Ok(Some(_))))
     }
 
     /// Reads something: a step that changes nothing, so that nothing is committed.

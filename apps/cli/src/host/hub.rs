@@ -82,6 +82,10 @@ impl Hub {
     pub fn shown(&mut self, seq: u64) -> Option<OutputId> {
         self.unseen.remove(&seq).map(|_| OutputId(seq))
     }
+    /// Somebody listens.
+    pub fn is_heard(&self) -> bool {
+        !self.subscribers.is_empty()
+    }
     /// The process ends: subscribers see the end of their channel.
     pub fn close(&mut self) {
         self.subscribers.clear();

@@ -42,8 +42,18 @@ pub struct Sent {
     pub to: String,
     /// How far it is.
     pub stage: Stage,
-    /// Device by device, once it is known.
+    /// Who can read it, once it is known.
+    pub report: Report,
+}
+/// Who can read a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Device by device.
     pub devices: Vec<DeviceResult>,
+    /// Members of the room who have none that can.
+    pub left_out: Vec<String>,
+    /// What some devices do not get of it.
+    pub unsaid: Vec<String>,
 }
 /// How far a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,13 +110,13 @@ impl Ledger {
         }
         cx.records.put(slot, Slot(id.into()));
         cx.records.put(count, Count(number.wrapping_add(1)));
-        cx.records.put(row(id), Sent { to: to.into(), stage: Stage::Accepted, devices: Vec::new() });
+        cx.records.put(row(id), Sent { to: to.into(), stage: Stage::Accepted, report: Report::default() });
         Ok(())
     }
     /// A message was encrypted.
-    pub fn leaving(cx: &mut Context<'_>, id: &str, devices: &[DeviceResult]) -> Result<(), Halt> {
+    pub fn leaving(cx: &mut Context<'_>, id: &str, report: &Report) -> Result<(), Halt> {
         if let Some(sent) = cx.records.edit(row(id))? {
-            sent.devices = devices.to_vec();
+            sent.report = report.clone();
             sent.stage = Stage::Leaving;
         }
         Ok(())
@@ -178,11 +188,13 @@ impl std::fmt::Debug for Login {
         f.debug_struct("Login").field("pin", &self.pin).finish_non_exhaustive()
     }
 }
+/// Of a record that says who was left out.
+const SENT_FORM: u8 = 2;
 impl Record for Sent {
     fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::versioned(FORM);
-        out.str(&self.to).u8(self.stage as u8).len(self.devices.len());
-        for device in &self.devices {
+        let mut out = Writer::versioned(SENT_FORM);
+        out.str(&self.to).u8(self.stage as u8).len(self.report.devices.len());
+        for device in &self.report.devices {
             out.str(&device.jid);
             match &device.device {
                 DeviceNumber::Number(n) => out.u8(0).u32(*n),
@@ -195,10 +207,18 @@ impl Record for Sent {
                 out.str(s);
             });
         }
+        for list in [&self.report.left_out, &self.report.unsaid] {
+            out.len(list.len());
+            list.iter().for_each(|s| {
+                out.str(s);
+            });
+        }
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut input = Reader::versioned(bytes, FORM)?;
+        let newer = Reader::versioned(bytes, SENT_FORM);
+        let lists = newer.is_some();
+        let mut input = newer.or_else(|| Reader::versioned(bytes, FORM))?;
         let to = input.str()?.to_owned();
         let stage = [Stage::Accepted, Stage::Leaving, Stage::Acknowledged].get(usize::from(input.u8()?)).copied()?;
         let mut devices = Vec::new();
@@ -210,8 +230,10 @@ impl Record for Sent {
             let result = if reason.is_none() { SendOutcome::Sent } else { SendOutcome::LeftOut };
             devices.push(DeviceResult { jid, device, protocol, result, reason });
         }
+        let mut list = || if lists { (0..input.len()?).map(|_| input.str().map(str::to_owned)).collect() } else { Some(Vec::new()) };
+        let (left_out, unsaid) = (list()?, list()?);
         input.end()?;
-        Some(Sent { to, stage, devices })
+        Some(Sent { to, stage, report: Report { devices, left_out, unsaid } })
     }
 }
 impl Record for Seen {
@@ -266,8 +288,12 @@ mod tests {
             reason: reason.map(Into::into),
         };
         let devices = vec![device(DeviceNumber::Number(7), None), device(DeviceNumber::Name("gruu".into()), Some("untrusted"))];
-        let sent = Sent { to: "bob@x".into(), stage: Stage::Leaving, devices };
+        let report = Report { devices, left_out: vec!["dave@x".into()], unsaid: vec!["reaction".into()] };
+        let sent = Sent { to: "bob@x".into(), stage: Stage::Leaving, report };
         assert_eq!(Sent::decode(&sent.encode()), Some(sent));
+        // as the first version wrote it
+        let old = Sent::decode(b"\x01\x05bob@x\x02\x00").expect("decodes");
+        assert_eq!((old.to.as_str(), old.stage, old.report), ("bob@x", Stage::Acknowledged, Report::default()));
         let seen = Seen { up_to: 12, showing: true };
         assert_eq!(Seen::decode(&seen.encode()), Some(seen));
         let login = Login { password: Zeroizing::new("pw".into()), pin: Some("SCRAM-SHA-256".into()) };

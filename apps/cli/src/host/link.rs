@@ -2,14 +2,22 @@
 //! Made when it is wanted for the first time; what is to be sent before that waits here.
 use super::drive::Job;
 use super::ledger::Login;
+use super::memory::KeptInvitation;
+use super::sends::Waiter;
 use crate::config::Account;
 use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::types::State;
 use std::path::Path;
-use subrosa_engine::{Input, Output, OutputId};
+use subrosa_engine::{Address, Input, Output, OutputId, Time};
 use subrosa_omemo::wire::Version;
-use subrosa_xmpp::{Bounce, Config, ConnectError, Connection, Entity, Handle, Happening, Roots, Security};
+use subrosa_xmpp::archive::{ArchiveError, Finished, Query};
+use subrosa_xmpp::positions::PositionNews;
+use subrosa_xmpp::rooms::{Affiliation, Invitation, RoomConfig, RoomNews, RoomTurn, Rooms};
+use subrosa_xmpp::{
+    Abilities, BlockChange, BlockNews, Bounce, Config, ConnectError, Connection, Contact, Entity, Handle, Happening, Ids, Position, Roots, Security,
+    StanzaId,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a goodbye to the server may take.
@@ -31,8 +39,20 @@ pub enum Mark {
 pub enum Said {
     /// For the machine.
     Input(Input),
-    /// For the machine; the server is told that we have it once it is stored.
-    Received(Vec<Input>, Mark),
+    /// A stanza, or what a room or an archive gave.
+    Came(Box<Came>),
+    /// A page of an archive is over.
+    Page(Address, Result<Finished, ArchiveError>),
+    /// What the server can.
+    Abilities(Abilities),
+    /// The contact list.
+    Contacts(Vec<Contact>),
+    /// One contact is new, changed or gone.
+    Contact(Contact),
+    /// Who is blocked.
+    Blocking(BlockNews),
+    /// How far the account's other devices have read.
+    Position(PositionNews),
     /// The server has this stanza.
     Acknowledged(OutputId),
     /// This stanza can never be sent.
@@ -47,6 +67,63 @@ pub enum Said {
     State(State, Option<Failure>),
 }
 
+/// What came.
+#[derive(Default)]
+pub struct Came {
+    /// For the machine.
+    pub inputs: Vec<Input>,
+    /// The ids of the message in it.
+    pub ids: Ids,
+    /// What rooms say.
+    pub news: Vec<RoomNews>,
+    /// Out of an archive.
+    pub archived: bool,
+    /// The server is told that we have it once it is stored.
+    pub mark: Option<Mark>,
+}
+
+/// What is asked of rooms.
+pub enum RoomAsk {
+    /// Make one.
+    Create { room: Address, nick: String, name: String },
+    /// Go in. `after`: when the newest message was sent that we have.
+    Join { room: Address, nick: String, password: Option<String>, after: Option<Time> },
+    /// Leave for good.
+    Leave { room: Address },
+    /// End it.
+    Destroy { room: Address },
+    /// Bring somebody in.
+    Invite { room: Address, who: Address, reason: String },
+    /// Take somebody out.
+    Remove { room: Address, who: Address },
+    /// Say that we do not come.
+    Decline { invitation: KeptInvitation },
+    /// Who is in it? Answered to the waiter.
+    Members { room: Address, leave_out: bool, waiter: Waiter },
+}
+impl RoomAsk {
+    fn act(self, rooms: &mut Rooms, now: Time) -> RoomTurn {
+        match self {
+            RoomAsk::Create { room, nick, name } => rooms.create(&room, &nick, RoomConfig { name, description: String::new() }, now),
+            RoomAsk::Join { room, nick, password, after } => rooms.join(&room, &nick, password.as_deref(), after, now),
+            RoomAsk::Leave { room } => rooms.leave(&room, now),
+            RoomAsk::Destroy { room } => rooms.destroy(&room, "", now),
+            RoomAsk::Invite { room, who, reason } => rooms.invite(&room, &who, &reason, now),
+            RoomAsk::Remove { room, who } => rooms.affiliate(&room, &who, Affiliation::None, "", now),
+            RoomAsk::Decline { invitation: KeptInvitation { room, from, direct, reason, password } } => {
+                let (room, by) = (Address::from(room.as_str()), Some(Address::from(from.as_str())));
+                rooms.decline(&Invitation { room, by, direct, reason, password }, "")
+            }
+            RoomAsk::Members { room, leave_out, waiter } => {
+                let members = rooms.members(&room).map(|(who, affiliation)| (who.clone(), affiliation)).collect();
+                let present: Vec<_> = rooms.occupants(&room).map(|occupant| (occupant.nick.clone(), occupant.who.clone())).collect();
+                let _ = waiter.send(super::notes::value(&super::rooms::members(&room, members, &present, leave_out)));
+                RoomTurn::default()
+            }
+        }
+    }
+}
+
 /// What the connection is asked.
 #[allow(clippy::large_enum_variant, reason = "most are of the large one")]
 pub enum Ask {
@@ -54,6 +131,14 @@ pub enum Ask {
     Put(OutputId, Output),
     /// Incoming stanzas are stored up to here.
     Handled(Mark),
+    /// About rooms.
+    Room(RoomAsk),
+    /// A page of an archive.
+    Archive(Address, Query),
+    /// Up to where a chat was read.
+    Position(Position),
+    /// Block or unblock somebody.
+    Block(BlockChange),
     /// A connection is wanted.
     Connect,
     /// Close it in good order, and say when that is done.
@@ -76,6 +161,22 @@ impl Link {
     /// Stored up to here.
     pub fn handled(&self, mark: Mark) {
         let _ = self.0.send(Ask::Handled(mark));
+    }
+    /// About rooms. Lost where there is no connection.
+    pub fn room(&self, ask: RoomAsk) {
+        let _ = self.0.send(Ask::Room(ask));
+    }
+    /// A page of an archive.
+    pub fn archive(&self, by: Address, query: Query) {
+        let _ = self.0.send(Ask::Archive(by, query));
+    }
+    /// The account's other devices learn up to where a chat was read.
+    pub fn position(&self, chat: Address, by: Address, id: String) {
+        let _ = self.0.send(Ask::Position(Position { chat, at: StanzaId { by, id } }));
+    }
+    /// Changes who is blocked.
+    pub fn block(&self, change: BlockChange) {
+        let _ = self.0.send(Ask::Block(change));
     }
     /// Connects, if that was not wanted before; else tries now rather than later.
     pub fn connect(&self) {
@@ -100,6 +201,7 @@ pub fn spawn(
 ) -> Result<(), Failure> {
     let mut config = config(account, login)?;
     config.engines = engine.other().is_some();
+    config.rooms = true;
     tokio::spawn(Task { jobs, asks, config, refused: None, waiting: Vec::new() }.run());
     Ok(())
 }
@@ -145,6 +247,13 @@ impl Task {
                     None if matches!(output, Output::Request(..)) => {}
                     None => self.waiting.push((id, output)),
                 },
+                Some(Ask::Room(ask)) => match &open {
+                    Some((handle, _)) => handle.rooms(move |rooms, now| ask.act(rooms, now)),
+                    None => tracing::debug!("there is no connection to ask about rooms"),
+                },
+                Some(Ask::Position(position)) => open.iter().for_each(|(handle, _)| handle.position(position.clone())),
+                Some(Ask::Block(change)) => open.iter().for_each(|(handle, _)| handle.block(change.clone())),
+                Some(Ask::Archive(by, query)) => open.iter().for_each(|(handle, _)| handle.archive(by.clone(), query.clone())),
                 Some(Ask::Handled(Mark::Real(mark))) => open.iter().for_each(|(handle, _)| handle.handled(mark)),
                 #[cfg(test)]
                 Some(Ask::Handled(Mark::Test(_))) => {}
@@ -176,7 +285,17 @@ impl Task {
                 }
                 _ => Said::State(State::Offline, None),
             },
-            Happening::Received { inputs, mark } => Said::Received(inputs, Mark::Real(mark)),
+            Happening::Received { inputs, ids, news, mark } => {
+                Said::Came(Box::new(Came { inputs, ids, news, archived: false, mark: Some(Mark::Real(mark)) }))
+            }
+            Happening::Archived { inputs, ids, news } => Said::Came(Box::new(Came { inputs, ids, news, archived: true, mark: None })),
+            Happening::Rooms { news, inputs } => Said::Came(Box::new(Came { inputs, news, ..Came::default() })),
+            Happening::Page { by, page } => Said::Page(by, page),
+            Happening::Abilities(found) => Said::Abilities(found),
+            Happening::Blocking(news) => Said::Blocking(news),
+            Happening::Position(news) => Said::Position(news),
+            Happening::Contacts(all) => Said::Contacts(all),
+            Happening::Contact(contact) => Said::Contact(contact),
             Happening::Input(input) => Said::Input(input),
             Happening::Acknowledged(id) => Said::Acknowledged(id),
             Happening::Unsendable(id, why) => Said::Unsendable(id, Failure::new("send.unsendable", FaultName::Caller, why.to_string())),

@@ -5,13 +5,23 @@
 //!                         ◄─Notification─      ▲                              │
 //!                                              └────────────Said──────────────┘
 //! ```
+mod blocked;
 mod calls;
+mod catch_up;
+mod chats;
+mod contacts;
 pub mod drive;
+mod entries;
+mod events;
 pub mod hub;
 pub mod ledger;
 pub mod link;
+mod look;
+mod memory;
 pub mod notes;
 pub mod open;
+mod rooms;
+mod says;
 pub mod sends;
 pub mod step;
 #[cfg(test)]
@@ -23,7 +33,7 @@ use crate::failure::{Failure, FaultName};
 use crate::home::{AccountDir, Lock};
 use crate::rpc::Call;
 use crate::rpc::server::{Backend, Reply, Subscriber, ready};
-use crate::rpc::types::{SendText, Status, Version};
+use crate::rpc::types::{Status, Version};
 use crate::socket::{self, Listening};
 use drive::Job;
 use ledger::Login;
@@ -62,8 +72,15 @@ impl Host {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let key = dir.store_key(login.is_some())?;
         let (link, asks) = Link::new();
-        let opened =
-            open::Open { dir: dir.clone(), key, policy: settings.trust.policy, engine: engine.clone(), link: link.clone(), bell: jobs.downgrade() };
+        let opened = open::Open {
+            dir: dir.clone(),
+            key,
+            policy: settings.trust.policy,
+            first_days: settings.history.first_days,
+            engine: engine.clone(),
+            link: link.clone(),
+            bell: jobs.downgrade(),
+        };
         let (opened, thread) = open::spawn(opened, inbox);
         open::keep(thread);
         let stored = opened.await.map_err(|_| Failure::bug("the machine's thread ended before it began"))??;
@@ -142,15 +159,16 @@ impl Host {
         });
         erased.map(|()| json!({}))
     }
-    fn begin_send(&self, mut send: SendText) -> Reply {
-        if let Err(failure) = check(&send) {
+    /// A message: answered when the server has it, or when the time for that is over.
+    fn begin_send(&self, mut call: Call) -> Reply {
+        if let Err(failure) = check(&mut call) {
             return ready(Err(failure));
         }
-        let id = send.id.get_or_insert_with(new_id).clone();
-        let timeout = send.timeout.map_or(self.timeout, Duration::from_secs);
+        let Some(said) = call.says() else { return ready(Err(Failure::bug("this call says nothing"))) };
+        let (id, timeout) = (said.id.get_or_insert_with(new_id).clone(), said.timeout.map_or(self.timeout, Duration::from_secs));
         let (waiter, answer) = oneshot::channel();
         let (timed, reply) = oneshot::channel();
-        let _ = self.jobs.send(Job::Call(Call::Send(send), waiter));
+        let _ = self.jobs.send(Job::Call(call, waiter));
         self.connect();
         tokio::spawn(async move {
             match tokio::time::timeout(timeout, answer).await {
@@ -169,9 +187,11 @@ impl Host {
 }
 
 impl Backend for Arc<Host> {
-    fn begin(&self, call: Call) -> Reply {
+    fn begin(&self, mut call: Call) -> Reply {
+        if call.says().is_some() {
+            return self.begin_send(call);
+        }
         match call {
-            Call::Send(send) => self.begin_send(send),
             Call::Version(_) => ready(Ok(json!(Version::own()))),
             Call::Logout(logout) => {
                 let host = self.clone();
@@ -229,18 +249,20 @@ pub fn new_id() -> String {
     crate::home::hex(&bytes)
 }
 
-fn check(send: &SendText) -> Result<(), Failure> {
-    if send.text.is_empty() {
+fn check(call: &mut Call) -> Result<(), Failure> {
+    let Some(send) = call.says() else { return Ok(()) };
+    let text = send.text.unwrap_or("-");
+    if text.is_empty() {
         return Err(Failure::usage("the message is empty; nothing was sent"));
     }
-    if send.text.len() > TEXT_LIMIT {
+    if text.len() > TEXT_LIMIT {
         return Err(Failure::usage(format!("the message is longer than {} KiB; send it in parts", TEXT_LIMIT / 1024)));
     }
     // XML has no place for these: the server would end the connection
-    if send.text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')) {
+    if text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')) {
         return Err(Failure::usage("the message has control characters, which XMPP can't carry; take them out"));
     }
-    match &send.id {
+    match send.id {
         Some(id) if id.is_empty() || id.len() > 256 || id.chars().any(char::is_control) => {
             Err(Failure::usage("an id has 1 to 256 bytes and no control characters"))
         }

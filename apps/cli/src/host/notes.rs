@@ -2,52 +2,28 @@
 use crate::args::Level;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::types::{
-    Bounced, DeviceInfo, DeviceNumber, DeviceResult, DeviceSeen, KeyChanged, Message, NotSent, Notification, SendResult, Undecryptable,
+    Bounced, DeviceInfo, DeviceNumber, DeviceResult, DeviceSeen, KeyChanged, Message, NotSent, Notification, SendResult, Undecryptable, Warned,
 };
 use serde::Serialize;
 use serde_json::Value;
-use subrosa_engine::{ContentType, Event, Fingerprint, Identity, Kind, OutputId, Reason, Refusal, Trust};
+use subrosa_engine::{ChatId, Content, Event, Fingerprint, Identity, Kind, MessageId, OutputId, Reason, Received, Refusal, Trust};
 use subrosa_xmpp::Bounce;
 
 /// What a person or a program is told of an event; `None`: nothing. `engine`: what the chats go through, where it is not OMEMO.
 pub fn of(account: &str, id: OutputId, event: Event, engine: Option<&str>) -> Option<Notification> {
     let (account, seq, again) = (account.to_owned(), id.0, false);
     Some(match event {
-        Event::Message { id, chat, message } => {
-            if message.kind() != Kind::Text {
-                return None; // typing, receipts: nothing here shows them yet
-            }
-            let plain = message.plaintext();
-            let text = std::str::from_utf8(plain.bytes()).ok().filter(|_| plain.content_type == ContentType::TEXT);
-            let sender = message.sender();
-            let device = sender.map(|s| DeviceNumber::from(&s.device.id));
-            let (id, from) = (id.to_string(), message.from().to_string());
-            match text {
-                Some(text) => Notification::Message(Message {
-                    account,
-                    seq,
-                    again,
-                    id,
-                    from,
-                    chat: chat.0.to_string(),
-                    device,
-                    protocol: sender.map(|s| s.protocol.to_string()).or_else(|| engine.filter(|_| !message.in_clear()).map(str::to_owned)),
-                    trust: sender.map(|s| level(s.trust)),
-                    text: text.to_owned(),
-                    time: message.sent().0,
-                }),
-                None => Notification::Undecryptable(Undecryptable {
-                    account,
-                    seq,
-                    again,
-                    id,
-                    from,
-                    device,
-                    reason: Reason::Unsupported.code().into(),
-                    status: None,
-                }),
-            }
-        }
+        // of words `message` tells; what is left nothing here can show
+        Event::Message { id, message, .. } if message.kind() == Kind::Text => Notification::Undecryptable(Undecryptable {
+            account,
+            seq,
+            again,
+            id: id.to_string(),
+            from: message.from().to_string(),
+            device: message.sender().map(|s| DeviceNumber::from(&s.device.id)),
+            reason: Reason::Unsupported.code().into(),
+            status: None,
+        }),
         Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => return None,
         Event::NotReceived { id, from, device, why, .. } => Notification::Undecryptable(Undecryptable {
             account,
@@ -77,7 +53,45 @@ pub fn of(account: &str, id: OutputId, event: Event, engine: Option<&str>) -> Op
             known: crate::home::hex(&known.0),
             fingerprint: crate::home::hex(&shown.0),
         }),
+        Event::Warning { warning, chat, device } => Notification::Warning(Warned {
+            account,
+            seq,
+            again,
+            code: warning.code().into(),
+            chat: chat.map(|chat| chat.0.to_string()),
+            device: device.map(|device| DeviceNumber::from(&device.id)),
+            sentence: warning.sentence().into(),
+        }),
         _ => return None,
+    })
+}
+/// Somebody wrote words.
+pub fn message(
+    account: &str,
+    output: OutputId,
+    id: MessageId,
+    chat: ChatId,
+    message: &Received,
+    said: &Content,
+    engine: Option<&str>,
+) -> Notification {
+    let sender = message.sender();
+    let of = said.of().map(ToString::to_string);
+    let correction = matches!(said, Content::Correction { .. });
+    Notification::Message(Message {
+        account: account.to_owned(),
+        seq: output.0,
+        again: false,
+        id: id.to_string(),
+        from: message.from().to_string(),
+        chat: chat.0.to_string(),
+        device: sender.map(|s| DeviceNumber::from(&s.device.id)),
+        protocol: sender.map(|s| s.protocol.to_string()).or_else(|| engine.filter(|_| !message.in_clear()).map(str::to_owned)),
+        trust: sender.map(|s| level(s.trust)),
+        text: said.text().unwrap_or_default().to_owned(),
+        time: message.sent().0,
+        corrects: of.clone().filter(|_| correction),
+        answers: of.filter(|_| !correction),
     })
 }
 
@@ -96,7 +110,14 @@ pub fn not_sent(account: &str, id: OutputId, message: &str, why: &Refusal, devic
 pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[DeviceResult]) -> Failure {
     let code = if why.reason == Reason::NoDevice { "send.nobody".into() } else { format!("send.{}", why.reason.code()) };
     let to = to.unwrap_or("the recipient");
-    let mut failure = Failure::new(&code, FaultName::Peer, format!("nothing was sent to {to}: {}", why.reason.sentence()));
+    let people: Vec<_> = why.people.iter().map(ToString::to_string).collect();
+    let sentence = if why.reason == Reason::MembersWithoutKeys {
+        let remedy = format!("`room_leave_out` (`subrosa room leave-out {to} on`) sends without them");
+        format!("nothing was sent to {to}: no device of {} can read it; ask them to switch encryption on, or {remedy}", people.join(", "))
+    } else {
+        format!("nothing was sent to {to}: {}", why.reason.sentence())
+    };
+    let mut failure = Failure::new(&code, FaultName::Peer, sentence);
     failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), ..SendResult::default() }));
     failure
 }

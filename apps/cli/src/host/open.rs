@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use subrosa_engine::{Machine, Settings};
+use subrosa_history::History;
 use subrosa_omemo::Omemo;
 use subrosa_store::{SqliteStore, StoreKey};
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +48,8 @@ pub struct Open {
     pub key: StoreKey,
     /// What becomes of a contact's new key.
     pub policy: TrustPolicy,
+    /// Of an archive that was never read, so many days.
+    pub first_days: u64,
     /// What all chats go through.
     pub engine: Choice,
     /// The way to the connection.
@@ -76,10 +79,12 @@ pub fn spawn(what: Open, inbox: mpsc::UnboundedReceiver<Job>) -> (oneshot::Recei
 }
 
 fn open(what: Open) -> Result<(Drive, Option<Login>), Failure> {
-    let Open { dir, key, policy, engine, link, bell } = what;
+    let Open { dir, key, policy, first_days, engine, link, bell } = what;
     let store = SqliteStore::open(dir.store(), &key).map_err(|e| Failure::coded(&e))?;
+    let me = subrosa_engine::Address::from(dir.jid.as_str());
+    let history = History::open(dir.history(), key.as_bytes(), &me).map_err(|e| Failure::coded(&e))?;
     drop(key);
-    let mut machine = Machine::new(dir.jid.as_str().into());
+    let mut machine = Machine::new(me);
     let trust = match policy {
         TrustPolicy::Btbv => subrosa_engine::TrustPolicy::Btbv,
         TrustPolicy::Manual => subrosa_engine::TrustPolicy::Manual,
@@ -96,7 +101,7 @@ fn open(what: Open) -> Result<(Drive, Option<Login>), Failure> {
             }
         });
     }
-    let mut drive = Drive::new(&dir.jid, machine, store, omemo, policy, (engine, completions), link)?;
+    let mut drive = Drive::new(&dir.jid, machine, store, history, omemo, (policy, first_days), (engine, completions), link)?;
     let login = drive.login()?;
     Ok((drive, login))
 }

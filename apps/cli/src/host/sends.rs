@@ -1,7 +1,8 @@
 //! Messages on their way out: which stanzas of each the server has not acknowledged, and who waits for the answer.
 //! Memory only; the machine owes the stanzas and the ledger knows the rest.
+use super::ledger::Report;
 use crate::failure::{Failure, FaultName};
-use crate::rpc::types::{DeviceResult, SendResult};
+use crate::rpc::types::SendResult;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use subrosa_engine::OutputId;
@@ -19,7 +20,7 @@ pub struct Sends {
 #[derive(Default)]
 struct Open {
     to: String,
-    devices: Option<Vec<DeviceResult>>,
+    report: Option<Report>,
     left: BTreeSet<OutputId>,
     waiters: Vec<Waiter>,
 }
@@ -37,16 +38,16 @@ impl Sends {
     pub fn accept(&mut self, id: &str, to: &str) {
         self.open.entry(id.into()).or_default().to = to.into();
     }
-    /// Somebody waits for it. `devices`: what is known of it from disk.
-    pub fn wait(&mut self, id: &str, devices: Option<Vec<DeviceResult>>, waiter: Waiter) {
+    /// Somebody waits for it. `report`: what is known of it from disk.
+    pub fn wait(&mut self, id: &str, report: Option<Report>, waiter: Waiter) {
         let open = self.open.entry(id.into()).or_default();
-        open.devices = open.devices.take().or(devices);
+        open.report = open.report.take().or(report);
         open.waiters.push(waiter);
     }
     /// It was encrypted, for these.
-    pub fn encrypted(&mut self, id: &str, devices: Vec<DeviceResult>) {
+    pub fn encrypted(&mut self, id: &str, report: Report) {
         if let Some(open) = self.open.get_mut(id) {
-            open.devices = Some(devices);
+            open.report = Some(report);
         }
     }
     /// One of its stanzas has to leave. `false`: it is known already.
@@ -70,10 +71,10 @@ impl Sends {
     /// It is over: the server has all of it. `engine`: what it went through, where it is not OMEMO.
     pub fn complete(&mut self, id: &str, engine: Option<&str>) {
         let Some(open) = self.open.remove(id) else { return };
-        let devices = open.devices.unwrap_or_default();
+        let Report { devices, left_out, unsaid } = open.report.unwrap_or_default();
         // an engine with devices was OMEMO, whatever runs now
         let engine = engine.filter(|_| devices.is_empty()).map(str::to_owned);
-        let result = SendResult { id: id.into(), devices, engine, ..SendResult::default() };
+        let result = SendResult { id: id.into(), devices, engine, status: None, left_out, unsaid };
         let value = serde_json::to_value(&result).map_err(|e| Failure::bug(e.to_string()));
         open.waiters.into_iter().for_each(|w| drop(w.send(value.clone())));
     }
@@ -109,7 +110,7 @@ mod tests {
         sends.wait("m", None, w);
         assert!(sends.transmit(OutputId(1), "m") && sends.transmit(OutputId(2), "m"));
         assert!(!sends.transmit(OutputId(2), "m"));
-        sends.encrypted("m", Vec::new());
+        sends.encrypted("m", Report::default());
         assert_eq!(sends.acknowledged(OutputId(1)), None);
         assert_eq!(sends.acknowledged(OutputId(1)), None);
         assert!(answer.try_recv().is_err());

@@ -1,12 +1,14 @@
 //! One step: what goes into it, what may be done when it is stored, what is tried again when it is not.
+use super::chats::{After, Deed};
 use super::drive::{Drive, now};
-use super::ledger::{Ledger, Login, Seen};
+use super::ledger::{Ledger, Login, Report, Seen};
 use super::link::Mark;
+use super::memory::{Draft, KeptRooms};
+use super::says::Outbound;
 use super::sends::Waiter;
 use crate::failure::Failure;
-use crate::rpc::types::{DeviceResult, SendText};
 use serde_json::json;
-use subrosa_engine::{Address, ChatId, Device, Fingerprint, Headers, Input, Kind, MessageId, Plaintext, Recipients, Trust};
+use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, MessageId, Trust};
 
 /// What goes into a step.
 pub enum Fact {
@@ -14,9 +16,19 @@ pub enum Fact {
     /// The server may forget incoming stanzas up to here, once this step is stored.
     Handled(Mark),
     Pin(String),
-    Accept(SendText, String),
+    Accept(Box<Outbound>, Draft),
     Decide(Device, Fingerprint, Trust, Waiter),
-    Leaving(String, Vec<DeviceResult>),
+    Leaving(String, Report),
+    /// The history has what was said under this id.
+    Drafted(String),
+    /// A message came, and its archive calls it so.
+    Came(ChatId, Address, MessageId, String),
+    /// Everything of this archive up to this message was fed.
+    Reached(Address, String),
+    /// And is in the history.
+    Position(Address, Option<String>),
+    /// Rooms and invitations.
+    Rooms(KeptRooms),
     Acknowledged(String),
     Failed(String),
     Seen(Seen),
@@ -30,7 +42,7 @@ pub enum Fact {
 /// What a fact leaves behind while its step is committed.
 enum Kept {
     Input,
-    Accept(String),
+    Accept(Box<Outbound>, Draft),
     Decide(Waiter),
     Told(Waiter),
     Fact(Fact),
@@ -57,20 +69,39 @@ impl Drive {
                     step.call(ledger, move |_, cx| Ledger::set_pin(cx, &stored));
                     Kept::Fact(Fact::Pin(pin))
                 }
-                Fact::Accept(send, id) => {
-                    let (row, to) = (id.clone(), send.to.clone());
-                    step.call(ledger, move |_, cx| Ledger::accept(cx, &row, &to));
-                    step.feed(message(&send, &id));
-                    Kept::Accept(id)
+                Fact::Accept(outbound, draft) => {
+                    let (row, to, said) = (outbound.id.clone(), outbound.to.clone(), draft.clone());
+                    step.call(ledger, move |_, cx| {
+                        Ledger::accept(cx, &row, &to)?;
+                        Ledger::set_draft(cx, &row, said.clone())
+                    });
+                    step.feed(outbound.input());
+                    Kept::Accept(outbound, draft)
                 }
                 Fact::Decide(device, key, trust, waiter) => {
                     step.feed(Input::SetTrust(device, key, trust));
                     Kept::Decide(waiter)
                 }
-                Fact::Leaving(id, devices) => {
-                    let (row, list) = (id.clone(), devices.clone());
-                    step.call(ledger, move |_, cx| Ledger::leaving(cx, &row, &list));
-                    Kept::Fact(Fact::Leaving(id, devices))
+                Fact::Leaving(id, report) => {
+                    let (row, known) = (id.clone(), report.clone());
+                    step.call(ledger, move |_, cx| Ledger::leaving(cx, &row, &known));
+                    Kept::Fact(Fact::Leaving(id, report))
+                }
+                Fact::Drafted(id) => {
+                    let row = id.clone();
+                    step.call(ledger, move |_, cx| Ledger::drop_draft(cx, &row));
+                    Kept::Fact(Fact::Drafted(id))
+                }
+                fact @ (Fact::Came(..) | Fact::Reached(..)) => Kept::Fact(fact),
+                Fact::Position(by, id) => {
+                    let (of, position) = (by.clone(), id.clone());
+                    step.call(ledger, move |_, cx| Ledger::set_position(cx, &of, position.as_deref()));
+                    Kept::Fact(Fact::Position(by, id))
+                }
+                Fact::Rooms(rooms) => {
+                    let kept = rooms.clone();
+                    step.call(ledger, move |_, cx| Ledger::set_rooms(cx, kept.clone()));
+                    Kept::Fact(Fact::Rooms(rooms))
                 }
                 Fact::Acknowledged(id) => {
                     let row = id.clone();
@@ -106,8 +137,9 @@ impl Drive {
             Ok(outputs) => {
                 self.store_failed = false;
                 tracing::trace!(facts = kept.len(), outputs = outputs.len(), "stored a step");
-                kept.into_iter().for_each(|kept| self.stored(kept));
+                let then: Vec<_> = kept.into_iter().filter_map(|kept| self.stored(kept)).collect();
                 self.take(outputs);
+                then.into_iter().for_each(|fact| self.fed(fact));
             }
             Err(e) => {
                 let failure = Failure::coded(&e.source);
@@ -115,14 +147,27 @@ impl Drive {
             }
         }
     }
-    /// What may be done because it is on disk.
-    fn stored(&mut self, kept: Kept) {
+    /// What may be done because it is on disk. `Some`: once the step's outputs were taken.
+    fn stored(&mut self, kept: Kept) -> Option<Fact> {
         match kept {
             Kept::Fact(Fact::Handled(mark)) => self.link.handled(mark),
             Kept::Decide(waiter) | Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
             Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id, self.engine.other()),
             Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
-            Kept::Input | Kept::Accept(_) | Kept::Fact(_) => {}
+            Kept::Accept(outbound, draft) => self.accepted(&outbound, &draft),
+            Kept::Fact(Fact::Position(by, id)) => self.positioned(&by, id.is_some()),
+            Kept::Fact(fact @ (Fact::Came(..) | Fact::Reached(..))) => return Some(fact),
+            Kept::Input | Kept::Fact(_) => {}
+        }
+        None
+    }
+    /// What came in this step is on its way into the history.
+    fn fed(&mut self, fact: Fact) {
+        match fact {
+            // one that its engine had before brings its archive's id all the same
+            Fact::Came(chat, from, id, stanza_id) => self.chats.deed(Deed::Confirm { chat, from, id, stanza_id }),
+            Fact::Reached(by, id) => self.chats.after(After::Fact(Fact::Position(by, Some(id)))),
+            _ => {}
         }
     }
     /// Callers are told; the rest is tried again, in its order.
@@ -137,9 +182,9 @@ impl Drive {
         for kept in kept {
             match kept {
                 Kept::Input => again.extend(inputs.next().map(Fact::Input)),
-                Kept::Accept(id) => {
+                Kept::Accept(outbound, _) => {
                     inputs.next();
-                    self.sends.refused(&id, failure);
+                    self.sends.refused(&outbound.id, failure);
                 }
                 Kept::Told(waiter) => drop(waiter.send(Err(failure.clone()))),
                 Kept::Decide(waiter) => {
@@ -151,17 +196,5 @@ impl Drive {
         }
         again.append(&mut self.facts);
         self.facts = again;
-    }
-}
-
-fn message(send: &SendText, id: &str) -> Input {
-    let to = Address::from(send.to.as_str());
-    Input::Send {
-        id: MessageId::from(id),
-        chat: ChatId(to.clone()),
-        to: Recipients::People(vec![to]),
-        kind: Kind::Text,
-        plain: Plaintext::text(&send.text),
-        headers: Headers::default(),
     }
 }

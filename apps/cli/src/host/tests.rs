@@ -1,7 +1,7 @@
 //! The host loop with real stores and real encryption over a server that is a table in memory.
 use super::drive::Job;
 use super::ledger::Login;
-use super::link::{Ask, Link, Mark, Said};
+use super::link::{Ask, Came, Link, Mark, Said};
 use super::open;
 use crate::args::Level;
 use crate::config::TrustPolicy;
@@ -50,7 +50,7 @@ impl Server {
                     Ask::Put(id, output) if online => server.put(&jid, me, &jobs, id, output),
                     // requests come again after Online, by themselves
                     Ask::Put(id, output) => waiting.extend((!matches!(output, Output::Request(..))).then_some((id, output))),
-                    Ask::Handled(Mark::Real(_)) => {}
+                    Ask::Handled(Mark::Real(_)) | Ask::Room(_) | Ask::Archive(..) | Ask::Position(_) | Ask::Block(_) => {}
                     Ask::Handled(Mark::Test(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
                     Ask::Stop(done) => {
                         let _ = done.send(());
@@ -91,7 +91,7 @@ impl Server {
                     };
                     let _ = client;
                     let mark = Mark::Test(self.count.fetch_add(1, Ordering::Relaxed));
-                    let _ = queue.send(Job::Link(Said::Received(vec![input], mark)));
+                    let _ = queue.send(Job::Link(Said::Came(Box::new(Came { inputs: vec![input], mark: Some(mark), ..Came::default() }))));
                 }
                 if !*self.silent.lock().expect("unpoisoned") {
                     say(Said::Acknowledged(id));
@@ -153,7 +153,7 @@ impl Client {
         let (link, asks) = Link::new();
         let key = account.store_key(true).expect("a key");
         let (engine, bell) = (Default::default(), jobs.downgrade());
-        let (opened, thread) = open::spawn(open::Open { dir: account.clone(), key, policy, engine, link: link.clone(), bell }, inbox);
+        let (opened, thread) = open::spawn(open::Open { dir: account.clone(), key, policy, first_days: 7, engine, link: link.clone(), bell }, inbox);
         let thread = Thread(jobs.downgrade(), Some(thread));
         opened.await.expect("an answer").expect("opens");
         server.serve(&account.jid, asks, jobs.clone());
@@ -188,7 +188,8 @@ impl Client {
     async fn next(&mut self) -> Notification {
         loop {
             let note = tokio::time::timeout(PATIENCE, self.notes.recv()).await.expect("in time").expect("a notification");
-            if !matches!(note, Notification::Connection(_)) {
+            let for_screens = matches!(note, Notification::Entry(_) | Notification::Chat(_) | Notification::CatchUp(_));
+            if !for_screens && !matches!(note, Notification::Connection(_)) {
                 return note;
             }
         }

@@ -114,6 +114,8 @@ fn texts_are_in_no_debug() {
         trust: None,
         text: "attack at dawn".into(),
         time: 0,
+        corrects: None,
+        answers: None,
     });
     assert!(!format!("{call:?} {note:?}").contains("dawn"));
 }

@@ -78,6 +78,8 @@ impl Phone {
             trust: None,
             text: text.to_owned(),
             time,
+            corrects: None,
+            answers: None,
         }))
     }
     fn unreadable(&self, id: &MessageId, from: &Address, reason: Reason, status: Option<u16>) -> Option<u64> {

@@ -323,3 +323,25 @@ pub struct Logout {
 }
 
 of_account!(Scope, OfAccount, OfChat, OfPerson, SendText, SendFile, Typing, MarkRead, Devices, SetTrust, Subscribe, Shown, Logout);
+
+/// What a call has that says something to somebody.
+pub struct Says<'a> {
+    /// The caller's id of it.
+    pub id: &'a mut Option<String>,
+    /// Seconds to wait for the server's acknowledgement.
+    pub timeout: Option<u64>,
+    /// Its words, if it has any.
+    pub text: Option<&'a str>,
+}
+impl Call {
+    /// `None`: it says nothing to anybody.
+    pub fn says(&mut self) -> Option<Says<'_>> {
+        Some(match self {
+            Call::Send(SendText { id, timeout, text, .. }) | Call::Reply(Reply { id, timeout, text, .. }) | Call::Edit(Edit { id, timeout, text, .. }) => {
+                Says { id, timeout: *timeout, text: Some(text) }
+            }
+            Call::React(React { id, timeout, .. }) | Call::Retract(Retract { id, timeout, .. }) => Says { id, timeout: *timeout, text: None },
+            _ => return None,
+        })
+    }
+}

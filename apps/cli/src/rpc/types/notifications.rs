@@ -147,6 +147,12 @@ pub struct Message {
     pub text: String,
     /// When, by the server's clock: milliseconds since 1970.
     pub time: u64,
+    /// The message whose words these replace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<String>,
+    /// The message that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<String>,
 }
 /// `undecryptable`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

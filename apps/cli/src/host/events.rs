@@ -1,0 +1,141 @@
+//! What the machine tells: into the history first, then to whoever listens, then back as done.
+use super::chats::{After, Deed, Owed};
+use super::drive::{Drive, now};
+use super::ledger;
+use super::notes;
+use super::step::Fact;
+use crate::rpc::types::{Fate, Notification, Receipt, TypingSeen};
+use subrosa_engine::{ChatId, Content, Event, Kind, MessageId, Omission, OutputId, Reason, Received, Typing};
+use subrosa_history::{Entry, State};
+use subrosa_xmpp::{Bounce, content};
+
+impl Drive {
+    pub(super) fn event(&mut self, id: OutputId, event: Event) {
+        // what it is, never what it says
+        match &event {
+            Event::Message { chat, .. } => tracing::debug!(output = id.0, chat = %chat.0, "a message came"),
+            Event::NotReceived { chat, why, .. } => {
+                tracing::debug!(output = id.0, chat = %chat.0, reason = why.reason.code(), "a message can't be read")
+            }
+            Event::Sent { id: message, report, .. } => tracing::debug!(output = id.0, %message, devices = report.len(), "a message leaves"),
+            Event::Waiting { id: message } => tracing::debug!(%message, "a message waits for keys"),
+            Event::NotSent { id: message, why, .. } => {
+                tracing::debug!(output = id.0, %message, reason = why.reason.code(), "a message does not leave")
+            }
+            _ => tracing::debug!(output = id.0, "there is news"),
+        }
+        match event {
+            Event::Waiting { .. } => {}
+            // nothing is remembered of notices, and nobody waits for them
+            Event::Sent { kind: Kind::Typing | Kind::Receipt, .. } | Event::NotSent { kind: Kind::Typing | Kind::Receipt, .. } => {
+                self.chats.after(After::Done(id));
+            }
+            Event::Sent { id: message, report, left_out, unsaid, .. } => {
+                let report = ledger::Report {
+                    devices: ledger::results(&report),
+                    left_out: left_out.iter().map(ToString::to_string).collect(),
+                    unsaid: unsaid.into_iter().map(|what| Omission::code(what).to_owned()).collect(),
+                };
+                self.reopen(message.as_str());
+                self.sends.encrypted(message.as_str(), report.clone());
+                self.facts.push(Fact::Leaving(message.to_string(), report));
+                self.settled(message.as_str(), State::Queued);
+                self.chats.after(After::Fact(Fact::Drafted(message.to_string())));
+                self.chats.after(After::Done(id));
+            }
+            Event::NotSent { id: message, why, report, .. } => {
+                self.facts.push(Fact::Failed(message.to_string()));
+                self.settled(message.as_str(), State::Failed(why.reason));
+                self.chats.after(After::Fact(Fact::Drafted(message.to_string())));
+                let devices = ledger::results(&report);
+                let to = self.sends.recipient(message.as_str()).map(str::to_owned);
+                let failure = notes::not_sent_failure(message.as_str(), to.as_deref(), &why, &devices);
+                let heard = self.sends.refused(message.as_str(), &failure);
+                self.chats.after(if heard {
+                    After::Done(id)
+                } else {
+                    After::Owe(id, notes::not_sent(&self.account, id, message.as_str(), &why, devices))
+                });
+            }
+            Event::Message { id: message, chat, message: received } => self.message(id, message, chat, received),
+            Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => self.chats.after(After::Done(id)),
+            event => {
+                if let Event::NotReceived { id: message, chat, from, why, .. } = &event {
+                    let sent = self.chats.known(chat, message).map_or_else(now, |(_, sent)| sent);
+                    let entry = Entry::unreadable(chat, from, message, why.reason, sent);
+                    self.add(Entry { arrived: now(), ..entry }, None);
+                }
+                let note = notes::of(&self.account, id, event, self.engine.other());
+                self.chats.after(note.map_or(After::Done(id), |note| After::Owe(id, note)));
+            }
+        }
+    }
+    /// Somebody said something, to us or, on another device of ours, to somebody.
+    fn message(&mut self, output: OutputId, id: MessageId, chat: ChatId, received: Received) {
+        let said = content::read(received.plaintext()).ok().flatten();
+        let own = *received.from() == self.me;
+        let Some(said) = said else {
+            let entry = Entry::unreadable(&chat, received.from(), &id, Reason::Unsupported, received.sent());
+            if received.kind() == Kind::Text {
+                self.add(entry, None);
+            }
+            let note = notes::of(&self.account, output, Event::Message { id, chat, message: received }, self.engine.other());
+            return self.chats.after(note.map_or(After::Done(output), |note| After::Owe(output, note)));
+        };
+        if let Content::Typing(state) = said {
+            let room = self.chats.is_room(&chat).then(|| chat.0.to_string());
+            let (account, from, composing) = (self.account.clone(), received.from().to_string(), state == Typing::Composing);
+            if !own {
+                self.hub.tell(&Notification::Typing(TypingSeen { account, from, chat: room, composing }));
+            }
+            return;
+        }
+        if let Content::Delivered { of } | Content::Displayed { of } = &said
+            && !own
+        {
+            let fate = if matches!(said, Content::Delivered { .. }) { Fate::Delivered } else { Fate::Displayed };
+            let receipt = Receipt { account: self.account.clone(), from: received.from().to_string(), id: of.to_string(), fate };
+            self.chats.after(After::Tell(Notification::Receipt(receipt)));
+        }
+        // a receipt says that somebody is here: for contacts only, and never in clear
+        let asked =
+            said.text().is_some() && !own && !received.in_clear() && !self.chats.is_room(&chat) && content::asks(received.plaintext()).receipt;
+        let receipt = asked.then(|| Owed { to: received.from().clone(), of: id.clone() });
+        let entry = Entry::received(&chat, &id, &received, said.clone(), now());
+        self.add(entry, receipt);
+        let note = match said {
+            Content::Text(_) | Content::Reply { .. } | Content::Correction { .. } => {
+                Some(notes::message(&self.account, output, id, chat, &received, &said, self.engine.other()))
+            }
+            _ => None,
+        };
+        self.chats.after(note.map_or(After::Done(output), |note| After::Owe(output, note)));
+    }
+    fn add(&mut self, entry: Entry, receipt: Option<Owed>) {
+        let stanza_id = self.chats.known(&entry.chat, &entry.id).and_then(|(stanza_id, _)| stanza_id);
+        let entry = entry.archived(stanza_id);
+        let entry = if self.chats.is_room(&entry.chat) { entry.in_room(None) } else { entry };
+        self.chats.deed(Deed::Add(Box::new(entry), receipt));
+    }
+    /// A message came back: it did not arrive.
+    pub(super) fn bounced(&mut self, bounce: Bounce) {
+        let chat = ChatId(bounce.from.clone());
+        self.chats.deed(Deed::State { chat, id: bounce.id.clone(), state: State::Failed(Reason::NotInRoom) });
+        self.hub.tell(&notes::bounced(&self.account, bounce));
+    }
+    /// A message that an earlier process accepted and that leaves only now.
+    fn reopen(&mut self, id: &str) {
+        if self.sends.recipient(id).is_none()
+            && let Ok(Some(sent)) = self.sent(id)
+        {
+            self.sends.accept(id, &sent.to);
+        }
+    }
+    /// The server has all of a message.
+    pub(super) fn arrived(&mut self, id: &str) {
+        if let Some(to) = self.sends.recipient(id) {
+            let chat = ChatId(to.into());
+            self.chats.deed(Deed::State { chat, id: MessageId::from(id), state: State::Sent });
+        }
+    }
+}

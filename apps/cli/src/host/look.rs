@@ -1,0 +1,94 @@
+//! What was said, looked up: conversations, pages, search.
+use super::chats::{Deed, place_of};
+use super::drive::{Drive, now};
+use super::notes;
+use crate::failure::Failure;
+use crate::rpc::types::{Chat, GetHistory, Lock, Messages, Search};
+use serde_json::{Value, json};
+use subrosa_engine::{Address, ChatId, Content, MessageId};
+use subrosa_history::{At, Entry, HistoryError, Message};
+
+/// Entries of one answer.
+const LIMIT: u32 = 50;
+const MOST: u32 = 500;
+
+impl Drive {
+    /// All conversations, and rooms in which nothing was said yet.
+    pub(super) fn conversations(&self) -> Result<Vec<Chat>, Failure> {
+        let mut chats = Vec::new();
+        for chat in self.chats.history.chats().map_err(failed)? {
+            let (name, lock) = (self.name_of(&chat.chat.0, chat.room), self.lock_of(&chat.chat.0, chat.room));
+            chats.push(self.chats.chat(chat, &self.me, name, lock)?);
+        }
+        let quiet: Vec<_> = self.rooms.addresses().filter(|room| chats.iter().all(|chat| chat.chat != room.as_str())).collect();
+        for room in quiet {
+            let (name, (lock, why)) = (self.name_of(room, true), self.lock_of(room, true));
+            chats.push(Chat { chat: room.to_string(), room: true, name, last: None, unread: 0, lock, why });
+        }
+        Ok(chats)
+    }
+    fn name_of(&self, chat: &Address, room: bool) -> Option<String> {
+        if room { self.rooms.name(chat) } else { self.contacts.name(chat) }
+    }
+    fn lock_of(&self, chat: &Address, room: bool) -> (Lock, Option<String>) {
+        match self.engine.other() {
+            Some(engine) if engine.starts_with("preshared") => (Lock::Omemo, Some(crate::show::engine(engine))),
+            Some(engine) => (Lock::Clear, Some(crate::show::engine(engine))),
+            None if room => self.rooms.lock(chat),
+            None => (Lock::Omemo, None),
+        }
+    }
+    pub(super) fn page(&self, wanted: &GetHistory) -> Result<Value, Failure> {
+        let chat = ChatId(crate::home::bare(&wanted.chat)?.as_str().into());
+        let at = match (wanted.before, wanted.after, wanted.around) {
+            (None, None, None) => At::Newest,
+            (Some(place), None, None) => At::Before(place_of(place)),
+            (None, Some(place), None) => At::After(place_of(place)),
+            (None, None, Some(place)) => At::Around(place_of(place)),
+            _ => return Err(Failure::usage("say one of `before`, `after` and `around`, not several")),
+        };
+        let page = self.chats.history.page(&chat, at, limit(wanted.limit)?).map_err(failed)?;
+        let more = if matches!(at, At::After(_)) { page.later } else { page.earlier };
+        self.messages(page.messages, more)
+    }
+    pub(super) fn search(&self, wanted: &Search) -> Result<Value, Failure> {
+        let chat = wanted.chat.as_deref().map(crate::home::bare).transpose()?.map(|chat| ChatId(chat.as_str().into()));
+        let limit = limit(wanted.limit)?;
+        let mut found = self.chats.history.search(&wanted.query, chat.as_ref(), limit.saturating_add(1)).map_err(failed)?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        self.messages(found, more)
+    }
+    fn messages(&self, messages: Vec<Message>, more: bool) -> Result<Value, Failure> {
+        let messages = messages.into_iter().map(|message| self.chats.entry(message, &self.me)).collect::<Result<_, _>>()?;
+        notes::value(&Messages { messages, more })
+    }
+    pub(super) fn erase(&mut self, chat: &str) -> Result<Value, Failure> {
+        let chat = ChatId(crate::home::bare(chat)?.as_str().into());
+        self.chats.history.erase_chat(&chat).map_err(failed)?;
+        Ok(json!({}))
+    }
+    /// The account's other devices learn how far was read.
+    pub(super) fn read_elsewhere(&self, chat: &ChatId, message: &Message) {
+        let by = if self.chats.is_room(chat) { chat.0.clone() } else { self.me.clone() };
+        if let Some(id) = &message.stanza_id {
+            self.link.position(chat.0.clone(), by, id.clone());
+        }
+    }
+    /// Another device of the account has read up to there.
+    pub(super) fn read_here(&mut self, chat: &ChatId, id: &str) {
+        let displayed = Content::Displayed { of: MessageId::from(id) };
+        let entry = Entry::new(&chat.0, &self.me, "", displayed, now());
+        let entry = if self.chats.is_room(chat) { entry.in_room(None) } else { entry };
+        self.chats.deed(Deed::Add(Box::new(entry), None));
+    }
+}
+fn failed(e: HistoryError) -> Failure {
+    Failure::coded(&e)
+}
+fn limit(wanted: Option<u32>) -> Result<usize, Failure> {
+    match wanted.unwrap_or(LIMIT) {
+        limit @ 1..=MOST => Ok(usize::try_from(limit).unwrap_or(usize::MAX)),
+        _ => Err(Failure::usage(format!("`limit` is a number from 1 to {MOST}"))),
+    }
+}

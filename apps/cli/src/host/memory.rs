@@ -1,0 +1,179 @@
+//! More that the application must not forget, beside [`super::ledger`]: what it is about to say until the history has it, how far
+//! each archive was read, the rooms it is in and the invitations that nobody answered. Rows of the same transactions.
+use super::ledger::Ledger;
+use subrosa_engine::codec::{Reader, Writer};
+use subrosa_engine::{Address, Context, Halt, Record, RowOf, Time};
+
+const FORM: u8 = 1;
+
+/// A message of ours that was accepted, and that the history may not have yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Its conversation.
+    pub chat: String,
+    /// Whether that is a room.
+    pub room: bool,
+    /// When it was accepted.
+    pub time: Time,
+    /// What it says, as a run of elements.
+    pub run: Vec<u8>,
+}
+/// A room that is entered again with each connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRoom {
+    /// Its address.
+    pub room: String,
+    /// What we are called in it.
+    pub nick: String,
+    /// What it takes to enter.
+    pub password: Option<String>,
+}
+/// Somebody invited us, and nobody answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptInvitation {
+    /// To which room.
+    pub room: String,
+    /// Who.
+    pub from: String,
+    /// It came from them directly, not through the room.
+    pub direct: bool,
+    /// In their words.
+    pub reason: String,
+    /// What it takes to enter.
+    pub password: Option<String>,
+}
+/// All rooms and invitations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptRooms {
+    /// By address.
+    pub rooms: Vec<KeptRoom>,
+    /// The oldest first.
+    pub invitations: Vec<KeptInvitation>,
+}
+
+impl Ledger {
+    /// What is about to be said under this id.
+    pub fn draft(cx: &mut Context<'_>, id: &str) -> Result<Option<Draft>, Halt> {
+        Ok(cx.records.get(draft(id))?.cloned())
+    }
+    /// Remembers it.
+    pub fn set_draft(cx: &mut Context<'_>, id: &str, value: Draft) -> Result<(), Halt> {
+        cx.records.put(draft(id), value);
+        Ok(())
+    }
+    /// The history has it.
+    pub fn drop_draft(cx: &mut Context<'_>, id: &str) -> Result<(), Halt> {
+        cx.records.remove(draft(id));
+        Ok(())
+    }
+    /// The last message of this archive that was taken over.
+    pub fn position(cx: &mut Context<'_>, by: &Address) -> Result<Option<String>, Halt> {
+        Ok(cx.records.get(position(by))?.map(|p| p.0.clone()))
+    }
+    /// Everything up to this message of the archive is in the history. `None`: nothing is known of it.
+    pub fn set_position(cx: &mut Context<'_>, by: &Address, id: Option<&str>) -> Result<(), Halt> {
+        match id {
+            Some(id) => cx.records.put(position(by), Position(id.to_owned())),
+            None => cx.records.remove(position(by)),
+        }
+        Ok(())
+    }
+    /// Rooms and invitations.
+    pub fn rooms(cx: &mut Context<'_>) -> Result<KeptRooms, Halt> {
+        Ok(cx.records.get(RowOf::<KeptRooms>::single("rooms"))?.cloned().unwrap_or_default())
+    }
+    /// Remembers them.
+    pub fn set_rooms(cx: &mut Context<'_>, rooms: KeptRooms) -> Result<(), Halt> {
+        cx.records.put(RowOf::single("rooms"), rooms);
+        Ok(())
+    }
+}
+fn draft(id: &str) -> RowOf<Draft> {
+    RowOf::person("draft", &Address::from(id))
+}
+fn position(by: &Address) -> RowOf<Position> {
+    RowOf::person("position", by)
+}
+
+impl Record for Draft {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(FORM);
+        out.str(&self.chat).bool(self.room).u64(self.time.0).bytes(&self.run);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut input = Reader::versioned(bytes, FORM)?;
+        let draft = Draft { chat: input.str()?.to_owned(), room: input.bool()?, time: Time(input.u64()?), run: input.bytes()?.to_vec() };
+        input.end()?;
+        Some(draft)
+    }
+}
+#[derive(Clone)]
+struct Position(String);
+impl Record for Position {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(FORM);
+        out.str(&self.0);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut input = Reader::versioned(bytes, FORM)?;
+        let id = input.str()?.to_owned();
+        input.end()?;
+        Some(Position(id))
+    }
+}
+impl Record for KeptRooms {
+    fn encode(&self) -> Vec<u8> {
+        let password = |out: &mut Writer, password: &str| {
+            out.str(password);
+        };
+        let mut out = Writer::versioned(FORM);
+        out.len(self.rooms.len());
+        for room in &self.rooms {
+            out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password);
+        }
+        out.len(self.invitations.len());
+        for invited in &self.invitations {
+            out.str(&invited.room).str(&invited.from).bool(invited.direct).str(&invited.reason).option(invited.password.as_deref(), password);
+        }
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, FORM)?;
+        let password = |input: &mut Reader<'_>| input.option(|input| input.str().map(str::to_owned));
+        let mut all = KeptRooms::default();
+        for _ in 0..input.len()? {
+            all.rooms.push(KeptRoom { room: input.str()?.to_owned(), nick: input.str()?.to_owned(), password: password(input)? });
+        }
+        for _ in 0..input.len()? {
+            all.invitations.push(KeptInvitation {
+                room: input.str()?.to_owned(),
+                from: input.str()?.to_owned(),
+                direct: input.bool()?,
+                reason: input.str()?.to_owned(),
+                password: password(input)?,
+            });
+        }
+        input.end()?;
+        Some(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_survive_their_bytes() {
+        let draft = Draft { chat: "bob@x".into(), room: true, time: Time(7), run: b"<body>hi</body>".to_vec() };
+        assert_eq!(Draft::decode(&draft.encode()), Some(draft));
+        let rooms = KeptRooms {
+            rooms: vec![KeptRoom { room: "r@y".into(), nick: "alice".into(), password: Some("pw".into()) }],
+            invitations: vec![KeptInvitation { room: "s@y".into(), from: "bob@x".into(), direct: true, reason: "come".into(), password: None }],
+        };
+        assert_eq!(KeptRooms::decode(&rooms.encode()), Some(rooms));
+        assert!(KeptRooms::decode(b"\x01\x09").is_none() && Draft::decode(b"\x02").is_none());
+        assert_eq!(Position::decode(&Position("a".into()).encode()).map(|p| p.0).as_deref(), Some("a"));
+    }
+}

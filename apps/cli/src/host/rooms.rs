@@ -1,0 +1,410 @@
+//! Rooms as the application sees them: which it is in, who asked for what, who invited it. What they are and how one gets in is
+//! [`subrosa_xmpp::Rooms`]'s, at the connection; this module turns calls into its acts and its news into answers, rows and notifications.
+use super::chats::Deed;
+use super::drive::{Drive, now};
+use super::link::RoomAsk;
+use super::memory::{KeptInvitation, KeptRoom, KeptRooms};
+use super::notes;
+use super::sends::Waiter;
+use super::step::Fact;
+use crate::failure::{Failure, FaultName};
+use crate::rpc::types::{
+    Invitation as InvitationNote, Invited, Lock, Member, Members, Notification, RoomCreate, RoomEvent, RoomInfo, RoomInvite, RoomJoin, RoomLeave,
+    RoomLeaveOut, RoomNews as RoomNote, RoomRemove, Rooms as RoomList,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use subrosa_engine::{Address, ChatId, Coded, Input};
+use subrosa_xmpp::rooms::{Affiliation, Invitation, Left, Presence, RoomError, RoomNews, Task};
+
+/// Invitations that are kept; the oldest goes first.
+const INVITATIONS: usize = 100;
+
+/// A room.
+#[derive(Debug, Default)]
+struct Known {
+    nick: String,
+    password: Option<String>,
+    name: String,
+    joined: bool,
+    archive: bool,
+    members: usize,
+    /// Why nothing can be encrypted in it; `None`: it can, or is not known to be otherwise.
+    locked_out: Option<String>,
+    leave_out: bool,
+}
+/// What somebody waits for.
+struct Waiting {
+    room: Address,
+    what: What,
+    waiter: Waiter,
+}
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    Joined,
+    Left,
+    Member(Address),
+    NoMember(Address),
+}
+/// The rooms of one account.
+#[derive(Default)]
+pub struct RoomBook {
+    rooms: BTreeMap<Address, Known>,
+    invitations: Vec<KeptInvitation>,
+    waiting: Vec<Waiting>,
+    /// The server's service of rooms.
+    service: Option<Address>,
+}
+impl RoomBook {
+    /// As earlier processes left it.
+    pub fn new(kept: KeptRooms) -> Self {
+        let known = |room: KeptRoom| (room.room.as_str().into(), Known { nick: room.nick, password: room.password, ..Known::default() });
+        RoomBook { rooms: kept.rooms.into_iter().map(known).collect(), invitations: kept.invitations, ..RoomBook::default() }
+    }
+    fn kept(&self) -> KeptRooms {
+        let room =
+            |(room, known): (&Address, &Known)| KeptRoom { room: room.to_string(), nick: known.nick.clone(), password: known.password.clone() };
+        KeptRooms { rooms: self.rooms.iter().map(room).collect(), invitations: self.invitations.clone() }
+    }
+    /// It was created or entered, and not left.
+    pub fn is_known(&self, room: &Address) -> bool {
+        self.rooms.contains_key(room)
+    }
+    /// All of them.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.rooms.keys()
+    }
+    /// What it is called.
+    pub fn name(&self, room: &Address) -> Option<String> {
+        self.rooms.get(room).map(|known| known.name.clone()).filter(|name| !name.is_empty())
+    }
+    /// What becomes of a message sent there.
+    pub fn lock(&self, room: &Address) -> (Lock, Option<String>) {
+        match self.rooms.get(room) {
+            None => (Lock::Impossible, Some("this account is not in the room any more".into())),
+            Some(Known { locked_out: Some(why), .. }) => (Lock::Impossible, Some(why.clone())),
+            Some(_) => (Lock::Omemo, None),
+        }
+    }
+    /// The server said what it has.
+    pub fn set_service(&mut self, service: Option<Address>) {
+        self.service = service;
+    }
+    /// Nothing that was asked on the stream before is answered.
+    pub fn lost(&mut self, failure: &Failure) {
+        self.rooms.values_mut().for_each(|known| known.joined = false);
+        self.waiting.drain(..).for_each(|waiting| drop(waiting.waiter.send(Err(failure.clone()))));
+    }
+    fn answer(&mut self, room: &Address, what: impl Fn(&What) -> bool, answer: &Result<Value, Failure>) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            if waiting.room == *room && what(&waiting.what) {
+                let _ = waiting.waiter.send(answer.clone());
+            } else {
+                self.waiting.push(waiting);
+            }
+        }
+    }
+    fn info(&self, room: &Address) -> Option<RoomInfo> {
+        let known = self.rooms.get(room)?;
+        let (lock, why) = self.lock(room);
+        Some(RoomInfo {
+            room: room.to_string(),
+            name: self.name(room),
+            nick: Some(known.nick.clone()).filter(|nick| !nick.is_empty()),
+            joined: known.joined,
+            lock,
+            why,
+            members: u64::try_from(known.members).unwrap_or(u64::MAX),
+            leave_out: known.leave_out,
+        })
+    }
+}
+
+impl Drive {
+    /// The stream is there: every room is entered again. The connection keeps those that it knows; these are for one that is new.
+    pub(super) fn enter_rooms(&mut self) {
+        for (room, known) in &self.rooms.rooms {
+            let ask = RoomAsk::Join { room: room.clone(), nick: known.nick.clone(), password: known.password.clone(), after: None };
+            self.link.room(ask);
+        }
+    }
+    pub(super) fn rooms(&mut self) -> Result<Value, Failure> {
+        let invited = |i: &KeptInvitation| Invited {
+            room: i.room.clone(),
+            from: i.from.clone(),
+            reason: Some(i.reason.clone()).filter(|reason| !reason.is_empty()),
+        };
+        let rooms = self.rooms.rooms.keys().filter_map(|room| self.rooms.info(room)).collect();
+        notes::value(&RoomList { rooms, invitations: self.rooms.invitations.iter().map(invited).collect() })
+    }
+    fn my_nick(&self, nick: Option<String>) -> String {
+        nick.unwrap_or_else(|| self.account.split('@').next().unwrap_or_default().to_owned())
+    }
+    fn wait(&mut self, room: Address, what: What, waiter: Waiter) {
+        self.rooms.waiting.push(Waiting { room, what, waiter });
+        self.link.connect();
+    }
+    pub(super) fn room_create(&mut self, create: RoomCreate, waiter: Waiter) {
+        let room = match &create.room {
+            Some(room) => crate::home::bare(room).map(|room| Address::from(room.as_str())),
+            None => self.new_room(create.name.as_deref().unwrap_or_default()),
+        };
+        let room = match room {
+            Ok(room) => room,
+            Err(failure) => return drop(waiter.send(Err(failure))),
+        };
+        let nick = self.my_nick(create.nick);
+        self.link.room(RoomAsk::Create { room: room.clone(), nick, name: create.name.unwrap_or_default() });
+        self.wait(room, What::Joined, waiter);
+    }
+    /// An address that nobody guesses, at the server's own service.
+    fn new_room(&self, name: &str) -> Result<Address, Failure> {
+        let Some(service) = &self.rooms.service else {
+            let sentence = "this server has no service of rooms that is known yet; wait until the account is online, or name the room's address";
+            return Err(Failure::new("room.no-service", FaultName::Network, sentence));
+        };
+        let word: String = name.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>().to_lowercase();
+        let id = super::new_id();
+        let local = if word.is_empty() { id } else { format!("{word}-{}", id.get(..8).unwrap_or(&id)) };
+        Ok(Address::from(format!("{local}@{service}").as_str()))
+    }
+    pub(super) fn room_join(&mut self, join: RoomJoin, waiter: Waiter) {
+        let room = match crate::home::bare(&join.room) {
+            Ok(room) => Address::from(room.as_str()),
+            Err(failure) => return drop(waiter.send(Err(failure))),
+        };
+        if self.rooms.rooms.get(&room).is_some_and(|known| known.joined) {
+            return drop(waiter.send(self.room_info(&room)));
+        }
+        let password = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
+        let nick = self.my_nick(join.nick);
+        self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after: None });
+        self.wait(room, What::Joined, waiter);
+    }
+    fn room_info(&self, room: &Address) -> Result<Value, Failure> {
+        let info = self.rooms.info(room).ok_or_else(|| not_in(room))?;
+        notes::value(&info)
+    }
+    /// Leaving a room that we are only invited to declines.
+    pub(super) fn room_leave(&mut self, leave: &RoomLeave, waiter: Waiter) {
+        let room = match crate::home::bare(&leave.room) {
+            Ok(room) => Address::from(room.as_str()),
+            Err(failure) => return drop(waiter.send(Err(failure))),
+        };
+        let invited = self.rooms.invitations.iter().position(|i| i.room == room.as_str());
+        match (self.rooms.is_known(&room), invited) {
+            (true, _) if leave.destroy => self.link.room(RoomAsk::Destroy { room: room.clone() }),
+            (true, _) => self.link.room(RoomAsk::Leave { room: room.clone() }),
+            (false, Some(at)) => {
+                let invitation = self.rooms.invitations.remove(at);
+                self.facts.push(Fact::Rooms(self.rooms.kept()));
+                self.link.room(RoomAsk::Decline { invitation });
+                return drop(waiter.send(Ok(json!({}))));
+            }
+            (false, None) => return drop(waiter.send(Err(not_in(&room)))),
+        }
+        self.wait(room, What::Left, waiter);
+    }
+    pub(super) fn room_invite(&mut self, invite: RoomInvite, waiter: Waiter) {
+        let people = self.people(&invite.room, &invite.jid);
+        let (room, who) = match people {
+            Ok(people) => people,
+            Err(failure) => return drop(waiter.send(Err(failure))),
+        };
+        self.link.room(RoomAsk::Invite { room: room.clone(), who: who.clone(), reason: invite.reason.unwrap_or_default() });
+        self.wait(room, What::Member(who), waiter);
+    }
+    pub(super) fn room_remove(&mut self, remove: &RoomRemove, waiter: Waiter) {
+        let (room, who) = match self.people(&remove.room, &remove.jid) {
+            Ok(people) => people,
+            Err(failure) => return drop(waiter.send(Err(failure))),
+        };
+        self.link.room(RoomAsk::Remove { room: room.clone(), who: who.clone() });
+        self.wait(room, What::NoMember(who), waiter);
+    }
+    fn people(&self, room: &str, jid: &str) -> Result<(Address, Address), Failure> {
+        let (room, who) = (Address::from(crate::home::bare(room)?.as_str()), Address::from(crate::home::bare(jid)?.as_str()));
+        if self.rooms.rooms.get(&room).is_none_or(|known| !known.joined) {
+            return Err(not_in(&room));
+        }
+        Ok((room, who))
+    }
+    pub(super) fn room_members(&mut self, room: &str, waiter: Waiter) {
+        let room = match crate::home::bare(room).map(|room| Address::from(room.as_str())) {
+            Ok(room) if self.rooms.is_known(&room) => room,
+            Ok(room) => return drop(waiter.send(Err(not_in(&room)))),
+            Err(failure) => return drop(waiter.send(Err(failure))),
+        };
+        let leave_out = self.rooms.rooms.get(&room).is_some_and(|known| known.leave_out);
+        self.link.room(RoomAsk::Members { room, leave_out, waiter });
+    }
+    pub(super) fn room_leave_out(&mut self, choice: &RoomLeaveOut) -> Result<Value, Failure> {
+        let room = Address::from(crate::home::bare(&choice.room)?.as_str());
+        let known = self.rooms.rooms.get_mut(&room).ok_or_else(|| not_in(&room))?;
+        known.leave_out = choice.leave_out;
+        self.facts.push(Fact::Input(Input::LeaveOut(ChatId(room.clone()), choice.leave_out)));
+        self.room_note(&room, RoomEvent::Changed, None, None);
+        Ok(json!({}))
+    }
+
+    /// What rooms have to say. Nothing of it is told before what came with it is stored, where it is for the machine.
+    pub(super) fn room_news(&mut self, news: RoomNews) {
+        match news {
+            RoomNews::Joined { room, nick, .. } => {
+                let known = self.rooms.rooms.entry(room.clone()).or_default();
+                (known.nick, known.joined) = (nick, true);
+                let archive = known.archive;
+                self.rooms.invitations.retain(|i| i.room != room.as_str());
+                self.chats.set_room(ChatId(room.clone()));
+                self.facts.push(Fact::Rooms(self.rooms.kept()));
+                if archive {
+                    self.read_archive(&room);
+                }
+                self.room_note(&room, RoomEvent::Joined, None, None);
+                let answer = self.room_info(&room);
+                self.rooms.answer(&room, |what| *what == What::Joined, &answer);
+            }
+            RoomNews::Left { room, why, reason } => self.room_left(&room, &why, reason),
+            RoomNews::About(room, about) => {
+                let known = self.rooms.rooms.entry(room.clone()).or_default();
+                (known.name, known.archive) = (about.name, about.archive);
+            }
+            RoomNews::Members { room, members, .. } => {
+                if let Some(known) = self.rooms.rooms.get_mut(&room) {
+                    (known.members, known.locked_out) = (members.len(), None);
+                }
+                // rooms need not say it of those who are away
+                let is_member = |what: &What| matches!(what, What::Member(who) if members.contains(who));
+                self.rooms.answer(&room, is_member, &Ok(json!({})));
+                let is_none = |what: &What| matches!(what, What::NoMember(who) if !members.contains(who));
+                self.rooms.answer(&room, is_none, &Ok(json!({})));
+                self.room_note(&room, RoomEvent::Changed, None, None);
+            }
+            RoomNews::NotEncryptable { room, why } => {
+                if let Some(known) = self.rooms.rooms.get_mut(&room) {
+                    known.locked_out = Some(why.to_string());
+                }
+                self.room_note(&room, RoomEvent::Changed, None, Some(why.to_string()));
+            }
+            RoomNews::Presence(room, presence) => {
+                let (event, who) = match presence {
+                    Presence::Came(who) => (RoomEvent::Came, who.who),
+                    Presence::Went { was, .. } => (RoomEvent::Went, was.who),
+                    _ => return,
+                };
+                self.room_note(&room, event, who.as_ref(), None);
+            }
+            RoomNews::Nick { room, nick } => {
+                if let Some(known) = self.rooms.rooms.get_mut(&room) {
+                    known.nick = nick;
+                    self.facts.push(Fact::Rooms(self.rooms.kept()));
+                }
+            }
+            RoomNews::Reflected { room, id, room_id: Some(stanza_id), .. } => {
+                let from = self.me.clone();
+                // the part of a message has its number behind its id
+                self.chats.deed(Deed::Confirm { chat: ChatId(room), from, id, stanza_id });
+            }
+            RoomNews::Moderated { room, room_id, reason, .. } => {
+                let (chat, by) = (ChatId(room.clone()), room);
+                self.chats.deed(Deed::Moderated { chat, stanza_id: room_id, by, reason, time: now() });
+            }
+            RoomNews::Invited(invitation) => self.invited(invitation),
+            RoomNews::Declined { room, who, reason } => {
+                let reason = if reason.is_empty() { "the invitation was declined".into() } else { format!("the invitation was declined: {reason}") };
+                self.room_note(&room, RoomEvent::Changed, Some(&who), Some(reason));
+            }
+            RoomNews::Failed { room, task, who, why, again } => self.room_failed(&room, task, who.as_ref(), &why, again.is_some()),
+            _ => {}
+        }
+    }
+    fn room_left(&mut self, room: &Address, why: &Left, reason: String) {
+        self.leave_archive(room);
+        if *why == Left::Lost {
+            if let Some(known) = self.rooms.rooms.get_mut(room) {
+                known.joined = false;
+            }
+            return self.room_note(room, RoomEvent::Lost, None, None);
+        }
+        self.rooms.rooms.remove(room);
+        self.facts.push(Fact::Rooms(self.rooms.kept()));
+        let (event, cause) = match why {
+            Left::Asked => (RoomEvent::Left, String::new()),
+            Left::Banned => (RoomEvent::Removed, "you were banned".into()),
+            Left::Destroyed { instead: Some(instead) } => (RoomEvent::Removed, format!("the room ended; {instead} takes its place")),
+            Left::Destroyed { .. } => (RoomEvent::Removed, "the room ended".into()),
+            Left::Kicked => (RoomEvent::Removed, "you were put out; you may come again".into()),
+            _ => (RoomEvent::Removed, "you are no member any more".into()),
+        };
+        let whole = [cause, reason].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        self.room_note(room, event, None, Some(whole).filter(|whole| !whole.is_empty()));
+        self.rooms.answer(room, |what| *what == What::Left, &Ok(json!({})));
+        let gone = Err(Failure::new("room.not-joined", FaultName::Caller, format!("this account is not in the room {room} any more")));
+        self.rooms.answer(room, |_| true, &gone);
+    }
+    fn room_failed(&mut self, room: &Address, task: Task, who: Option<&Address>, why: &RoomError, again: bool) {
+        let failure = Failure { sentence: format!("{room}: {why}"), ..Failure::coded(why as &dyn Coded) };
+        if matches!(task, Task::Join | Task::Create) {
+            let known = self.rooms.rooms.get_mut(room);
+            // what a person did not ask for now may work another time: a room is forgotten only where it says that it is not for us
+            let over = !again && matches!(why, RoomError::NoSuchRoom | RoomError::Banned | RoomError::Moved(_));
+            if over && known.is_some() {
+                self.rooms.rooms.remove(room);
+                self.facts.push(Fact::Rooms(self.rooms.kept()));
+            } else if let Some(known) = known {
+                known.joined = false;
+            }
+            self.room_note(room, RoomEvent::Refused, None, Some(why.to_string()));
+        }
+        let concerns = |what: &What| match (what, task) {
+            (What::Joined, Task::Join | Task::Create) | (What::Left, Task::Destroy) => true,
+            (What::Member(of), Task::Invite) | (What::NoMember(of), Task::Affiliate) => who.is_none_or(|who| who == of),
+            _ => false,
+        };
+        self.rooms.answer(room, concerns, &Err(failure));
+    }
+    fn invited(&mut self, invitation: Invitation) {
+        let from = invitation.by.as_ref().unwrap_or(&invitation.room).to_string();
+        let room = invitation.room.to_string();
+        let kept = KeptInvitation {
+            room: room.clone(),
+            from: from.clone(),
+            direct: invitation.direct,
+            reason: invitation.reason.clone(),
+            password: invitation.password,
+        };
+        self.rooms.invitations.retain(|known| known.room != room);
+        self.rooms.invitations.push(kept);
+        if self.rooms.invitations.len() > INVITATIONS {
+            self.rooms.invitations.remove(0);
+        }
+        self.facts.push(Fact::Rooms(self.rooms.kept()));
+        let reason = Some(invitation.reason).filter(|reason| !reason.is_empty());
+        self.hub.tell(&Notification::Invitation(InvitationNote { account: self.account.clone(), room, from, reason }));
+    }
+    fn room_note(&mut self, room: &Address, event: RoomEvent, who: Option<&Address>, reason: Option<String>) {
+        let note = RoomNote { account: self.account.clone(), room: room.to_string(), event, jid: who.map(ToString::to_string), reason };
+        self.hub.tell(&Notification::Room(note));
+    }
+}
+fn not_in(room: &Address) -> Failure {
+    Failure::new("room.not-joined", FaultName::Caller, format!("this account is not in the room {room}; join it first (`subrosa room join {room}`)"))
+}
+/// The answer to `room_members`. `members`: with their affiliations; `present`: names and whose they are.
+pub fn members(room: &Address, members: Vec<(Address, Affiliation)>, present: &[(String, Option<Address>)], leave_out: bool) -> Members {
+    let word = |affiliation| match affiliation {
+        Affiliation::Owner => "owner",
+        Affiliation::Admin => "admin",
+        Affiliation::Member => "member",
+        _ => "none",
+    };
+    let mut all: Vec<Member> = members
+        .into_iter()
+        .map(|(who, affiliation)| {
+            let nick = present.iter().find(|(_, of)| of.as_ref() == Some(&who)).map(|(nick, _)| nick.clone());
+            Member { jid: who.to_string(), affiliation: word(affiliation).into(), here: nick.is_some(), nick }
+        })
+        .collect();
+    all.sort_by(|a, b| a.jid.cmp(&b.jid));
+    Members { room: room.to_string(), members: all, leave_out }
+}
