@@ -113,11 +113,11 @@ typedef enum {
   SUBROSA_OUTPUT_UPLOAD = 8,
   /* A message was received: message id, chat, from, time, kind, content type, body, sender, whether it is in clear. */
   SUBROSA_OUTPUT_MESSAGE = 9,
-  /* The whole message is among the outputs: message id, kind, report. */
+  /* The whole message is among the outputs: message id, kind, report, who was left out, what is unsaid. */
   SUBROSA_OUTPUT_SENT = 10,
   /* Kept until keys arrive, somebody completes it, or its patience ends: message id. */
   SUBROSA_OUTPUT_WAITING = 11,
-  /* Nothing of it left: message id, kind, status, reason, report, question. */
+  /* Nothing of it left: message id, kind, status, reason, report, question, who can't read it. */
   SUBROSA_OUTPUT_NOT_SENT = 12,
   /* A message that can't be shown: message id, chat, from, device, status, reason. */
   SUBROSA_OUTPUT_NOT_RECEIVED = 13,
@@ -126,7 +126,9 @@ typedef enum {
   /* A known device showed another key, and is refused until a person decides: device, key, known key. */
   SUBROSA_OUTPUT_KEY_CHANGED = 15,
   /* Something that this version of the header has no word for. */
-  SUBROSA_OUTPUT_OTHER = 16
+  SUBROSA_OUTPUT_OTHER = 16,
+  /* A person should know: reason, sentence; chat and device where it is about one. */
+  SUBROSA_OUTPUT_WARNING = 17
 } subrosa_output;
 
 /* Why a server did not do what it was asked. */
@@ -805,6 +807,37 @@ const char *subrosa_output_get_header_name(const subrosa_outputs *outputs, size_
 
 /* The value of one of them. */
 const char *subrosa_output_get_header_value(const subrosa_outputs *outputs, size_t index);
+
+/* The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes; it holds for
+   messages that wait too. */
+int subrosa_machine_set_room(subrosa_machine *machine, const char *chat, const char *const *members, size_t count, subrosa_error **error);
+
+/* The chat is no room any more, or one where encryption is not possible: nothing leaves. */
+int subrosa_machine_unset_room(subrosa_machine *machine, const char *chat, subrosa_error **error);
+
+/* A person chose for this room: those who have no device that can read are left out (not 0), or stop the message (0, as at first). */
+int subrosa_machine_leave_out(subrosa_machine *machine, const char *chat, int leave_out, subrosa_error **error);
+
+/* Sends a message to everybody in the room that its chat is: those who are in it when it is encrypted. Its recipients are not read. */
+int subrosa_machine_send_to_room(subrosa_machine *machine, const subrosa_send *message, subrosa_error **error);
+
+/* Whether it goes to everybody in the room that the chat is: not 0 for one that does. Then it has no recipients. */
+int subrosa_output_is_to_room(const subrosa_outputs *outputs);
+
+/* How many people of the room have no device that can read the message: they were left out, or it was not sent because of them. */
+size_t subrosa_output_get_left_out_count(const subrosa_outputs *outputs);
+
+/* One of them. */
+const char *subrosa_output_get_left_out(const subrosa_outputs *outputs, size_t index);
+
+/* How many things some devices do not get of the message, because their version of the protocol has no form for them. */
+size_t subrosa_output_get_unsaid_count(const subrosa_outputs *outputs);
+
+/* One of them: its stable name, "reaction". */
+const char *subrosa_output_get_unsaid(const subrosa_outputs *outputs, size_t index);
+
+/* The same in words for a person. */
+const char *subrosa_output_get_unsaid_sentence(const subrosa_outputs *outputs, size_t index);
 
 /* The code that a message was refused with: 300 to 699. In `SUBROSA_OUTPUT_REFUSE` it is what goes on the wire. */
 int subrosa_output_get_status(const subrosa_outputs *outputs);

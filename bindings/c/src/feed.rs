@@ -135,7 +135,7 @@ pub(crate) fn trust_code(trust: Trust) -> c_int {
     }
 }
 
-fn feed(machine: *mut CMachine, error: *mut *mut CError, input: impl FnOnce() -> Result<Input, AbiError>) -> c_int {
+pub(crate) fn feed(machine: *mut CMachine, error: *mut *mut CError, input: impl FnOnce() -> Result<Input, AbiError>) -> c_int {
     call(error, || {
         let machine = unsafe { share(machine) }?; // the bell may give it back
         machine.feed(input()?);
@@ -169,14 +169,20 @@ fn people(chat: &str, recipients: &[&str]) -> Recipients {
 /// `SUBROSA_OUTPUT_WAITING` first, where it has to wait. Messages of one chat leave in the order they were given.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_machine_send(machine: *mut CMachine, message: *const CSend, error: *mut *mut CError) -> c_int {
-    feed(machine, error, || unsafe {
+    feed(machine, error, || unsafe { send_of(message, false) })
+}
+pub(crate) unsafe fn send_of(message: *const CSend, to_room: bool) -> Result<Input, AbiError> {
+    unsafe {
         let message = sized(message, "message")?;
         let (id, chat) = (name(message.message_id, "message_id")?, name(message.chat, "chat")?);
-        let to = people(chat, &texts(message.recipients, message.recipient_count, "recipients")?);
+        let to = match to_room {
+            true => Recipients::Room,
+            false => people(chat, &texts(message.recipients, message.recipient_count, "recipients")?),
+        };
         let plain = Plaintext::new(type_of(message.content_type)?, array(message.body, message.body_size, "body")?);
         let (kind, headers) = (kind_of(message.kind)?, headers_of(message.headers, message.header_count)?);
         Ok(Input::Send { id: id.into(), chat: ChatId(chat.into()), to, kind, plain, headers })
-    })
+    }
 }
 /// Sends words to a chat: the same with everything else left out.
 #[unsafe(no_mangle)]

@@ -7,6 +7,7 @@
 //! | `engine`, `message`, `content`, `transfer` | an engine that C wrote: its table, what its hooks see, its files |
 //! | `machine`, `store`, `feed` | the machine, its store, what goes in |
 //! | `outputs`, `wanted`, `told`, `cipher` | what comes out |
+//! | `rooms` | chats of many |
 //! | `devices` | what a client of OMEMO asks beyond messages |
 //!
 //! Nothing is decided here: pointers are checked, words are translated. The header is written from these files by cbindgen:
@@ -27,6 +28,7 @@ mod store;
 mod feed;
 
 mod outputs;
+mod rooms;
 mod told;
 mod wanted;
 

@@ -35,11 +35,11 @@ pub enum OutputCode {
     Upload = 8,
     /// A message was received: message id, chat, from, time, kind, content type, body, sender, whether it is in clear.
     Message = 9,
-    /// The whole message is among the outputs: message id, kind, report.
+    /// The whole message is among the outputs: message id, kind, report, who was left out, what is unsaid.
     Sent = 10,
     /// Kept until keys arrive, somebody completes it, or its patience ends: message id.
     Waiting = 11,
-    /// Nothing of it left: message id, kind, status, reason, report, question.
+    /// Nothing of it left: message id, kind, status, reason, report, question, who can't read it.
     NotSent = 12,
     /// A message that can't be shown: message id, chat, from, device, status, reason.
     NotReceived = 13,
@@ -49,6 +49,8 @@ pub enum OutputCode {
     KeyChanged = 15,
     /// Something that this version of the header has no word for.
     Other = 16,
+    /// A person should know: reason, sentence; chat and device where it is about one.
+    Warning = 17,
 }
 
 /// What one commit gave. One thread at a time uses it. What the functions that look at an output give lives until the next one is
@@ -108,6 +110,7 @@ fn code(output: &Output) -> OutputCode {
         Output::Event(Event::NotReceived { .. }) => OutputCode::NotReceived,
         Output::Event(Event::DeviceNew { .. }) => OutputCode::DeviceNew,
         Output::Event(Event::KeyChanged { .. }) => OutputCode::KeyChanged,
+        Output::Event(Event::Warning { .. }) => OutputCode::Warning,
         _ => OutputCode::Other,
     }
 }
@@ -173,6 +176,7 @@ pub unsafe extern "C" fn subrosa_output_get_chat(outputs: *const COutputs) -> *c
     words(outputs, |output| match output {
         Output::Transmit { chat, .. } | Output::Accept { chat, .. } | Output::Refuse { chat, .. } => Some(chat.0.as_str()),
         Output::Event(Event::Message { chat, .. } | Event::NotReceived { chat, .. }) => Some(chat.0.as_str()),
+        Output::Event(Event::Warning { chat, .. }) => chat.as_ref().map(|chat| chat.0.as_str()),
         _ => None,
     })
 }

@@ -54,12 +54,18 @@ pub unsafe extern "C" fn subrosa_output_get_status(outputs: *const COutputs) -> 
 /// Why not: the stable name of the reason, "not-encrypted".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_output_get_reason(outputs: *const COutputs) -> *const c_char {
-    words(outputs, |output| Some(why(output)?.reason.code()))
+    words(outputs, |output| match output {
+        Output::Event(Event::Warning { warning, .. }) => Some(warning.code()),
+        _ => Some(why(output)?.reason.code()),
+    })
 }
 /// Why not: in words that a person can act on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_output_get_sentence(outputs: *const COutputs) -> *const c_char {
-    words(outputs, |output| Some(why(output)?.reason.sentence()))
+    words(outputs, |output| match output {
+        Output::Event(Event::Warning { warning, .. }) => Some(warning.sentence()),
+        _ => Some(why(output)?.reason.sentence()),
+    })
 }
 fn report_of(output: &Output) -> Option<&[DeviceReport]> {
     match output {
@@ -111,7 +117,7 @@ pub unsafe extern "C" fn subrosa_output_get_device(outputs: *const COutputs, abo
         let found = match output {
             Output::Transmit { to: Recipients::Device(device), .. } => device,
             Output::Event(Event::DeviceNew { device, .. } | Event::KeyChanged { device, .. }) => device,
-            Output::Event(Event::NotReceived { device, .. }) => device.as_ref()?,
+            Output::Event(Event::NotReceived { device, .. } | Event::Warning { device, .. }) => device.as_ref()?,
             _ => return None,
         };
         unsafe { put(about, device(found, texts)) };

@@ -98,6 +98,7 @@ static int store_end(void *user_data, int commit) {
 }
 
 /* ---- people, a server, and what is on its way ---- */
+#define ROOM "room@example.org"
 typedef struct {
     const char *address;
     store disk;
@@ -105,6 +106,7 @@ typedef struct {
     int crashes; /* a commit that fails kills the process */
     char history[2048];
     char refused[512];
+    char left_out[128];
     int devices_met, keys_changed, not_sent, sent;
     uint8_t last_key[32];
 } person;
@@ -118,7 +120,7 @@ typedef struct stanza {
     struct stanza *next;
     char *id, *type;
     person *from, *to;
-    int kind;
+    int kind, in_room;
     uint8_t *body;
     size_t size;
     int delivered; /* and not acknowledged: the recipient has not stored it yet */
@@ -221,7 +223,11 @@ static void server_takes(person *p, const subrosa_outputs *out) {
     size_t i;
     s->from = p;
     s->to = p == people ? people + 1 : people;
-    if (subrosa_output_get_recipient_count(out) == 0) {
+    s->in_room = subrosa_output_is_to_room(out);
+    if (s->in_room) {
+        CHECK(subrosa_output_get_recipient_count(out) == 0 && !subrosa_output_get_device(out, &device));
+        SAME(subrosa_output_get_chat(out), ROOM);
+    } else if (subrosa_output_get_recipient_count(out) == 0) {
         CHECK(subrosa_output_get_device(out, &device) && device.number != 0 && device.name == NULL);
         SAME(device.owner, s->to->address);
     } else {
@@ -245,7 +251,8 @@ static void deliver(void) {
         subrosa_receive message = { sizeof message, NULL, NULL, NULL, 0, 0, NULL, NULL, 0, NULL, 0, 0 };
         if (s->delivered) continue;
         message.message_id = s->id;
-        message.chat = s->from->address;
+        message.chat = s->in_room ? ROOM : s->from->address;
+        message.from = s->from->address;
         message.sent = now_ms;
         message.kind = s->kind;
         message.content_type = s->type;
@@ -286,6 +293,12 @@ static void shows(person *p, const subrosa_outputs *out) {
     CHECK(strlen(p->history) + strlen(line) < sizeof p->history);
     strcat(p->history, line);
 }
+static void leaves_out(person *p, const subrosa_outputs *out) {
+    size_t i;
+    p->left_out[0] = 0;
+    for (i = 0; i < subrosa_output_get_left_out_count(out); i++) strcat(strcat(p->left_out, subrosa_output_get_left_out(out, i)), ";");
+    CHECK(subrosa_output_get_left_out(out, i) == NULL);
+}
 /* Whether there is nothing more to do for it. */
 static void acts(person *p) {
     subrosa_outputs *out = NULL;
@@ -315,12 +328,15 @@ static void acts(person *p) {
         case SUBROSA_OUTPUT_MESSAGE: shows(p, out); break;
         case SUBROSA_OUTPUT_SENT:
             p->sent++;
+            leaves_out(p, out);
+            CHECK(subrosa_output_get_unsaid_count(out) == 0 && subrosa_output_get_unsaid(out, 0) == NULL);
             CHECK(subrosa_output_get_report_count(out) == 1 && subrosa_output_get_report(out, 0, &report) == 1);
             CHECK(report.excluded == NULL && report.sentence == NULL);
             SAME(report.protocol, "omemo:2");
             break;
         case SUBROSA_OUTPUT_NOT_SENT:
             p->not_sent++;
+            leaves_out(p, out);
             strcpy(p->refused, subrosa_output_get_reason(out));
             if (subrosa_output_get_report_count(out) > 0) {
                 CHECK(subrosa_output_get_report(out, 0, &report) == 1 && report.excluded != NULL);
@@ -472,6 +488,42 @@ static void by_hand(void) {
     world_end();
 }
 
+/* A room with somebody who has no keys. */
+static void room(void) {
+    const char *members[] = { "alice@example.org", "bob@example.org", "carol@example.org" };
+    subrosa_send message = { sizeof message, "r1", ROOM, NULL, 0, 0, NULL, NULL, 0, NULL, 0 };
+    int i;
+    world_begin(0);
+    run();
+    message.body = (const uint8_t *)"words for all";
+    message.body_size = 13;
+    DOES(subrosa_machine_send_to_room(people[0].machine, &message, &error));
+    run();
+    SAME(people[0].refused, "not-in-room");
+    for (i = 0; i < 2; i++) DOES(subrosa_machine_set_room(people[i].machine, ROOM, members, 3, &error));
+    DOES(subrosa_machine_send_to_room(people[0].machine, &message, &error));
+    run();
+    CHECK(people[0].sent == 0 && people[0].not_sent == 2);
+    SAME(people[0].refused, "members-without-keys");
+    SAME(people[0].left_out, "carol@example.org;");
+    DOES(subrosa_machine_leave_out(people[0].machine, ROOM, 1, &error));
+    DOES(subrosa_machine_send_to_room(people[0].machine, &message, &error));
+    run();
+    CHECK(people[0].sent == 1);
+    SAME(people[0].left_out, "carol@example.org;");
+    SAME(people[1].history, "r1=words for all;");
+    message.message_id = "r2";
+    DOES(subrosa_machine_leave_out(people[1].machine, ROOM, 1, &error));
+    DOES(subrosa_machine_send_to_room(people[1].machine, &message, &error));
+    run();
+    SAME(people[0].history, "r2=words for all;");
+    DOES(subrosa_machine_unset_room(people[1].machine, ROOM, &error));
+    DOES(subrosa_machine_send_to_room(people[1].machine, &message, &error));
+    run();
+    SAME(people[1].refused, "not-in-room");
+    world_end();
+}
+
 /* At every call of every kind, or at every so many; a program that goes on, and one that dies. */
 static int with_faults(const char *kind, int crashes, int step) {
     int at, met;
@@ -495,6 +547,7 @@ int main(int count, char **arguments) {
     conversation();
     trust();
     world_end();
+    room();
     if (count > 1) {
         by_hand();
         for (i = thorough ? 0 : 3; i < 4; i++) {
