@@ -85,7 +85,7 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     }
     // the message key, once for each device that may have it
     let sealed = cx.attempt(|cx| {
-        let mut bodies = Bodies::new(&content, message, us, targets.len());
+        let mut bodies = Bodies::new(&content, message, us, epoch, targets.len());
         // grouped as the targets are, each once
         let mut served: Vec<&Address> = Vec::new();
         let mut older = false;
@@ -304,6 +304,8 @@ struct Bodies<'m> {
     content: &'m Content,
     message: &'m Outgoing<'m>,
     us: u32,
+    /// Sessions of this memory send, those of an earlier one don't.
+    epoch: u32,
     devices: usize,
     omemo2: Option<Body>,
     legacy: Option<Body>,
@@ -332,9 +334,9 @@ impl Material {
     }
 }
 impl<'m> Bodies<'m> {
-    fn new(content: &'m Content, message: &'m Outgoing<'m>, us: u32, devices: usize) -> Self {
+    fn new(content: &'m Content, message: &'m Outgoing<'m>, us: u32, epoch: u32, devices: usize) -> Self {
         let report = Vec::with_capacity(devices);
-        Bodies { content, message, us, devices, omemo2: None, legacy: None, report, scratch: Vec::with_capacity(256) }
+        Bodies { content, message, us, epoch, devices, omemo2: None, legacy: None, report, scratch: Vec::with_capacity(256) }
     }
     fn report(&mut self, device: Device, result: Result<Version, (Exclusion, Option<Version>)>) {
         let protocol = match &result {
@@ -350,7 +352,7 @@ impl<'m> Bodies<'m> {
             Version::Omemo2 => self.omemo2.get_or_insert_with(|| Body::omemo2(cx, content, message, us, devices)),
             Version::Legacy => self.legacy.get_or_insert_with(|| Body::legacy(cx, content, us, devices)),
         };
-        let epoch = memory::epoch(cx)?;
+        let epoch = self.epoch;
         let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.sender(version, epoch)) else {
             return Ok(Err(Exclusion::BrokenSession));
         };

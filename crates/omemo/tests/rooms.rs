@@ -364,6 +364,30 @@ fn nobody_writes_in_the_name_of_another() {
     unnamed(&mut world, alice, body);
     assert_eq!((texts(&world, alice).pop().unwrap().as_str(), authors(&world, alice).pop().unwrap().as_str()), ("really Bob", BOB));
 }
+/// A number that is on no list makes us ask for the lists of the members; with those the message is read.
+#[test]
+fn a_number_of_nobody_makes_us_look_whose_it_is() {
+    let (mut world, alice, mut bob) = alone::<Omemo2>(21);
+    world.notify(|_| false);
+    world.server.refuse(|_, request| {
+        let list = matches!(request, Request::Fetch(node) if node.owner.as_str() == BOB && node.name.contains("device"));
+        list.then_some(RequestError::Unreachable)
+    });
+    room(&mut world, &[ALICE, BOB]);
+    bob.publish(&mut world);
+    bob.initiate(&world);
+    bob.say(&mut world, "hello");
+    bob.hear(&world);
+    let body = written(&mut bob, "in the room", Some(BOB), Some(ROOM));
+    unnamed(&mut world, alice, body);
+    assert_eq!((texts(&world, alice), unread(&world, alice)), (vec!["hello".into()], vec![Reason::UnknownMember]));
+    world.server.refuse(|_, _| None);
+    world.run_for(2 * 60_000);
+    let body = written(&mut bob, "in the room again", Some(BOB), Some(ROOM));
+    unnamed(&mut world, alice, body);
+    assert_eq!(texts(&world, alice), ["hello", "in the room", "in the room again"], "both come again with the list");
+    assert!(authors(&world, alice).iter().all(|author| author == BOB));
+}
 #[test]
 fn who_is_no_member_is_not_thought_of() {
     let (mut world, alice, mut bob) = talking::<Omemo2>(16);
@@ -395,7 +419,8 @@ fn reflections_without_a_name() {
         assert_eq!(unread(&world, other), [], "read before, with a name");
     }
     assert_eq!((texts(&world, alice).len(), texts(&world, phone).len(), texts(&world, bob).len()), (1, 1, 2));
-    // without a name the first time
+    // without a name the first time, and taken for no member any more
+    tell(&mut world, alice, &[BOB]);
     let body = {
         world.disconnect(alice);
         let id = words(&mut world, phone, "from the phone");

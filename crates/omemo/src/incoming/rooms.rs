@@ -41,7 +41,6 @@ pub(super) fn senders(cx: &mut Context<'_>, room: &Room, sid: u32) -> Result<Vec
 pub(super) fn read_any(cx: &mut Context<'_>, room: &Room, senders: Vec<Device>, found: &Encrypted) -> Result<Option<(Device, Read)>, Halt> {
     // a device of nobody: our lists may be old
     if senders.is_empty() {
-        cx.records.warm(room.members.iter().map(records::people))?;
         room.members.iter().try_for_each(|member| refresh(cx, member))?;
     }
     let (mut left, mut unread) = (TRIES, None);
