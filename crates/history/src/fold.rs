@@ -160,7 +160,9 @@ impl History {
             self.make_room(chat, fold)?;
         }
         let newer = match fold.kind {
-            FoldKind::Reaction => "(excluded.time > time OR excluded.time = time AND excluded.told IS NULL)",
+            FoldKind::Reaction => {
+                "(excluded.time > time OR excluded.time = time AND excluded.told IS NULL AND (told IS NOT NULL OR excluded.data <> data))"
+            }
             _ => "excluded.time < time",
         };
         // what came in clear takes nothing back that was encrypted

@@ -40,6 +40,7 @@
 //!
 //! The key of the records (`subrosa-store`) may be given: the history's own is derived from it.
 mod add;
+pub mod backup;
 mod entry;
 mod error;
 mod fold;

@@ -159,6 +159,11 @@ pub(crate) fn private() -> OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
+/// Makes a new name durable.
+pub(crate) fn sync_directory(of: &Path) -> std::io::Result<()> {
+    let directory = of.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { std::fs::File::open(directory)?.sync_all() } else { Ok(()) }
+}
 /// Makes the file where there is none, and looks at how an existing one begins: SQLCipher says the same about a wrong key,
 /// damage, and a file that is something else.
 fn check_file(path: &Path, salt: &[u8; 16]) -> Result<(), OpenError> {
