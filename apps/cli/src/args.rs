@@ -79,6 +79,8 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// A messenger on the whole terminal: F1 shows its keys
+    Tui,
     /// Speak JSON-RPC 2.0 on standard input and output, one object a line (docs/rpc.md)
     Rpc(Engine),
     /// The same over SIP, through an engine: with Linphone, for example

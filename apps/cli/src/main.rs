@@ -15,9 +15,11 @@ mod session;
 mod show;
 mod sip;
 mod socket;
+mod tui;
 
 use clap::Parser;
 use failure::Failure;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,7 +35,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: args::Args) -> Result<(), Failure> {
-    logs::begin(args.verbose)?;
+    // they would be written over the messages
+    if !matches!(args.command, args::Command::Tui) || !std::io::stderr().is_terminal() {
+        logs::begin(args.verbose)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Failure::bug(format!("the program can't start its threads: {e}")))?;
     let end = runtime.block_on(commands::run(args));

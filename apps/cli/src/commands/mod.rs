@@ -34,6 +34,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         Command::Status => look::status(&home, account).await,
         Command::Logout { yes, offline } => logout::run(&home, account, yes, offline).await,
         Command::Sip(sip) => sip::run(&home, *sip).await,
+        Command::Tui => crate::tui::run(&home, account).await,
         Command::Rpc(named) => rpc::run(&home, account, engine(&named)?).await,
     }
 }
@@ -60,7 +61,7 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Resolves when the process is asked to end.
-async fn interrupted() {
+pub async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut any = tokio::task::JoinSet::new();

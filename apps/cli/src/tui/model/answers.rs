@@ -1,0 +1,197 @@
+//! What was asked is answered.
+use super::account::Account;
+use super::page::Load;
+use super::*;
+use crate::rpc::types::*;
+use serde::de::DeserializeOwned;
+use subrosa_engine::Omission;
+
+type Answer = Result<Value, Failure>;
+
+impl Screen {
+    pub(super) fn answer(&mut self, tag: Tag, answer: Answer) {
+        match tag {
+            Tag::Status => self.have(answer, Self::have_status),
+            Tag::Chats(jid) => self.have(answer, |state, Chats { chats }| {
+                let Some(account) = state.account_of(&jid) else { return };
+                account.put_all(chats);
+                // one that is open and has no entry yet
+                if let Some(open) = account.page.as_ref().map(|page| page.chat.clone()) {
+                    account.begin(&open, false);
+                }
+            }),
+            Tag::Rooms(jid) => self.have(answer, |state, rooms: Rooms| {
+                let Some(account) = state.account_of(&jid) else { return };
+                account.invitations = rooms.invitations;
+                for room in rooms.rooms {
+                    if account.chat(&room.room).is_none() {
+                        account.put(Chat { chat: room.room, room: true, name: room.name, last: None, unread: 0, lock: room.lock, why: room.why });
+                    }
+                }
+            }),
+            Tag::Page { account, chat, way, serial } => self.have_page(&account, &chat, way, serial, answer),
+            Tag::Sent { account, chat, text, about } => self.have_sent(account, chat, text, about, answer),
+            Tag::Said => self.have(answer, |state, result: SendResult| state.tell_unsaid(&result)),
+            Tag::Read => {}
+            Tag::Devices { jid } => {
+                let list = self.read::<DeviceList>(answer);
+                if let Some(trusting) = self.trusting().filter(|now| now.jid == jid) {
+                    trusting.devices = Some(list.map(|list| list.devices).unwrap_or_default());
+                    trusting.at = trusting.at.min(trusting.devices.as_ref().map_or(0, |all| all.len().saturating_sub(1)));
+                }
+            }
+            Tag::Stale => self.have(answer, |state, stale: StaleDevices| {
+                if let Some(trusting) = state.trusting() {
+                    trusting.stale = stale.devices;
+                }
+            }),
+            Tag::Blocked => self.have(answer, |state, all: Blocked| {
+                if let Some(trusting) = state.trusting() {
+                    trusting.blocked = all.blocked.contains(&trusting.jid);
+                }
+            }),
+            Tag::Decided(jid) => self.have(answer, |state, _: Value| {
+                let (other, open) = state.trusting().map_or((None, false), |now| (now.other.clone(), now.jid == jid));
+                if open {
+                    let at = state.trusting().map_or(0, |now| now.at);
+                    state.open_trust(jid, other);
+                    if let Some(trusting) = state.trusting() {
+                        trusting.at = at;
+                    }
+                }
+            }),
+            Tag::Members { room } => {
+                let list = self.read::<Members>(answer);
+                if let (Some(list), Some(Dialog::Members(now))) = (list, self.dialogs.last_mut())
+                    && now.room == room
+                {
+                    (now.members, now.leave_out) = (Some(list.members), list.leave_out);
+                }
+            }
+            Tag::MembersChanged(room) => self.have(answer, |state, _: Value| state.ask_members(&room)),
+            Tag::Found { serial } => {
+                let found = self.read::<Messages>(answer);
+                if let Some(searching) = self.searching().filter(|now| now.serial == serial) {
+                    searching.waits = false;
+                    if let Some(found) = found {
+                        (searching.found, searching.more, searching.at) = (found.messages, found.more, 0);
+                    }
+                }
+            }
+            Tag::Entered { account } => self.have(answer, |state, room: RoomInfo| {
+                if let Some(account) = state.account_of(&account) {
+                    account.invitations.retain(|known| known.room != room.room);
+                    if account.chat(&room.room).is_none() {
+                        account.put(Chat {
+                            chat: room.room.clone(),
+                            room: true,
+                            name: room.name,
+                            last: None,
+                            unread: 0,
+                            lock: room.lock,
+                            why: room.why,
+                        });
+                    }
+                }
+                if state.jid().as_ref() == Some(&account) {
+                    state.dialogs.clear();
+                    state.open(&room.room);
+                }
+            }),
+            Tag::LeftRoom { account } => self.have(answer, |state, _: Value| state.ask_chats(&account)),
+            Tag::Verified => self.have(answer, |state, Verified { jid, devices }: Verified| {
+                let own = state.jid();
+                let which = devices.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+                let name = names::person(&jid, own.as_deref().unwrap_or_default());
+                state.say(if devices.is_empty() {
+                    format!("no device of {name} was in that link")
+                } else {
+                    format!("verified: {name}, device {which}")
+                });
+                let again = state.trusting().map(|now| (now.jid.clone(), now.other.clone()));
+                if let Some((jid, other)) = again {
+                    state.open_trust(jid, other);
+                }
+            }),
+            Tag::Sealed { back } => self.have(answer, |state, kept: Kept| {
+                state.say(if back { format!("{} messages came back", kept.messages) } else { format!("{} messages are in the file", kept.messages) });
+            }),
+            Tag::Done(text) => self.have(answer, |state, _: Value| state.say(text)),
+        }
+    }
+    /// As its type; what went wrong is told.
+    fn read<T: DeserializeOwned>(&mut self, answer: Answer) -> Option<T> {
+        let read = answer.and_then(|value| {
+            serde_json::from_value(value)
+                .map_err(|e| Failure::bug(format!("an answer was not understood ({e}); is another version of subrosa running?")))
+        });
+        read.map_err(|failure| self.fail(&failure)).ok()
+    }
+    fn have<T: DeserializeOwned>(&mut self, answer: Answer, then: impl FnOnce(&mut Self, T)) {
+        if let Some(value) = self.read(answer) {
+            then(self, value);
+        }
+    }
+    fn have_status(&mut self, status: Status) {
+        for one in status.accounts {
+            if !self.accounts.iter().any(|known| known.jid == one.account) {
+                self.accounts.push(Account::new(one.account.clone()));
+                self.ask_chats(&one.account);
+            }
+            if let Some(account) = self.account_of(&one.account) {
+                (account.link, account.device, account.fingerprint) = (one.connection, one.device, one.fingerprint);
+            }
+        }
+    }
+    fn have_page(&mut self, account: &str, chat: &str, way: Load, serial: u64, answer: Answer) {
+        let messages = self.read::<Messages>(answer);
+        let Some(account) = self.account_of(account) else { return };
+        let none_unread = account.chat(chat).is_none_or(|chat| chat.unread == 0);
+        let Some(page) = account.page.as_mut().filter(|page| page.chat == chat && page.loading == Some((way, serial))) else { return };
+        let Some(Messages { messages, more }) = messages else {
+            // not asked again by itself: an error would come again and again
+            page.loading = None;
+            (page.older, page.newer) = (false, false);
+            return;
+        };
+        let fresh = page.read == i64::MIN;
+        page.loaded(way, messages, more);
+        if fresh && none_unread && way == Load::Newest {
+            page.read = page.entries.back().map_or(i64::MIN, |entry| entry.place);
+        }
+        if let Load::Around(place) = way {
+            self.with_page(|page, height, look| page.show(place, height, look));
+        }
+    }
+    fn have_sent(&mut self, account: String, chat: String, text: String, about: Option<About>, answer: Answer) {
+        match answer {
+            Ok(value) => {
+                if let Some(result) = self.read(Ok(value)) {
+                    self.tell_unsaid(&result);
+                }
+            }
+            // stored: it leaves at the next connection, and its line says that it waits
+            Err(failure) if failure.code == "send.queued" => {}
+            Err(failure) if failure.code.ends_with("members-without-keys") => {
+                let who = failure.details.as_ref().map(|result| result.left_out.clone()).unwrap_or_default();
+                let names = if who.is_empty() { "Some members".to_owned() } else { people(&who, &account) };
+                let text_ = format!("{names}: no device that could decrypt. Leave them out in this room from now on, and send it to the others?");
+                self.give_back(&account, &chat, &text, about.clone());
+                self.dialogs.push(Dialog::Question { text: text_, what: Sure::LeaveOut { room: chat, text, about } });
+            }
+            Err(failure) => {
+                self.give_back(&account, &chat, &text, about);
+                self.fail(&failure);
+            }
+        }
+    }
+    /// Silence means that everybody got all of it.
+    fn tell_unsaid(&mut self, result: &SendResult) {
+        let own = self.jid().unwrap_or_default();
+        if !result.left_out.is_empty() {
+            self.say(format!("without keys, left out: {}", people(&result.left_out, &own)));
+        } else if let Some(code) = result.unsaid.first() {
+            self.say(Omission::from_code(code).map_or_else(|| code.clone(), |omission| omission.sentence().to_owned()));
+        }
+    }
+}
