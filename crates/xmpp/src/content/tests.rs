@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 use super::*;
 use proptest::prelude::*;
 use subrosa_engine::{ContentType, MessageId, Plaintext};
