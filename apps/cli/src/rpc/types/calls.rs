@@ -337,9 +337,9 @@ impl Call {
     /// `None`: it says nothing to anybody.
     pub fn says(&mut self) -> Option<Says<'_>> {
         Some(match self {
-            Call::Send(SendText { id, timeout, text, .. }) | Call::Reply(Reply { id, timeout, text, .. }) | Call::Edit(Edit { id, timeout, text, .. }) => {
-                Says { id, timeout: *timeout, text: Some(text) }
-            }
+            Call::Send(SendText { id, timeout, text, .. })
+            | Call::Reply(Reply { id, timeout, text, .. })
+            | Call::Edit(Edit { id, timeout, text, .. }) => Says { id, timeout: *timeout, text: Some(text) },
             Call::React(React { id, timeout, .. }) | Call::Retract(Retract { id, timeout, .. }) => Says { id, timeout: *timeout, text: None },
             _ => return None,
         })

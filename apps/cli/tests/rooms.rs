@@ -1,0 +1,190 @@
+//! Three people in a room over a real Prosody, by way of the RPC: brought in, talking, put out, away and back, the server or a process
+//! gone in between.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod support;
+
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use subrosa_interop::Prosody;
+use support::{PATIENCE, Place, Rpc, server};
+
+fn entry(rpc: &mut Rpc, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    rpc.wait(what, |line| line["method"] == "entry" && fits(&line["params"]["entry"]))["params"]["entry"].clone()
+}
+fn room_event(rpc: &mut Rpc, event: &str) -> Value {
+    rpc.wait(event, |line| line["method"] == "room" && line["params"]["event"] == event)["params"].clone()
+}
+/// Asked again until it fits: what another process has done arrives when it does.
+fn until(rpc: &mut Rpc, method: &str, params: &Value, fits: impl Fn(&Value) -> bool) -> Value {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer = rpc.call(method, params.clone());
+        if fits(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < end, "{method} stays {answer}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+fn members(rpc: &mut Rpc, room: &str, expected: &[&str]) {
+    let all = |list: &Value| list["members"].as_array().unwrap().iter().map(|m| m["jid"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    until(rpc, "room_members", &json!({"room": room}), |list| all(list) == expected);
+}
+/// Logged in, online, the device published.
+fn online(server: &Prosody, user: &str) -> (Place, Rpc) {
+    let place = Place::new();
+    place.login(server, user);
+    let mut rpc = place.rpc();
+    rpc.online();
+    (place, rpc)
+}
+/// Made by alice; the others were invited and came.
+fn room_of(alice: &mut Rpc, others: &mut [(&str, &mut Rpc)]) -> String {
+    // what the server can is asked for once it is there
+    let made = {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let id = alice.begin("room_create", json!({"name": "Garden"}));
+            let answer = alice.answer(id);
+            match answer.get("result") {
+                Some(made) => break made.clone(),
+                None if answer["error"]["data"]["code"] == "room.no-service" && Instant::now() < end => std::thread::sleep(Duration::from_millis(50)),
+                None => panic!("{answer}"),
+            }
+        }
+    };
+    assert_eq!((made["joined"].as_bool(), made["nick"].as_str()), (Some(true), Some("alice")));
+    let room = made["room"].as_str().unwrap().to_owned();
+    for (name, other) in others.iter_mut() {
+        alice.call("room_invite", json!({"room": room, "jid": format!("{name}@localhost"), "reason": "come and see"}));
+        let invitation = other.note("invitation");
+        assert_eq!((invitation["room"].as_str(), invitation["reason"].as_str()), (Some(room.as_str()), Some("come and see")));
+        // nothing is done until a person says so
+        let known = other.call("rooms", json!({}));
+        assert_eq!((known["rooms"].as_array().unwrap().len(), known["invitations"][0]["room"].as_str()), (0, Some(room.as_str())));
+        let joined = other.call("room_join", json!({"room": room}));
+        assert_eq!(joined["joined"], true);
+    }
+    room
+}
+
+#[test]
+fn three_people_talk_and_one_is_put_out() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob), (_c, mut carol)) = (online(&server, "alice"), online(&server, "bob"), online(&server, "carol"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob), ("carol", &mut carol)]);
+    let all = ["alice@localhost", "bob@localhost", "carol@localhost"];
+    for rpc in [&mut alice, &mut bob, &mut carol] {
+        members(rpc, &room, &all);
+    }
+    let sent = alice.call("send", json!({"to": room, "text": "welcome", "id": "w1"}));
+    assert_eq!(sent["devices"].as_array().unwrap().len(), 2, "{sent}");
+    for rpc in [&mut bob, &mut carol] {
+        let heard = rpc.message("welcome");
+        assert_eq!((heard["from"].as_str(), heard["chat"].as_str()), (Some("alice@localhost"), Some(room.as_str())));
+        assert_eq!(heard["trust"], "trusted");
+    }
+    bob.call("send", json!({"to": room, "text": "hello from bob"}));
+    alice.message("hello from bob");
+    carol.message("hello from bob");
+    // once, by however many ways it came: live, and out of the room's archive
+    let page = carol.call("history", json!({"chat": room}));
+    let texts: Vec<_> = page["messages"].as_array().unwrap().iter().filter_map(|m| m["text"].as_str()).collect();
+    assert_eq!(texts, ["welcome", "hello from bob"]);
+    alice.call("room_remove", json!({"room": room, "jid": "carol@localhost"}));
+    room_event(&mut carol, "removed");
+    members(&mut bob, &room, &all[..2]);
+    let sent = alice.call("send", json!({"to": room, "text": "without carol"}));
+    assert!(sent["devices"].as_array().unwrap().iter().all(|d| d["jid"] == "bob@localhost"), "{sent}");
+    bob.message("without carol");
+    assert_eq!(carol.error("send", json!({"to": room, "text": "let me in"}))["data"]["code"], "room.not-joined");
+    assert!(carol.left().iter().all(|line| line["params"]["text"] != "without carol"));
+}
+
+#[test]
+fn what_is_said_about_a_message_is_seen_by_all() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob), (_c, mut carol)) = (online(&server, "alice"), online(&server, "bob"), online(&server, "carol"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob), ("carol", &mut carol)]);
+    members(&mut alice, &room, &["alice@localhost", "bob@localhost", "carol@localhost"]);
+    alice.call("send", json!({"to": room, "text": "the dor is open"}));
+    let heard = entry(&mut bob, "the words", |e| e["text"] == "the dor is open" && e["stanza_id"].is_string());
+    bob.call("reply", json!({"chat": room, "of": heard["place"], "text": "which one?"}));
+    bob.call("react", json!({"chat": room, "of": heard["id"], "emojis": ["👍"]}));
+    for rpc in [&mut alice, &mut carol] {
+        let answer = entry(rpc, "the answer", |e| e["text"] == "which one?");
+        assert_eq!(answer["reply"]["of"], heard["id"]);
+        assert_eq!(answer["reply"]["text"], "the dor is open");
+        entry(rpc, "the reaction", |e| e["reactions"][0]["emoji"] == "👍" && e["reactions"][0]["from"][0] == "bob@localhost");
+    }
+    let own = alice.call("history", json!({"chat": room}))["messages"][0].clone();
+    assert_eq!((own["outgoing"].as_bool(), own["id"].as_str()), (Some(true), heard["id"].as_str()));
+    alice.call("edit", json!({"chat": room, "of": own["place"], "text": "the door is open"}));
+    for rpc in [&mut bob, &mut carol] {
+        entry(rpc, "the better words", |e| e["text"] == "the door is open" && e["edited"] == true && e["id"] == heard["id"]);
+    }
+    assert_eq!(bob.error("edit", json!({"chat": room, "of": heard["place"], "text": "mine"}))["data"]["code"], "request.invalid");
+    alice.call("retract", json!({"chat": room, "of": own["place"]}));
+    for rpc in [&mut bob, &mut carol] {
+        let gone = entry(rpc, "that it is gone", |e| e["retracted"] == "alice@localhost");
+        assert!(gone.get("text").is_none() && gone["id"] == heard["id"]);
+    }
+    assert_eq!(carol.call("search", json!({"query": "door"}))["messages"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn who_was_away_reads_it_all_when_they_come_back() {
+    let Some(mut server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob), (c, mut carol)) = (online(&server, "alice"), online(&server, "bob"), online(&server, "carol"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob), ("carol", &mut carol)]);
+    members(&mut alice, &room, &["alice@localhost", "bob@localhost", "carol@localhost"]);
+    alice.call("send", json!({"to": room, "text": "before"}));
+    carol.message("before");
+    carol.call("status", json!({})); // all that came is stored
+    carol.kill();
+    for n in 0..5 {
+        let sent = alice.call("send", json!({"to": room, "text": format!("while away {n}")}));
+        assert_eq!(sent["devices"].as_array().unwrap().len(), 2, "an absent member is written to: {sent}");
+    }
+    bob.message("while away 4");
+    bob.call("send", json!({"to": "carol@localhost", "text": "and to you alone"}));
+    // everybody's connection breaks; rooms and their archives are the server's to keep
+    server.stop();
+    server.restart().unwrap();
+    let mut carol = c.rpc();
+    for n in 0..5 {
+        let heard = carol.message(&format!("while away {n}"));
+        assert_eq!(heard["from"], "alice@localhost");
+    }
+    carol.message("and to you alone");
+    let page = carol.call("history", json!({"chat": room}));
+    let texts: Vec<_> = page["messages"].as_array().unwrap().iter().filter_map(|m| m["text"].as_str()).collect();
+    assert_eq!(texts, ["before", "while away 0", "while away 1", "while away 2", "while away 3", "while away 4"]);
+    // and the room goes on
+    let known = until(&mut carol, "rooms", &json!({}), |rooms| rooms["rooms"][0]["joined"] == true);
+    assert_eq!(known["rooms"][0]["lock"], "omemo");
+    members(&mut carol, &room, &["alice@localhost", "bob@localhost", "carol@localhost"]);
+    carol.call("send", json!({"to": room, "text": "here again"}));
+    alice.message("here again");
+    bob.message("here again");
+}
+
+#[test]
+fn members_without_keys_stop_a_message_until_somebody_decides() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob)) = (online(&server, "alice"), online(&server, "bob"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob)]);
+    // carol never switched encryption on
+    alice.call("room_invite", json!({"room": room, "jid": "carol@localhost"}));
+    members(&mut alice, &room, &["alice@localhost", "bob@localhost", "carol@localhost"]);
+    let error = alice.error("send", json!({"to": room, "text": "anybody?", "id": "m1"}));
+    assert_eq!(error["data"]["code"], "send.members-without-keys");
+    let sentence = error["message"].as_str().unwrap();
+    assert!(sentence.contains("carol@localhost") && sentence.contains("room_leave_out"), "{sentence}");
+    let failed = alice.call("history", json!({"chat": room}))["messages"][0].clone();
+    assert_eq!((failed["state"].as_str(), failed["reason"].as_str()), (Some("failed"), Some("members-without-keys")));
+    alice.call("room_leave_out", json!({"room": room, "leave_out": true}));
+    let sent = alice.call("send", json!({"to": room, "text": "anybody else?", "id": "m2"}));
+    assert_eq!(sent["left_out"], json!(["carol@localhost"]));
+    bob.message("anybody else?");
+}
