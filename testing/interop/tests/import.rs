@@ -65,6 +65,9 @@ fn changes_over(old: Kind, contact: Kind, source: Source) {
         let read = deliver(&mut alice, &mut bob, "after: from the new one")?;
         assert_eq!((read.from.as_str(), read.device), ("alice@localhost", Some(device)));
         deliver(&mut bob, &mut alice, "after: to the new one")?;
+        // what the old program had not acknowledged comes again, in a session that stayed with it: told, not lost in silence
+        let told = alice.complaints();
+        assert!(told.len() <= 2 && told.iter().all(|line| line.contains("no-session")), "{told:?}");
         ten_each_way(&mut alice, &mut bob, "after")?;
         assert_eq!(bob.device_keys("alice@localhost")?, before, "no other device, no other fingerprint");
         assert_eq!((alice.complaints(), bob.complaints()), (vec![], vec![]));
