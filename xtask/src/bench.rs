@@ -12,10 +12,11 @@ use crate::web::{self, Flavour};
 /// Package, bench, and how it is built: those that drive a browser, which does the work, quickly.
 type Bench = (&'static str, &'static str, &'static str);
 
-const CORE: [Bench; 7] = [
+const CORE: [Bench; 8] = [
     ("subrosa-ratchet", "ratchet", "bench"),
     ("subrosa-omemo", "omemo", "bench"),
     ("subrosa-store", "store", "bench"),
+    ("subrosa-history", "history", "bench"),
     ("subrosa-files", "files", "bench"),
     ("subrosa-engines", "engines", "bench"),
     ("subrosa-c", "c", "bench"),
