@@ -188,14 +188,15 @@ impl Machine {
     }
 }
 
-/// Which message it is, by whatever way it came. What travels in clear can be said twice: there its id counts.
+/// Which message it is, by whatever way it came: not all say who sent it. What travels in clear can be said twice, by two: there its id
+/// and sender count.
 fn digest(message: &Message, reason: Reason) -> Option<[u8; 32]> {
     let Message::In { id, chat, from, content_type, body, .. } = message else { return None };
     let clear = matches!(reason, Reason::NotEncrypted | Reason::ContentType);
+    let whose = if clear { [from.as_str(), id.as_str()] } else { [""; 2] };
+    let [from, id] = whose.map(str::as_bytes);
     let mut hash = Sha256::new();
-    for part in
-        [chat.0.as_str(), from.as_str(), &content_type.0, if clear { id.as_str() } else { "" }].map(str::as_bytes).into_iter().chain([&**body])
-    {
+    for part in [chat.0.as_str().as_bytes(), content_type.0.as_bytes(), from, id, body] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
