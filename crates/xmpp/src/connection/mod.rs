@@ -71,6 +71,7 @@ pub use error::{ConfigError, ConnectError};
 pub use pin::{Binding, Mechanism, Pin, PinError};
 
 use crate::archive::{ArchiveError, Finished, Query};
+use crate::bookmarks::{Bookmark, BookmarkNews};
 use crate::positions::{Position, PositionNews};
 use crate::rooms::{RoomNews, RoomTurn, Rooms};
 use crate::xml::StanzaError;
@@ -275,6 +276,9 @@ pub enum Happening {
     Position(PositionNews),
     /// Who is blocked: all once on every new stream, with [`Config::rooms`], then each change.
     Blocking(BlockNews),
+    /// Which rooms the account is in: all once on every new stream, then changes of any device (of others' only with
+    /// [`Entity::with_notify`] of [`crate::bookmarks::NODE`]). With [`Config::rooms`].
+    Bookmarks(BookmarkNews),
     /// What the server can: once on every new stream, with [`Config::rooms`].
     Abilities(Abilities),
     /// The server has the stanza of this output, or nothing is to be sent for it: `Input::Done`.
@@ -319,6 +323,7 @@ enum Command {
     Archive(Address, Query),
     Position(Box<Position>),
     Block(BlockChange),
+    Bookmark(Result<Bookmark, Address>),
     ConnectNow,
     Close,
 }
@@ -370,6 +375,11 @@ impl Handle {
     /// [`Config::rooms`].
     pub fn block(&self, change: BlockChange) {
         let _ = self.commands.send(Command::Block(change));
+    }
+    /// The account is in this room, on all its devices, on this stream or the next one; what comes of it is [`Happening::Bookmarks`]. `Err`: in
+    /// that room no more. Kept in memory only. Only with [`Config::rooms`].
+    pub fn bookmark(&self, change: Result<Bookmark, Address>) {
+        let _ = self.commands.send(Command::Bookmark(change));
     }
     /// Tries now rather than when the pause is over.
     pub fn connect_now(&self) {

@@ -209,6 +209,7 @@ impl Task {
             Some(Command::Rooms(act)) => self.rooms(act),
             Some(Command::Archive(by, query)) => self.archive(by, query),
             Some(Command::Position(position)) => self.position(*position),
+            Some(Command::Bookmark(change)) => self.bookmark(change),
             Some(Command::Block(change)) => self.block(change),
         }
         Flow::On

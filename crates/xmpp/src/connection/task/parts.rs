@@ -5,6 +5,7 @@
 use super::{Task, now};
 use crate::archive::{self, Archive, Query};
 use crate::blocking::{BlockChange, BlockTurn, Blocking};
+use crate::bookmarks::{self, Bookmark, BookmarkTurn, Bookmarks};
 use crate::connection::management::Sent;
 use crate::connection::{Happening, LeftOut, Mark, RoomAct};
 use crate::discovery::{Abilities, Discovery};
@@ -22,6 +23,7 @@ pub(super) struct Parts {
     archives: HashMap<Address, Archive>,
     positions: Positions,
     blocking: Blocking,
+    bookmarks: Bookmarks,
     /// For rooms that we are not in now, in their order.
     held: VecDeque<Sent>,
     salt: String,
@@ -34,6 +36,7 @@ impl Parts {
             archives: HashMap::new(),
             positions: Positions::new(me.clone(), salt),
             blocking: Blocking::new(me.clone(), salt),
+            bookmarks: Bookmarks::new(me.clone(), salt),
             held: VecDeque::new(),
             salt: salt.into(),
         }
@@ -56,6 +59,7 @@ impl Task {
             *left = others;
             rooms.into_iter().rev().for_each(|sent| self.parts.held.push_front(sent));
             self.parts.positions.offline();
+            self.parts.bookmarks.offline();
             let mut asked = self.parts.discovery.begin(now());
             asked.push(self.parts.blocking.ask());
             self.waiting.extend(asked.into_iter().map(Sent::passing));
@@ -115,6 +119,18 @@ impl Task {
         self.waiting.extend(turn.send.into_iter().map(Sent::passing));
         turn.news.into_iter().for_each(|news| self.tell(Happening::Position(news)));
     }
+    /// `Err`: it is taken away.
+    pub(super) fn bookmark(&mut self, change: Result<Bookmark, Address>) {
+        let turn = match change {
+            Ok(bookmark) => self.parts.bookmarks.set(bookmark),
+            Err(room) => self.parts.bookmarks.remove(&room),
+        };
+        self.bookmark_turn(turn);
+    }
+    fn bookmark_turn(&mut self, turn: BookmarkTurn) {
+        self.waiting.extend(turn.send.into_iter().map(Sent::passing));
+        turn.news.into_iter().for_each(|news| self.tell(Happening::Bookmarks(news)));
+    }
     pub(super) fn block(&mut self, change: BlockChange) {
         let turn = self.parts.blocking.change(change);
         self.block_turn(turn);
@@ -128,16 +144,17 @@ impl Task {
         let news = self.parts.blocking.pushed(iq).filter(|_| self.config.rooms);
         news.into_iter().for_each(|news| self.tell(Happening::Blocking(news)));
     }
-    /// Positions are nothing to the machine.
-    fn positions_pushed(&mut self, inputs: &mut Vec<Input>) {
-        let moved: Vec<_> = inputs
-            .extract_if(.., |input| matches!(input, Input::Published(node, _) if node.name == positions::NODE))
-            .filter_map(|input| match input {
-                Input::Published(node, payload) => self.parts.positions.pushed(&node, payload.as_deref()),
-                _ => None,
-            })
-            .collect();
-        moved.into_iter().for_each(|position| self.tell(Happening::Position(PositionNews::Moved(position))));
+    /// Positions and bookmarks are nothing to the machine.
+    fn own_nodes_pushed(&mut self, inputs: &mut Vec<Input>) {
+        let is_ours = |input: &mut Input| matches!(input, Input::Published(node, _) if node.name == positions::NODE || node.name == bookmarks::NODE);
+        let pushed: Vec<_> = inputs.extract_if(.., is_ours).collect();
+        for input in pushed {
+            let Input::Published(node, payload) = input else { continue };
+            let moved = self.parts.positions.pushed(&node, payload.as_deref());
+            moved.into_iter().for_each(|position| self.tell(Happening::Position(PositionNews::Moved(position))));
+            let changed = self.parts.bookmarks.pushed(&node, payload.as_deref());
+            changed.into_iter().for_each(|news| self.tell(Happening::Bookmarks(news)));
+        }
     }
 
     /// A received `<message>`, the stream's stanza of this number.
@@ -162,7 +179,7 @@ impl Task {
             ids = mapped.ids;
         }
         inputs.append(&mut mapped.inputs);
-        self.positions_pushed(&mut inputs);
+        self.own_nodes_pushed(&mut inputs);
         if let Some(bounce) = mapped.bounce {
             self.tell(Happening::Bounced(bounce));
         }
@@ -213,6 +230,8 @@ impl Task {
             self.position_turn(turn);
         } else if let Some(turn) = self.parts.blocking.answered(iq) {
             self.block_turn(turn);
+        } else if let Some(turn) = self.parts.bookmarks.answered(iq) {
+            self.bookmark_turn(turn);
         } else if let Some(turn) = self.parts.rooms.iq(iq, now()) {
             self.room_turn(turn);
         } else {
@@ -228,6 +247,8 @@ impl Task {
             self.position_turn(turn);
         } else if let Some(turn) = self.parts.blocking.too_large(head) {
             self.block_turn(turn);
+        } else if let Some(turn) = self.parts.bookmarks.too_large(head) {
+            self.bookmark_turn(turn);
         } else {
             return false;
         }
@@ -237,6 +258,8 @@ impl Task {
         self.mapping.believe(self.config.account.clone(), found.stanza_ids);
         let turn = self.parts.positions.online(found.private_nodes);
         self.position_turn(turn);
+        let turn = self.parts.bookmarks.online(found.private_nodes);
+        self.bookmark_turn(turn);
         self.tell(Happening::Abilities(found));
     }
     fn room_turn(&mut self, turn: RoomTurn) {
