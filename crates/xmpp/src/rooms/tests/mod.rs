@@ -231,6 +231,14 @@ fn occupant_ids_count_only_where_they_are_announced() {
         "<message type='groupchat' from='{ROOM}/firstwitch' id='m'><body>x</body><stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s'/></message>"
     ));
     assert_eq!(said.unwrap().ids.archive.unwrap().id, "s");
+    // nor where they were announced, and are no more
+    let mut witch = Witch::joined(&ALL);
+    let changed =
+        format!("<message type='groupchat' from='{ROOM}'><x xmlns='http://jabber.org/protocol/muc#user'><status code='104'/></x></message>");
+    let turn = witch.message(&changed).unwrap();
+    assert_eq!(witch.author("nobody", "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='o-crone'/>"), CRONE);
+    witch.answer(&turn.send[0], &info(&ALL[..6]));
+    assert_eq!(witch.author("nobody", "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='o-crone'/>"), ROOM);
     // nor do stanza ids
     let mut witch = Witch::joined(&ALL[..4]);
     let said = witch.message(&format!(
