@@ -16,8 +16,9 @@
 //! # }
 //! ```
 //!
-//! [`Mapping`] does messages, [`Requests`] the machine's requests, [`Contacts`] the contact list, [`Entity`] what others may ask of
-//! us: no sockets, no clock.
+//! [`Mapping`] does messages, [`content`] what they say, [`Archive`] those that were missed, [`Rooms`] those of many, [`Requests`] the
+//! machine's requests, [`Contacts`] the contact list, [`Positions`] how far was read, [`Blocking`] who is kept away, [`Entity`] what
+//! others may ask of us: no sockets, no clock.
 //! `Connection` puts them on a stream. Nothing in here knows a key, a protocol of encryption, or a trust decision: payloads are
 //! opaque elements and opaque nodes. What an application's engine makes travels in one element of our namespace
 //! ([`Mapping::with_engines`]), and what it refuses as an error with its code ([`Refused`]).
