@@ -118,7 +118,7 @@ pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[De
         format!("nothing was sent to {to}: {}", why.reason.sentence())
     };
     let mut failure = Failure::new(&code, FaultName::Peer, sentence);
-    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), ..SendResult::default() }));
+    failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), left_out: people, ..SendResult::default() }));
     failure
 }
 /// One line of the answer to `devices`.
