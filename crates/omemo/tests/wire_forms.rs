@@ -13,7 +13,7 @@ use common::*;
 use puppet::*;
 use rxml::{Event as Xml, Parse as _};
 use std::collections::BTreeMap;
-use subrosa_engine::{Keep, Request, Time};
+use subrosa_engine::{ChatId, ContentType, Headers, Input, Keep, Kind, Plaintext, Recipients, Request, Time};
 use subrosa_omemo::wire::device_list::ListedDevice;
 use subrosa_omemo::wire::encrypted::Builder;
 use subrosa_omemo::wire::{NodeKind, Version, bundle, device_list, encrypted, sce};
@@ -284,6 +284,24 @@ fn our_envelope_keeps_to_the_schema() {
         // padded to a least size, and then by 0 to 200 more
         let (size, pad) = (xml_size(&plain, "content"), child("rpad").text.chars().count());
         assert!((256..=456).contains(&(size + pad)) || (size > 256 && pad <= 200), "{size} + {pad}");
+    }
+    // whatever else is said: elements, each in its own namespace, and around them the same; in the stanza nothing more than before
+    for (kind, content) in [
+        (Kind::Text, "<body>x</body><reply xmlns='urn:xmpp:reply:0' id='1'/><request xmlns='urn:xmpp:receipts'/>"),
+        (Kind::Other, "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>!</reaction></reactions>"),
+        (Kind::Receipt, "<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>"),
+        (Kind::Other, "<move xmlns='urn:example:chess'>e4</move>"),
+    ] {
+        let (to, plain) = (Recipients::People(vec![BOB.into()]), Plaintext::new(ContentType::STANZA, content));
+        world.feed(alice, Input::Send { id: content.into(), chat: ChatId(BOB.into()), to, kind, plain, headers: Headers::default() });
+        world.run();
+        let heard = bob.hear(&world).pop().unwrap();
+        check_message(&heard.stanza.body);
+        let plain = heard.plain.unwrap();
+        keeps_to(&SCE, &plain);
+        let envelope = one(&plain);
+        let inside = &envelope.children.iter().find(|c| c.name == "content").unwrap().children;
+        assert!(!inside.is_empty() && inside.iter().all(|e| e.namespace != SCE.namespace), "{inside:?}");
     }
 }
 fn xml_size(xml: &[u8], element: &str) -> usize {

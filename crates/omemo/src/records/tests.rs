@@ -52,6 +52,7 @@ fn rows_come_back() {
     again(&Memory { epoch: 2, process: 3, compared: [true, false], tries: 1, noticed: true, telling: Some(9) });
     again(&Peers(vec!["bob@example.org".into(), "carol@example.org".into()]));
     again(&Heals { since: Time(1), count: 2 });
+    again(&OptOut { device: Device::of(&"bob@example.org".into(), 7u32), at: Time(1), reason: "A record is wanted.".into() });
     for why in Exclusion::ALL {
         again(&Absent { why: *why, at: Time(3), key: Some(Fingerprint([4; 32])) });
     }
@@ -129,6 +130,6 @@ proptest! {
     #[test]
     fn rubbish(bytes: Vec<u8>) {
         drop((Account::decode(&bytes), PreKeyPool::decode(&bytes), Publication::decode(&bytes), People::decode(&bytes)));
-        drop((SessionRecord::decode(&bytes), Absent::decode(&bytes), Heal::decode(&bytes), Connection::decode(&bytes)));
+        drop((SessionRecord::decode(&bytes), Absent::decode(&bytes), Heal::decode(&bytes), Connection::decode(&bytes), OptOut::decode(&bytes)));
     }
 }
