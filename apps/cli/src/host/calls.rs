@@ -7,7 +7,7 @@ use super::step::Fact;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::Call;
 use crate::rpc::types;
-use serde_json::Value;
+use serde_json::{Value, json};
 use subrosa_engine::{Address, Device, Fingerprint, Trust};
 use subrosa_xmpp::BlockChange;
 
@@ -17,7 +17,7 @@ impl Drive {
         let answer = match call {
             Call::Send(send) => return self.send(send, waiter),
             Call::Trust(trust) => match self.decide(&trust) {
-                Ok((device, key, level)) => return self.facts.push(Fact::Decide(device, key, level, waiter)),
+                Ok((device, key, level)) => return self.facts.push(Fact::Decide(device, key, level, Ok(json!({})), waiter)),
                 Err(failure) => Err(failure),
             },
             Call::Status(_) => self.status(),
@@ -44,15 +44,15 @@ impl Drive {
             Call::Unblock(of) => return self.block(&of.jid, BlockChange::Unblock, waiter),
             Call::Blocked(_) => return self.blocked(waiter),
             Call::SendFile(_) => Err(Failure::new("method.sip", FaultName::Caller, "files go over SIP only; use `subrosa sip`")),
-            call @ (Call::Verify(_)
-            | Call::Approve(_)
-            | Call::ReplaceSession(_)
-            | Call::RemoveDevice(_)
-            | Call::StaleDevices(_)
-            | Call::OptOut(_)
-            | Call::GoOn(_)
-            | Call::Backup(_)
-            | Call::Restore(_)) => Err(not_yet(call.method())),
+            Call::Verify(wanted) => return self.verify(wanted, waiter),
+            Call::Approve(wanted) => return self.approve(&wanted, waiter),
+            Call::ReplaceSession(wanted) => self.replace_session(&wanted),
+            Call::RemoveDevice(wanted) => return self.remove_device(&wanted, waiter),
+            Call::StaleDevices(_) => self.stale_devices(),
+            Call::OptOut(wanted) => return self.opt_out(wanted, waiter),
+            Call::GoOn(of) => self.go_on(&of.chat),
+            Call::Backup(wanted) => self.backup(&wanted),
+            Call::Restore(wanted) => self.restore(&wanted),
             Call::Logout(_) | Call::Version(_) | Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
         };
         let _ = waiter.send(answer);
@@ -61,7 +61,7 @@ impl Drive {
         let id = id.to_owned();
         self.look(self.ledger, move |_, cx| Ledger::sent(cx, &id))
     }
-    fn decide(&mut self, wanted: &types::SetTrust) -> Result<(Device, Fingerprint, Trust), Failure> {
+    pub(super) fn decide(&mut self, wanted: &types::SetTrust) -> Result<(Device, Fingerprint, Trust), Failure> {
         let owner = Address::from(crate::home::bare(&wanted.jid)?.as_str());
         let device = Device::of(&owner, wanted.device);
         let known = self.identities(&owner)?;
@@ -87,13 +87,14 @@ impl Drive {
         Ok((device, key, notes::trust_of(wanted.level)))
     }
     fn status(&mut self) -> Result<Value, Failure> {
+        let queued = self.look(self.ledger, |_, cx| Ledger::queued(cx))?;
         let own = self.look(self.omemo, |omemo, cx| Ok(omemo.own_device(cx)?.zip(omemo.fingerprint(cx)?)))?;
         notes::value(&types::AccountStatus {
             account: self.account.clone(),
             device: own.as_ref().and_then(|(device, _)| super::ledger::number(&device.id)),
             fingerprint: own.map(|(_, key)| crate::home::hex(&key.0)),
             connection: self.state,
-            queued: self.sends.len(),
+            queued: usize::try_from(queued).unwrap_or(usize::MAX),
             unread: self.hub.unseen(),
             policy: self.policy,
             engine: self.engine.other().map(str::to_owned),
@@ -122,14 +123,11 @@ impl Drive {
         devices.extend(self.identities(owner)?.iter().filter(|i| !i.current).map(notes::former));
         notes::value(&types::DeviceList { devices })
     }
-    fn identities(&mut self, owner: &Address) -> Result<Vec<subrosa_engine::Identity>, Failure> {
+    pub(super) fn identities(&mut self, owner: &Address) -> Result<Vec<subrosa_engine::Identity>, Failure> {
         self.look(self.omemo, |_, cx| cx.identities(owner))
     }
     /// How to log in, if that is stored.
     pub fn login(&mut self) -> Result<Option<Login>, Failure> {
         self.look(self.ledger, |_, cx| Ledger::login(cx))
     }
-}
-fn not_yet(method: &str) -> Failure {
-    Failure::new("method.missing", FaultName::Caller, format!("`{method}` is not built into this program yet; take a newer one"))
 }

@@ -9,7 +9,8 @@ use crate::failure::Failure;
 use crate::rpc::types::{CatchUp, Notification};
 use std::collections::HashMap;
 use std::time::Duration;
-use subrosa_engine::{Address, Input, Time};
+use subrosa_engine::{Address, ChatId, Input, Time};
+use subrosa_history::At;
 use subrosa_xmpp::archive::{ArchiveError, Finished, Query};
 
 /// Results of one page: one step's worth.
@@ -27,6 +28,8 @@ pub struct Reading {
     running: bool,
     /// Messages so far.
     done: u64,
+    /// When the last message of each conversation was sent.
+    last: HashMap<ChatId, Time>,
 }
 #[derive(Debug)]
 enum Open {
@@ -86,9 +89,16 @@ impl Drive {
         }
         .page(PAGE))
     }
-    /// A message out of an archive was given to the machine.
-    pub(super) fn archived(&mut self) {
+    /// A message out of an archive, for the machine. Archives may tell whole seconds: within one, what stands behind another was said later.
+    pub(super) fn archived(&mut self, input: Input) -> Input {
         self.reading.done = self.reading.done.saturating_add(1);
+        let Input::Receive { id, chat, from, sent, kind, content_type, body, headers, answer_by } = input else { return input };
+        let newest = |drive: &Self| drive.chats.history.page(&chat, At::Newest, 1).ok()?.messages.pop().map(|m| m.time);
+        let last = self.reading.last.get(&chat).copied().or_else(|| newest(self));
+        let second = sent.after(Duration::from_secs(1));
+        let sent = last.filter(|last| sent.0.is_multiple_of(1000) && (sent..second).contains(last)).unwrap_or(sent);
+        self.reading.last.insert(chat.clone(), last.unwrap_or(sent).max(sent));
+        Input::Receive { id, chat, from, sent, kind, content_type, body, headers, answer_by }
     }
     /// A page is over.
     pub(super) fn paged(&mut self, by: Address, page: Result<Finished, ArchiveError>) {

@@ -312,7 +312,9 @@ impl Drive {
                     let me = self.me.clone();
                     self.read_archive(&me);
                 }
+                self.resume_transfers();
             }
+            link::Said::Bookmarks(news) => self.bookmark_news(news),
             link::Said::Blocking(news) => self.block_news(news),
             link::Said::Position(PositionNews::List(all)) => all.iter().for_each(|p| self.read_here(&ChatId(p.chat.clone()), &p.at.id)),
             link::Said::Position(PositionNews::Moved(p)) => self.read_here(&ChatId(p.chat), &p.at.id),
@@ -432,9 +434,7 @@ impl Drive {
     fn came(&mut self, came: Came) {
         let Came { inputs, ids, news, archived, mark } = came;
         for input in inputs {
-            if archived {
-                self.archived();
-            }
+            let input = if archived { self.archived(input) } else { input };
             if let Input::Receive { id, chat, sent, .. } = &input {
                 self.chats.came(chat, id, ids.archive.as_ref().map(|place| place.id.as_str()), *sent);
             }

@@ -43,6 +43,11 @@ impl Drive {
                 self.chats.after(After::Fact(Fact::Drafted(message.to_string())));
                 self.chats.after(After::Done(id));
             }
+            // what this program says by itself, to a device of the account's own
+            Event::NotSent { id: message, kind: Kind::Other, why, .. } if !self.is_asked_for(message.as_str()) => {
+                tracing::warn!(%message, reason = why.reason.code(), "something to another device of this account was not sent");
+                self.chats.after(After::Done(id));
+            }
             Event::NotSent { id: message, why, report, .. } => {
                 self.facts.push(Fact::Failed(message.to_string()));
                 self.settled(message.as_str(), State::Failed(why.reason));
@@ -72,6 +77,9 @@ impl Drive {
     }
     /// Somebody said something, to us or, on another device of ours, to somebody.
     fn message(&mut self, output: OutputId, id: MessageId, chat: ChatId, received: Received) {
+        if self.is_transferred(output, &received) {
+            return;
+        }
         let said = content::read(received.plaintext()).ok().flatten();
         let own = *received.from() == self.me;
         let Some(said) = said else {
@@ -130,6 +138,10 @@ impl Drive {
         {
             self.sends.accept(id, &sent.to);
         }
+    }
+    /// Somebody asked for this message, now or in an earlier process.
+    fn is_asked_for(&mut self, id: &str) -> bool {
+        self.sends.recipient(id).is_some() || !matches!(self.sent(id), Ok(None))
     }
     /// The server has all of a message.
     pub(super) fn arrived(&mut self, id: &str) {

@@ -111,6 +111,15 @@ impl Ledger {
         cx.records.put(slot, Slot(id.into()));
         cx.records.put(count, Count(number.wrapping_add(1)));
         cx.records.put(row(id), Sent { to: to.into(), stage: Stage::Accepted, report: Report::default() });
+        Self::waits(cx, 1)
+    }
+    /// How many messages the server does not have yet, those that wait for keys too.
+    pub fn queued(cx: &mut Context<'_>) -> Result<u64, Halt> {
+        Ok(cx.records.get(RowOf::<Count>::single("queued"))?.map_or(0, |c| c.0))
+    }
+    fn waits(cx: &mut Context<'_>, more: i64) -> Result<(), Halt> {
+        let queued = Self::queued(cx)?.saturating_add_signed(more);
+        cx.records.put(RowOf::single("queued"), Count(queued));
         Ok(())
     }
     /// A message was encrypted.
@@ -123,15 +132,17 @@ impl Ledger {
     }
     /// The server has a message.
     pub fn acknowledged(cx: &mut Context<'_>, id: &str) -> Result<(), Halt> {
-        if let Some(sent) = cx.records.edit(row(id))? {
-            sent.stage = Stage::Acknowledged;
+        let Some(sent) = cx.records.edit(row(id))? else { return Ok(()) };
+        if std::mem::replace(&mut sent.stage, Stage::Acknowledged) == Stage::Acknowledged {
+            return Ok(());
         }
-        Ok(())
+        Self::waits(cx, -1)
     }
     /// Nothing of a message left: it may be tried again under the same id.
     pub fn failed(cx: &mut Context<'_>, id: &str) -> Result<(), Halt> {
+        let Some(stage) = cx.records.get(row(id))?.map(|sent| sent.stage) else { return Ok(()) };
         cx.records.remove(row(id));
-        Ok(())
+        if stage == Stage::Acknowledged { Ok(()) } else { Self::waits(cx, -1) }
     }
     /// What may have been shown.
     pub fn seen(cx: &mut Context<'_>) -> Result<Seen, Halt> {

@@ -12,6 +12,7 @@ use std::path::Path;
 use subrosa_engine::{Address, Input, Output, OutputId, Time};
 use subrosa_omemo::wire::Version;
 use subrosa_xmpp::archive::{ArchiveError, Finished, Query};
+use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
 use subrosa_xmpp::positions::PositionNews;
 use subrosa_xmpp::rooms::{Affiliation, Invitation, RoomConfig, RoomNews, RoomTurn, Rooms};
 use subrosa_xmpp::{
@@ -53,6 +54,8 @@ pub enum Said {
     Blocking(BlockNews),
     /// How far the account's other devices have read.
     Position(PositionNews),
+    /// Which rooms the account is in.
+    Bookmarks(BookmarkNews),
     /// The server has this stanza.
     Acknowledged(OutputId),
     /// This stanza can never be sent.
@@ -137,6 +140,8 @@ pub enum Ask {
     Archive(Address, Query),
     /// Up to where a chat was read.
     Position(Position),
+    /// The account is in this room, or no more.
+    Bookmark(Result<Bookmark, Address>),
     /// Block or unblock somebody.
     Block(BlockChange),
     /// A connection is wanted.
@@ -173,6 +178,10 @@ impl Link {
     /// The account's other devices learn up to where a chat was read.
     pub fn position(&self, chat: Address, by: Address, id: String) {
         let _ = self.0.send(Ask::Position(Position { chat, at: StanzaId { by, id } }));
+    }
+    /// The account's other devices go into this room too, or leave it.
+    pub fn bookmark(&self, change: Result<Bookmark, Address>) {
+        let _ = self.0.send(Ask::Bookmark(change));
     }
     /// Changes who is blocked.
     pub fn block(&self, change: BlockChange) {
@@ -252,6 +261,7 @@ impl Task {
                     None => tracing::debug!("there is no connection to ask about rooms"),
                 },
                 Some(Ask::Position(position)) => open.iter().for_each(|(handle, _)| handle.position(position.clone())),
+                Some(Ask::Bookmark(change)) => open.iter().for_each(|(handle, _)| handle.bookmark(change.clone())),
                 Some(Ask::Block(change)) => open.iter().for_each(|(handle, _)| handle.block(change.clone())),
                 Some(Ask::Archive(by, query)) => open.iter().for_each(|(handle, _)| handle.archive(by.clone(), query.clone())),
                 Some(Ask::Handled(Mark::Real(mark))) => open.iter().for_each(|(handle, _)| handle.handled(mark)),
@@ -292,6 +302,7 @@ impl Task {
             Happening::Rooms { news, inputs } => Said::Came(Box::new(Came { inputs, news, ..Came::default() })),
             Happening::Page { by, page } => Said::Page(by, page),
             Happening::Abilities(found) => Said::Abilities(found),
+            Happening::Bookmarks(news) => Said::Bookmarks(news),
             Happening::Blocking(news) => Said::Blocking(news),
             Happening::Position(news) => Said::Position(news),
             Happening::Contacts(all) => Said::Contacts(all),
@@ -318,7 +329,8 @@ fn failure(why: &ConnectError) -> Failure {
 }
 
 fn config(account: &Account, login: &Login) -> Result<Config, Failure> {
-    let mut me = Entity::client("console", "Subrosa", env!("CARGO_PKG_VERSION"), HOME);
+    let me = Entity::client("console", "Subrosa", env!("CARGO_PKG_VERSION"), HOME).with_content().with_rooms().with_encryption();
+    let mut me = me.with_notify(subrosa_xmpp::bookmarks::NODE).with_notify(subrosa_xmpp::positions::NODE);
     for version in Version::ALL {
         me = me.with_notify(version.device_list_node());
     }

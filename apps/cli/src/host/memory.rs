@@ -27,6 +27,8 @@ pub struct KeptRoom {
     pub nick: String,
     /// What it takes to enter.
     pub password: Option<String>,
+    /// The account's bookmarks had it: where they have it no more, it was left on another device.
+    pub bookmarked: bool,
 }
 /// Somebody invited us, and nobody answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +133,7 @@ impl Record for KeptRooms {
         let mut out = Writer::versioned(FORM);
         out.len(self.rooms.len());
         for room in &self.rooms {
-            out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password);
+            out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password).bool(room.bookmarked);
         }
         out.len(self.invitations.len());
         for invited in &self.invitations {
@@ -144,7 +146,8 @@ impl Record for KeptRooms {
         let password = |input: &mut Reader<'_>| input.option(|input| input.str().map(str::to_owned));
         let mut all = KeptRooms::default();
         for _ in 0..input.len()? {
-            all.rooms.push(KeptRoom { room: input.str()?.to_owned(), nick: input.str()?.to_owned(), password: password(input)? });
+            let (room, nick) = (input.str()?.to_owned(), input.str()?.to_owned());
+            all.rooms.push(KeptRoom { room, nick, password: password(input)?, bookmarked: input.bool()? });
         }
         for _ in 0..input.len()? {
             all.invitations.push(KeptInvitation {
@@ -169,7 +172,7 @@ mod tests {
         let draft = Draft { chat: "bob@x".into(), room: true, time: Time(7), run: b"<body>hi</body>".to_vec() };
         assert_eq!(Draft::decode(&draft.encode()), Some(draft));
         let rooms = KeptRooms {
-            rooms: vec![KeptRoom { room: "r@y".into(), nick: "alice".into(), password: Some("pw".into()) }],
+            rooms: vec![KeptRoom { room: "r@y".into(), nick: "alice".into(), password: Some("pw".into()), bookmarked: true }],
             invitations: vec![KeptInvitation { room: "s@y".into(), from: "bob@x".into(), direct: true, reason: "come".into(), password: None }],
         };
         assert_eq!(KeptRooms::decode(&rooms.encode()), Some(rooms));

@@ -15,6 +15,7 @@ use crate::rpc::types::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use subrosa_engine::{Address, ChatId, Coded, Input};
+use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
 use subrosa_xmpp::rooms::{Affiliation, Invitation, Left, Presence, RoomError, RoomNews, Task};
 
 /// Invitations that are kept; the oldest goes first.
@@ -25,6 +26,7 @@ const INVITATIONS: usize = 100;
 struct Known {
     nick: String,
     password: Option<String>,
+    bookmarked: bool,
     name: String,
     joined: bool,
     archive: bool,
@@ -58,12 +60,18 @@ pub struct RoomBook {
 impl RoomBook {
     /// As earlier processes left it.
     pub fn new(kept: KeptRooms) -> Self {
-        let known = |room: KeptRoom| (room.room.as_str().into(), Known { nick: room.nick, password: room.password, ..Known::default() });
+        let known = |room: KeptRoom| {
+            (room.room.as_str().into(), Known { nick: room.nick, password: room.password, bookmarked: room.bookmarked, ..Known::default() })
+        };
         RoomBook { rooms: kept.rooms.into_iter().map(known).collect(), invitations: kept.invitations, ..RoomBook::default() }
     }
     fn kept(&self) -> KeptRooms {
-        let room =
-            |(room, known): (&Address, &Known)| KeptRoom { room: room.to_string(), nick: known.nick.clone(), password: known.password.clone() };
+        let room = |(room, known): (&Address, &Known)| KeptRoom {
+            room: room.to_string(),
+            nick: known.nick.clone(),
+            password: known.password.clone(),
+            bookmarked: known.bookmarked,
+        };
         KeptRooms { rooms: self.rooms.iter().map(room).collect(), invitations: self.invitations.clone() }
     }
     /// It was created or entered, and not left.
@@ -257,6 +265,7 @@ impl Drive {
                 self.rooms.invitations.retain(|i| i.room != room.as_str());
                 self.chats.set_room(ChatId(room.clone()));
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
+                self.bookmark(&room);
                 if archive {
                     self.read_archive(&room);
                 }
@@ -328,6 +337,7 @@ impl Drive {
         }
         self.rooms.rooms.remove(room);
         self.facts.push(Fact::Rooms(self.rooms.kept()));
+        self.link.bookmark(Err(room.clone()));
         let (event, cause) = match why {
             Left::Asked => (RoomEvent::Left, String::new()),
             Left::Banned => (RoomEvent::Removed, "you were banned".into()),
@@ -351,6 +361,7 @@ impl Drive {
             if over && known.is_some() {
                 self.rooms.rooms.remove(room);
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
+                self.link.bookmark(Err(room.clone()));
             } else if let Some(known) = known {
                 known.joined = false;
             }
@@ -362,6 +373,44 @@ impl Drive {
             _ => false,
         };
         self.rooms.answer(room, concerns, &Err(failure));
+    }
+    fn bookmark(&self, room: &Address) {
+        let Some(known) = self.rooms.rooms.get(room).filter(|known| !known.bookmarked) else { return };
+        let (nick, password) = (Some(known.nick.clone()), known.password.clone());
+        self.link.bookmark(Ok(Bookmark { room: room.clone(), name: known.name.clone(), nick, password, autojoin: true }));
+    }
+    /// Which rooms the account is in, as all its devices have it: this one goes in and out with them.
+    pub(super) fn bookmark_news(&mut self, news: BookmarkNews) {
+        match news {
+            BookmarkNews::List(all) => {
+                let gone = |(room, known): (&Address, &Known)| (known.bookmarked && all.iter().all(|b| b.room != *room)).then(|| room.clone());
+                let gone: Vec<_> = self.rooms.rooms.iter().filter_map(gone).collect();
+                gone.into_iter().for_each(|room| self.link.room(RoomAsk::Leave { room }));
+                all.into_iter().for_each(|bookmark| self.bookmarked(bookmark));
+            }
+            BookmarkNews::Set(bookmark) => self.bookmarked(bookmark),
+            BookmarkNews::Removed(room) if self.rooms.is_known(&room) => self.link.room(RoomAsk::Leave { room }),
+            BookmarkNews::Removed(_) => {}
+            BookmarkNews::Failed(room, why) => tracing::warn!(?room, ?why, "the account's other devices do not learn of a room"),
+        }
+    }
+    fn bookmarked(&mut self, bookmark: Bookmark) {
+        let Bookmark { room, nick, password, autojoin, .. } = bookmark;
+        match (self.rooms.rooms.get_mut(&room), autojoin) {
+            (Some(known), true) if !known.bookmarked => {
+                known.bookmarked = true;
+                self.facts.push(Fact::Rooms(self.rooms.kept()));
+            }
+            (Some(known), false) if known.bookmarked => self.link.room(RoomAsk::Leave { room }),
+            (None, true) => {
+                let nick = self.my_nick(nick);
+                self.link.room(RoomAsk::Join { room: room.clone(), nick: nick.clone(), password: password.clone(), after: None });
+                self.chats.set_room(ChatId(room.clone()));
+                self.rooms.rooms.insert(room, Known { nick, password, bookmarked: true, ..Known::default() });
+                self.facts.push(Fact::Rooms(self.rooms.kept()));
+            }
+            _ => {}
+        }
     }
     fn invited(&mut self, invitation: Invitation) {
         let from = invitation.by.as_ref().unwrap_or(&invitation.room).to_string();

@@ -27,6 +27,7 @@ struct Open {
 
 impl Sends {
     /// How many.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.open.len()
     }

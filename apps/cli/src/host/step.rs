@@ -7,7 +7,7 @@ use super::memory::{Draft, KeptRooms};
 use super::says::Outbound;
 use super::sends::Waiter;
 use crate::failure::Failure;
-use serde_json::json;
+use serde_json::{Value, json};
 use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, MessageId, Trust};
 
 /// What goes into a step.
@@ -17,7 +17,8 @@ pub enum Fact {
     Handled(Mark),
     Pin(String),
     Accept(Box<Outbound>, Draft),
-    Decide(Device, Fingerprint, Trust, Waiter),
+    /// With what is answered when it is stored.
+    Decide(Device, Fingerprint, Trust, Result<Value, Failure>, Waiter),
     Leaving(String, Report),
     /// The history has what was said under this id.
     Drafted(String),
@@ -43,7 +44,7 @@ pub enum Fact {
 enum Kept {
     Input,
     Accept(Box<Outbound>, Draft),
-    Decide(Waiter),
+    Decide(Result<Value, Failure>, Waiter),
     Told(Waiter),
     Fact(Fact),
 }
@@ -78,9 +79,9 @@ impl Drive {
                     step.feed(outbound.input());
                     Kept::Accept(outbound, draft)
                 }
-                Fact::Decide(device, key, trust, waiter) => {
+                Fact::Decide(device, key, trust, answer, waiter) => {
                     step.feed(Input::SetTrust(device, key, trust));
-                    Kept::Decide(waiter)
+                    Kept::Decide(answer, waiter)
                 }
                 Fact::Leaving(id, report) => {
                     let (row, known) = (id.clone(), report.clone());
@@ -151,7 +152,8 @@ impl Drive {
     fn stored(&mut self, kept: Kept) -> Option<Fact> {
         match kept {
             Kept::Fact(Fact::Handled(mark)) => self.link.handled(mark),
-            Kept::Decide(waiter) | Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
+            Kept::Decide(answer, waiter) => drop(waiter.send(answer)),
+            Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
             Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id, self.engine.other()),
             Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
             Kept::Accept(outbound, draft) => self.accepted(&outbound, &draft),
@@ -187,7 +189,7 @@ impl Drive {
                     self.sends.refused(&outbound.id, failure);
                 }
                 Kept::Told(waiter) => drop(waiter.send(Err(failure.clone()))),
-                Kept::Decide(waiter) => {
+                Kept::Decide(_, waiter) => {
                     inputs.next();
                     let _ = waiter.send(Err(failure.clone()));
                 }

@@ -50,7 +50,7 @@ impl Server {
                     Ask::Put(id, output) if online => server.put(&jid, me, &jobs, id, output),
                     // requests come again after Online, by themselves
                     Ask::Put(id, output) => waiting.extend((!matches!(output, Output::Request(..))).then_some((id, output))),
-                    Ask::Handled(Mark::Real(_)) | Ask::Room(_) | Ask::Archive(..) | Ask::Position(_) | Ask::Block(_) => {}
+                    Ask::Handled(Mark::Real(_)) | Ask::Room(_) | Ask::Archive(..) | Ask::Position(_) | Ask::Block(_) | Ask::Bookmark(_) => {}
                     Ask::Handled(Mark::Test(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
                     Ask::Stop(done) => {
                         let _ = done.send(());

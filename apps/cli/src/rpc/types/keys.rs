@@ -85,6 +85,9 @@ pub struct Verified {
     pub jid: String,
     /// Their numbers: verified from here on.
     pub devices: Vec<u32>,
+    /// Keys of the link that no device has shown yet: one that does is verified when it does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<String>,
 }
 /// The answer to `stale_devices`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

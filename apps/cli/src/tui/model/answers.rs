@@ -99,14 +99,14 @@ impl Screen {
                 }
             }),
             Tag::LeftRoom { account } => self.have(answer, |state, _: Value| state.ask_chats(&account)),
-            Tag::Verified => self.have(answer, |state, Verified { jid, devices }: Verified| {
+            Tag::Verified => self.have(answer, |state, Verified { jid, devices, later }: Verified| {
                 let own = state.jid();
                 let which = devices.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
                 let name = names::person(&jid, own.as_deref().unwrap_or_default());
-                state.say(if devices.is_empty() {
-                    format!("no device of {name} was in that link")
-                } else {
-                    format!("verified: {name}, device {which}")
+                state.say(match (devices.as_slice(), later.as_slice()) {
+                    ([], []) => format!("no device of {name} was in that link"),
+                    ([], _) => format!("no device of {name} has shown that key yet; one that does is verified when it does"),
+                    _ => format!("verified: {name}, device {which}"),
                 });
                 let again = state.trusting().map(|now| (now.jid.clone(), now.other.clone()));
                 if let Some((jid, other)) = again {

@@ -90,7 +90,7 @@ impl Fake {
         Fake { chats: vec![chat("bob@x", last, 0)], entries: [("bob@x".to_owned(), entries)].into(), ..Fake::default() }
     }
     fn answer(&mut self, call: &Call) -> Result<Value, Failure> {
-        if let Some((_, failure)) = self.fails.take_if(|(method, _)| *method == call.method()) {
+        if let Some((_, failure)) = self.fails.take_if(|(name, _)| *name == method(call)) {
             return Err(failure);
         }
         Ok(match call {
@@ -132,7 +132,9 @@ impl Fake {
                     leave_out: false
                 })
             }
-            Call::Verify(v) => json!(Verified { jid: v.jid.clone().unwrap_or("bob@x".into()), devices: vec![v.device.unwrap_or(7)] }),
+            Call::Verify(v) => {
+                json!(Verified { jid: v.jid.clone().unwrap_or("bob@x".into()), devices: vec![v.device.unwrap_or(7)], later: Vec::new() })
+            }
             Call::Backup(_) | Call::Restore(_) => json!(Kept { messages: 5 }),
             Call::Send(_) | Call::Reply(_) | Call::React(_) | Call::Edit(_) | Call::Retract(_) => json!(SendResult::default()),
             _ => json!({}),
@@ -251,11 +253,11 @@ impl Desk {
     /// The last call of this method.
     #[track_caller]
     pub fn called(&self, method: &str) -> Value {
-        let call = self.fake.calls.iter().rev().find(|call| call.method() == method);
+        let call = self.fake.calls.iter().rev().find(|call| self::method(call) == method);
         json!(call.unwrap_or_else(|| panic!("no {method} in {:?}", self.fake.calls)))["params"].clone()
     }
     pub fn count(&self, method: &str) -> usize {
-        self.fake.calls.iter().filter(|call| call.method() == method).count()
+        self.fake.calls.iter().filter(|call| self::method(call) == method).count()
     }
 }
 /// `<Enter>`, `<C-f>`, `<A-n>`, `<Up>`; all else is typed.
@@ -293,6 +295,10 @@ fn parse(keys: &str) -> Vec<KeyEvent> {
         }
     }
     all
+}
+/// Its name on the line.
+fn method(call: &Call) -> String {
+    json!(call)["method"].as_str().unwrap().to_owned()
 }
 pub fn failure(code: &str) -> Failure {
     Failure::new(code, FaultName::Network, "it did not work; try again")
