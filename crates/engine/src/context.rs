@@ -113,10 +113,10 @@ impl Network<'_> {
     pub fn learned(&mut self, person: &Address) {
         self.house.learned.push(person.clone());
     }
-    /// A number that is drawn when a process begins, and again after a commit that failed: what was found under the same number was found
-    /// by this process, in this life of its store.
+    /// A number that is drawn when a process begins: what was found under the same number was found by this one, over this store as it is
+    /// and not over an older copy.
     pub fn process(&self) -> u64 {
-        self.house.salt
+        self.house.process
     }
     /// Be called with [`Notice::Wake`] then, over restarts too (signed prekey rotation). The earliest counts, and it is for once.
     pub fn wake_at(&mut self, time: Time) {

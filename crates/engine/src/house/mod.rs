@@ -119,6 +119,8 @@ pub(crate) struct House {
     pub seed: u64,
     /// Drawn with every load: makes tokens unlike those that were given out before it and not stored. 0: not drawn yet.
     pub salt: u64,
+    /// Drawn once in a process. 0: not drawn yet.
+    pub process: u64,
     next: u64,
     /// By engine, each once.
     alarms: Vec<(EngineName, Time)>,
@@ -155,6 +157,7 @@ impl Default for House {
             loaded: Loaded::Nothing,
             seed: 0,
             salt: 0,
+            process: 0,
             next: 1,
             alarms: Vec::new(),
             live: Map::default(),
@@ -389,7 +392,7 @@ impl House {
     pub fn anew(&mut self) -> Self {
         let began = |(id, slot): (&u64, &Slot)| if let Item::Parked(parked) = &slot.item { Some((*id, parked.began?)) } else { None };
         self.began.extend(self.live.iter().filter_map(began));
-        House { began: std::mem::take(&mut self.began), ..House::default() }
+        House { began: std::mem::take(&mut self.began), process: self.process, ..House::default() }
     }
     /// An engine decided about a key of this device.
     pub fn decide(&mut self, device: &Device) {
