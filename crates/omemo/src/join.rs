@@ -21,6 +21,9 @@ pub(crate) const ROTATION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// prekey (XEP-0384 §6). A host that reads archives says itself how long that takes.
 const ARRIVALS: Duration = Duration::from_secs(60);
 
+/// Repairs of a list in a row that a person should know of: once or twice in a day is a client that started at the same time.
+const DELISTED: u8 = 3;
+
 /// What a bundle of an own device was fetched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Adoption {
@@ -166,6 +169,9 @@ fn publish(cx: &mut Context<'_>, version: Version) -> Result<bool, Halt> {
             // somebody took us off, or our name
             Stage::Done if may => {
                 p.back_off(cx.now);
+                if p.tries == DELISTED {
+                    cx.network.emit(Event::Warning { warning: Warning::Delisted, chat: None, device: None });
+                }
                 p.list = Stage::Asked(ask_list(cx, version, device)?);
             }
             Stage::Done | Stage::Due | Stage::Refused => cx.network.wake_at(p.not_before),
@@ -268,7 +274,7 @@ pub(crate) fn own_bundle(cx: &mut Context<'_>, version: Version, answer: Result<
     };
     let there = item.as_ref().and_then(|item| bundle::parse(version, &item.payload).ok());
     let known = ours(cx, version)?;
-    let is_future = memory::compared(cx, version, there.as_ref())?;
+    let is_old = memory::compared(cx, version, there.as_ref())?;
     rotate(cx)?;
     let same = known.zip(there).is_some_and(|(mut ours, mut there)| {
         ours.prekeys = sorted(ours.prekeys);
@@ -279,7 +285,7 @@ pub(crate) fn own_bundle(cx: &mut Context<'_>, version: Version, answer: Result<
         return advance(cx).map(drop);
     }
     let was_ours = cx.records.get(records::publication(version))?.is_some_and(|p| p.bundle == Stage::Done && !p.dirty);
-    if item.is_some() && was_ours && !is_future {
+    if item.is_some() && was_ours && !is_old {
         cx.network.emit(Event::Warning { warning: Warning::BundleRepaired, chat: None, device: None });
     }
     bundle_changed(cx, version)

@@ -45,6 +45,12 @@ fn edit(cx: &mut Context<'_>, f: impl FnOnce(&mut Memory)) -> Result<(), Halt> {
 pub(crate) fn epoch(cx: &mut Context<'_>) -> Result<u32, Halt> {
     Ok(cx.records.get(records::memory())?.map_or(0, |m| m.epoch))
 }
+/// The one whose sessions may send now: before anything was compared those that stand may be old. Sessions made since are new.
+pub(crate) fn sending(cx: &mut Context<'_>) -> Result<u32, Halt> {
+    Ok(if is_compared(cx)? { epoch(cx)? } else { NONE })
+}
+/// No session is of it.
+const NONE: u32 = u32::MAX;
 /// Whether what the server has was compared in this process, or can't be.
 pub(crate) fn is_compared(cx: &mut Context<'_>) -> Result<bool, Halt> {
     Ok(memory(cx)?.compared == [true; 2])
@@ -79,14 +85,14 @@ fn set_compared(memory: &mut Memory, version: Version) {
         *flag = true;
     }
 }
-/// What the server has. Whether that is of our future.
+/// What the server has. Whether this memory is old, which explains what is there.
 pub(crate) fn compared(cx: &mut Context<'_>, version: Version, there: Option<&Bundle>) -> Result<bool, Halt> {
     let ahead = match there {
         Some(there) => ahead(cx, version, there)?,
         None => None,
     };
     edit(cx, |m| set_compared(m, version))?;
-    let Some(Ahead { signed, pre_key }) = ahead else { return Ok(false) };
+    let Some(Ahead { signed, pre_key }) = ahead else { return Ok(memory(cx)?.noticed) };
     if let Some(pool) = cx.records.edit(records::pool(version))? {
         pool.renew(pre_key);
     }

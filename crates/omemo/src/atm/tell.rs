@@ -50,7 +50,7 @@ pub(crate) fn session(cx: &mut Context<'_>, device: &Device) -> Result<(), Halt>
     if cx.records.get(records::outbox())?.is_none() {
         return Ok(());
     }
-    let epoch = memory::epoch(cx)?;
+    let epoch = memory::sending(cx)?;
     let ratchet = cx.records.get(records::session(device))?.and_then(|s| s.sends(Version::Omemo2, epoch));
     let Some(identity) = ratchet.map(|r| *r.identity()) else { return Ok(()) };
     shown(cx, device, &identity)?;
@@ -125,7 +125,7 @@ fn tell(cx: &mut Context<'_>, subject: &Subject, ed: [u8; 32]) -> Result<(), Hal
 /// To devices of one person in one stanza, where they are told the same. Who has no session yet waits for one. What goes to a contact
 /// reaches own devices as carbons: those that are verified can read it, or they would show a message that they can't read.
 fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Result<(), Halt> {
-    let epoch = memory::epoch(cx)?;
+    let epoch = memory::sending(cx)?;
     let mut stanzas: Vec<(Address, Vec<Statement>, Vec<Admitted>)> = Vec::new();
     for (to, statements) in messages {
         let session = cx.records.get(records::session(&to))?.and_then(|s| s.sends(Version::Omemo2, epoch));
@@ -179,7 +179,7 @@ fn send(cx: &mut Context<'_>, owner: Address, devices: &[Admitted], content: &[u
     let mut builder = Builder::omemo2(us, devices.len());
     let mut message = Vec::with_capacity(256);
     let mut last = None;
-    let epoch = memory::epoch(cx)?;
+    let epoch = memory::sending(cx)?;
     for to in devices {
         let Some(id) = records::number(to.device()) else { continue };
         let Some(ratchet) = cx.records.edit(records::session(to.device()))?.and_then(|s| s.sender(Version::Omemo2, epoch)) else { continue };

@@ -218,7 +218,7 @@ fn open<P: Spoken>(cx: &mut Context<'_>, device: &Device, keys: &[Key]) -> Resul
 }
 /// A message of a session that stands.
 fn established<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) -> Result<Result<Opened, Unread>, Halt> {
-    let (now, epoch) = (cx.now, memory::epoch(cx)?);
+    let (now, epoch, compared) = (cx.now, memory::epoch(cx)?, memory::is_compared(cx)?);
     let Some(record) = cx.records.edit(records::session(device))? else { return Ok(Err(Unread::NoSession)) };
     let old = record.epoch != epoch;
     let Some(session) = record.of::<P>() else { return Ok(Err(Unread::NoSession)) };
@@ -226,7 +226,7 @@ fn established<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) ->
     Ok(match session.decrypt(data) {
         Ok(material) => {
             let closed = old || session.is_closed();
-            let then = Then { republish: false, answer: !closed && session.heartbeat_due(), start_over: closed };
+            let then = Then { republish: false, answer: compared && !closed && session.heartbeat_due(), start_over: closed };
             record.heard = now;
             Ok(Opened { material, key, then })
         }
