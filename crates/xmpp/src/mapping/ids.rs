@@ -13,7 +13,8 @@ pub(crate) const MAX_ARCHIVE_ID: usize = 1024;
 pub struct Ids {
     /// What its author named it, and rooms leave as it is. Nobody vouches for it.
     pub origin: Option<MessageId>,
-    /// What the archive it was put into names it: the account's, or the room's. One that the archive's own server vouches for.
+    /// What the archive it was put into names it: the account's, or the room's. One that the archive's own server vouches for. To catch up
+    /// from only where all before it is here too.
     pub archive: Option<StanzaId>,
 }
 /// A message's place in an archive.
