@@ -51,7 +51,9 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     // the device lists of everybody, ours too
     let contacts = people.iter().filter(|p| **p != *cx.me).count();
     let mut owners = people.to_vec();
-    if only.is_none() && message.kind != Kind::Typing && !owners.contains(cx.me) {
+    if message.kind == Kind::Typing {
+        owners.retain(|owner| owner != cx.me); // we know ourselves
+    } else if only.is_none() && !owners.contains(cx.me) {
         owners.push(cx.me.clone());
     }
     cx.records.warm(owners.iter().map(records::people))?;

@@ -104,6 +104,14 @@ fn everybody_in_a_room_reads_it() {
     assert_eq!((sent(&world, alice, &id), report(&world, alice, &id).len()), (Some((vec![], vec![])), 4));
     let stanza = std::str::from_utf8(&world.stanzas().iter().find(|s| s.id == id).unwrap().body).unwrap();
     assert!([ALICE, BOB, CAROL].iter().all(|who| stanza.matches(&format!("<keys jid='{who}'>")).count() == 1));
+    // that somebody is writing is no news to their own devices
+    let composing = "<composing xmlns='http://jabber.org/protocol/chatstates'></composing>";
+    say(&mut world, alice, Plaintext::new(ContentType::STANZA, composing), Kind::Typing);
+    assert!(
+        [bob, bobs, carol].iter().all(|who| last(&world, *who).0 == Kind::Typing)
+            && texts(&world, phone).len() == 1
+            && unread(&world, phone).is_empty()
+    );
     // and back, in one room with several sessions each
     words(&mut world, carol, "hello yourself");
     assert!([alice, phone, bob, bobs].iter().all(|who| texts(&world, *who).pop().unwrap() == "hello yourself"));

@@ -31,11 +31,11 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         Ok(found) if found.encrypted.is_none() && found.envelope => return Ok(Outcome::Rejected(Reason::Malformed.into())),
         // it says that it is encrypted (XEP-0380), in a way that is not OMEMO's: what is beside it is no message in clear
         Ok(found) if found.encrypted.is_none() && found.encryption.is_some() => return Ok(Outcome::Rejected(Reason::Unsupported.into())),
-        Ok(found) => found.encrypted.map(|encrypted| (encrypted, found.also, found.beside)),
+        Ok(found) => found.encrypted.map(|encrypted| (encrypted, found.also, found.transient, found.beside)),
         Err(WireError::TooLarge(_)) => return Ok(Outcome::Rejected(Reason::TooLarge.into())),
         Err(_) => return Ok(Outcome::Rejected(Reason::Malformed.into())),
     };
-    let Some((found, also, beside)) = found else { return Ok(Outcome::Skipped) };
+    let Some((found, also, transient, beside)) = found else { return Ok(Outcome::Skipped) };
     // in a room it may be that nobody says who sent it: then the key has to
     let hidden = message.room.filter(|_| *message.from == message.chat.0);
     let named = Device::of(message.from, found.sid);
@@ -52,11 +52,12 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         return Ok(Outcome::Silent);
     }
     if us.is_none() || found.keys.is_empty() {
-        let mut was_read = false;
+        // a notice goes to whom there is a session with; who gets none misses nothing
+        let mut is_missed = !transient;
         for device in senders.iter().filter(|_| also) {
-            was_read |= is_other_part(cx, device, found.version)?;
+            is_missed &= !is_other_part(cx, device, found.version)?;
         }
-        return if found.payload.is_some() && !was_read { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
+        return if found.payload.is_some() && is_missed { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
     }
     let (device, read) = match hidden {
         Some(room) => match rooms::read_any(cx, room, senders, &found)? {

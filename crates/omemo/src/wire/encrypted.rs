@@ -28,6 +28,8 @@ pub struct Message {
     pub envelope: bool,
     /// It says that the same message came in another version too ([`Builder::also`]).
     pub also: bool,
+    /// Nobody is to keep it (XEP-0334): it says that somebody is writing, or the like.
+    pub transient: bool,
     /// What stands in clear beside it that may belong to it.
     pub beside: Beside,
 }
@@ -105,6 +107,7 @@ pub fn parse(children: &[u8], jid: &str, device: u32) -> Result<Message, WireErr
                 }
             }
             ("also", ALSO) => message.also = true,
+            ("no-store", "urn:xmpp:hints") => message.transient = true,
             ("encryption", "urn:xmpp:eme:0") if message.encryption.is_none() => {
                 message.encryption = element.attribute("namespace").map(str::to_owned);
             }
