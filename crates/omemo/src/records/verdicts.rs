@@ -195,3 +195,63 @@ fn read_trust(input: &mut Reader<'_>) -> Option<Trust> {
     let n = input.u8()?;
     Trust::ALL.into_iter().find(|t| *t as u8 == n)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    fn key(n: usize) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&n.to_le_bytes());
+        key
+    }
+    fn statement(n: usize, time: u64) -> Statement {
+        Statement { owner: "bob@example.org".into(), key: key(n), trust: n % 2 == 0, time: Time(time) }
+    }
+    /// Written and read again it is the same; cut anywhere it is damaged.
+    fn whole<T: Record>(record: &T) {
+        let bytes = record.encode();
+        assert_eq!(T::decode(&bytes).unwrap().encode(), bytes);
+        assert!((0..bytes.len()).all(|end| T::decode(&bytes[..end]).is_none()));
+    }
+
+    #[test]
+    fn the_later_statement_is_kept_and_not_too_many() {
+        let mut kept = Kept { sender: Fingerprint([7; 32]), statements: Vec::new() };
+        for n in 0..MAX_KEPT * 2 {
+            kept.add(statement(n, 10));
+        }
+        assert_eq!((kept.statements.len(), kept.statements[0].key), (MAX_KEPT, key(MAX_KEPT)), "the oldest went");
+        kept.add(Statement { trust: true, ..statement(MAX_KEPT + 1, 9) });
+        assert!(!kept.statements[1].trust, "an earlier one that comes late says nothing");
+        kept.add(Statement { trust: true, ..statement(MAX_KEPT + 1, 11) });
+        assert_eq!((kept.statements.len(), kept.statements.last().unwrap().trust), (MAX_KEPT, true));
+        whole(&kept);
+    }
+    #[test]
+    fn what_waits_for_its_key_stays_longest() {
+        let verdict = |n: usize, met| Verdict { key: Fingerprint(key(n)), device: Some(5), trust: Trust::Verified, time: Time(1), by: None, met };
+        let mut verdicts = Verdicts::default();
+        verdicts.note(verdict(0, false));
+        (1..MAX_VERDICTS * 2).for_each(|n| verdicts.note(verdict(n, true)));
+        assert_eq!(verdicts.0.len(), MAX_VERDICTS);
+        assert!(verdicts.awaiting(&Fingerprint(key(0)), 5).is_some() && verdicts.awaiting(&Fingerprint(key(0)), 6).is_none());
+        verdicts.note(Verdict { by: Some(Device::of(&"a@b".into(), 1)), ..verdict(0, true) });
+        assert!(verdicts.awaiting(&Fingerprint(key(0)), 5).is_none());
+        (0..MAX_VERDICTS * 2).for_each(|n| verdicts.note(verdict(n, false)));
+        assert_eq!(verdicts.0.len(), MAX_VERDICTS);
+        whole(&Verdicts(verdicts.0.drain(..4).collect()));
+    }
+    #[test]
+    fn what_is_to_be_told_is_bounded() {
+        let (to, mut outbox) = (Device::of(&"bob@example.org".into(), 1), Outbox::default());
+        for n in 0..MAX_DUE * 2 {
+            outbox.await_session(&to, statement(n, 1));
+            outbox.await_key(Subject { device: Device::of(&to.owner, 2), key: Fingerprint(key(n)), trust: Trust::Untrusted, time: Time(1) });
+        }
+        outbox.await_session(&to, statement(MAX_DUE * 2 - 1, 2));
+        assert_eq!((outbox.due.len(), outbox.subjects.len()), (MAX_DUE, MAX_SUBJECTS));
+        whole(&Outbox { subjects: outbox.subjects.drain(..3).collect(), due: outbox.due.drain(..3).collect() });
+    }
+}
