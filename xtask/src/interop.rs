@@ -25,6 +25,8 @@ pub enum Suite {
     Profanity,
     /// Dino (needs root)
     Dino,
+    /// Ours and one of each in one room
+    OneOfEach,
     /// The exchange over ejabberd
     Ejabberd,
     /// Linphone's library: messages and files by SIP
@@ -36,7 +38,7 @@ pub enum Suite {
 impl Suite {
     /// The files of tests, and of them those that have this in their names.
     fn tests(self) -> (&'static [&'static str], &'static str) {
-        const CONVERSATIONS: &[&str] = &["--test", "peers", "--test", "subrosa"];
+        const CONVERSATIONS: &[&str] = &["--test", "peers", "--test", "subrosa", "--test", "rooms"];
         match self {
             Self::PythonOmemo2 => (CONVERSATIONS, "python_omemo_2"),
             Self::PythonOmemoLegacy => (CONVERSATIONS, "python_omemo_legacy"),
@@ -44,6 +46,7 @@ impl Suite {
             Self::Gajim => (CONVERSATIONS, "gajim"),
             Self::Profanity => (CONVERSATIONS, "profanity"),
             Self::Dino => (CONVERSATIONS, "dino"),
+            Self::OneOfEach => (&["--test", "rooms"], "one_of_each"),
             Self::Ejabberd => (CONVERSATIONS, "ejabberd"),
             Self::Liblinphone => (&["--test", "linphone"], ""),
             Self::Kill => (&["--test", "kill"], ""),
@@ -55,6 +58,7 @@ impl Suite {
             Self::Gajim => &[Need::Gajim, Need::Browser],
             Self::Profanity => &[Need::Profanity],
             Self::Dino => &[Need::Dino],
+            Self::OneOfEach => &[Need::Gajim, Need::Profanity, Need::Dino],
             Self::Ejabberd => &[Need::Ejabberd],
             Self::Liblinphone => &[Need::Linphone],
             Self::PythonOmemo2 | Self::PythonOmemoLegacy | Self::OmemoDr | Self::Kill => &[],

@@ -60,7 +60,9 @@ class Rooms:
         return found - {self.client.boundjid.bare}
 
     def sender(self, stanza):
-        """The real bare address of a message; None for one's own, for history, and for the room itself."""
+        """The real bare address of a message; None for one's own, for the room's, and for invitations."""
+        if stanza.xml.find(f"{{{USER}}}x") is not None:
+            return None
         room, nick = stanza["from"].bare, stanza["from"].resource
         if stanza["type"] != "groupchat":
             return stanza["from"].bare
