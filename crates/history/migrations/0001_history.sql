@@ -27,7 +27,7 @@ CREATE TABLE messages (
   gone INTEGER, -- retracted or moderated
   target INTEGER -- a correction that was applied: the message
 );
-CREATE INDEX by_chat ON messages (chat) WHERE target IS NULL;
+CREATE INDEX by_chat ON messages (chat, n, state, gone, target) WHERE target IS NULL; -- counts what is unread by itself
 CREATE INDEX by_id ON messages (chat, id, digest);
 CREATE UNIQUE INDEX by_stanza ON messages (chat, stanza) WHERE stanza IS NOT NULL;
 CREATE INDEX corrections ON messages (chat, refers) WHERE kind = 2 AND target IS NULL;

@@ -109,10 +109,11 @@ impl History {
     }
     /// Puts the row where it belongs: where it stood already, or at the first free place of its time.
     pub(crate) fn place_row(&mut self, chat: &InChat, mut row: Row, time: Time) -> Result<Added, HistoryError> {
-        if let Some(known) = self.same(chat, &row, time)? {
+        let (known, taken) = self.same(chat, &row, time)?;
+        if let Some(known) = known {
             return self.merge(chat, known, row);
         }
-        if row.stanza.as_deref().is_some_and(|stanza| self.is_taken(chat.id, stanza).unwrap_or(true)) {
+        if taken {
             row.stanza = None; // another message has it: the archive contradicts itself
         }
         row.n = self.free_place(time, row.n)?;
@@ -124,26 +125,28 @@ impl History {
             Folding::Idle => Added::New(Place::from_n(row.n)),
         })
     }
-    /// The row that this message is already.
-    fn same(&self, chat: &InChat, new: &Row, time: Time) -> Result<Option<Row>, HistoryError> {
+    /// The row that this message is already, and whether a row has its `stanza-id`.
+    fn same(&self, chat: &InChat, new: &Row, time: Time) -> Result<(Option<Row>, bool), HistoryError> {
         let fits = |row: &Row| is_same(chat, row, new);
-        if let Some(stanza) = &new.stanza
-            && let Some(row) = self.rows("chat = ?1 AND stanza = ?2", (chat.id, stanza))?.into_iter().find(fits)
-        {
-            return Ok(Some(row));
+        let archived = match &new.stanza {
+            Some(stanza) => self.rows("chat = ?1 AND stanza = ?2", (chat.id, stanza))?.pop(),
+            None => None,
+        };
+        let taken = archived.is_some();
+        if let Some(row) = archived.filter(fits) {
+            return Ok((Some(row), taken));
         }
         let unreadable = new.kind == Kind::Unreadable;
         let by_id = "chat = ?1 AND id = ?2 AND";
-        Ok(match (new.id.is_empty(), unreadable) {
+        let named = match (new.id.is_empty(), unreadable) {
             (false, false) => self.rows(&format!("{by_id} digest IN (?3, 0) ORDER BY digest = 0 LIMIT 64"), (chat.id, &new.id, new.digest))?,
             (false, true) => self.rows(&format!("{by_id} 1 LIMIT 64"), (chat.id, &new.id))?,
             (true, _) => {
                 let (first, last) = (Place::at(time).n(), Place::end_of(time).n());
                 self.rows(&format!("{by_id} digest = ?3 AND n BETWEEN ?4 AND ?5 LIMIT 64"), (chat.id, "", new.digest, first, last))?
             }
-        }
-        .into_iter()
-        .find(fits))
+        };
+        Ok((named.into_iter().find(fits), taken))
     }
     fn merge(&mut self, chat: &InChat, mut known: Row, new: Row) -> Result<Added, HistoryError> {
         let place = Place::from_n(known.n);
@@ -203,7 +206,7 @@ impl History {
         let own = entry.from == *self.me();
         let as_unreadable = Entry { body: Body::Unreadable(Reason::Engine), ..entry.clone() };
         let Some(row) = Row::of(&as_unreadable, chat.id, own, None) else { return Ok(()) };
-        match self.same(chat, &row, entry.time.min(entry.arrived))? {
+        match self.same(chat, &row, entry.time.min(entry.arrived))?.0 {
             Some(known) if known.kind == Kind::Unreadable => self.remove(&known),
             _ => Ok(()),
         }

@@ -16,7 +16,7 @@ const EMOJI: usize = 128;
 /// Corrections of corrections are followed so far.
 const CHAIN: usize = 256;
 /// Corrections that stand for themselves, by what they name and their author.
-const CORRECTIONS: &str = "chat = ?1 AND refers = ?2 AND author = ?3 AND kind = 2 AND target IS NULL LIMIT 256";
+const CORRECTIONS: &str = "chat = ?1 AND refers IN (?2, ?4) AND author = ?3 AND kind = 2 AND target IS NULL LIMIT 256";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FoldKind {
@@ -149,10 +149,10 @@ impl History {
             return Ok(Folding::Idle);
         }
         // others' messages of that id are none of its business, however many they made
-        let named = "chat = ?1 AND (id = ?2 OR stanza = ?2) AND (stanza = ?2 OR author IN (?3, ?4) OR NOT ?5) LIMIT 64";
+        let named = "(chat = ?1 AND id = ?2 OR chat = ?1 AND stanza = ?2) AND (stanza = ?2 OR author IN (?3, ?4) OR NOT ?5) LIMIT 64";
         let mut rows = self.rows(named, (chat.id, &fold.of, &fold.author, &me, chat.room))?;
         if fold.kind == FoldKind::Retraction {
-            rows.extend(self.rows(CORRECTIONS, (chat.id, &fold.of, &fold.author))?);
+            rows.extend(self.rows(CORRECTIONS, (chat.id, &fold.of, &fold.author, None::<&str>))?);
         }
         let about: Vec<&Row> = rows.iter().filter(|row| fold.is_about(chat, row, &me)).collect();
         let waits = about.is_empty();
@@ -191,10 +191,10 @@ impl History {
     }
     /// Before one more waits.
     fn make_room(&self, chat: &InChat, fold: &Fold) -> Result<(), HistoryError> {
-        let count = "SELECT count(*) FROM folds WHERE chat = ?1 AND author = ?2 AND waits";
+        let count = "SELECT count(*) FROM folds INDEXED BY waiting WHERE chat = ?1 AND author = ?2 AND waits";
         let waiting: i64 = self.db.prepare_cached(count)?.query_row((chat.id, &fold.author), |row| row.get(0))?;
         if waiting >= WAITING {
-            let oldest = "SELECT refers, kind FROM folds WHERE chat = ?1 AND author = ?2 AND waits ORDER BY time LIMIT 1";
+            let oldest = "SELECT refers, kind FROM folds INDEXED BY waiting WHERE chat = ?1 AND author = ?2 AND waits ORDER BY time LIMIT 1";
             let (of, kind): (String, i64) =
                 self.db.prepare_cached(oldest)?.query_row((chat.id, &fold.author), |row| Ok((row.get(0)?, row.get(1)?)))?;
             self.drop_fold(chat.id, &of, kind, &fold.author)?;
@@ -222,7 +222,7 @@ impl History {
             return Ok(Folding::Applied(vec![Place::from_n(target.n)]));
         }
         let corrected = self.absorb(chat, row, names(row))?;
-        let changed = self.settle(chat, row.n, corrected)?;
+        let changed = self.settle_row(chat, row.clone(), corrected)?;
         Ok(match row.kind {
             Kind::Correction => Folding::Waits,
             _ if changed => Folding::Applied(vec![Place::from_n(row.n)]),
@@ -231,7 +231,7 @@ impl History {
     }
     /// The message that a correction is of, also where it names an earlier correction of it.
     fn corrected_by(&self, chat: &InChat, correction: &Row, of: &str) -> Result<Option<Row>, HistoryError> {
-        for row in self.rows("chat = ?1 AND (id = ?2 OR stanza = ?2) AND author = ?3 LIMIT 64", (chat.id, of, &correction.author))? {
+        for row in self.rows("(chat = ?1 AND id = ?2 OR chat = ?1 AND stanza = ?2) AND author = ?3 LIMIT 64", (chat.id, of, &correction.author))? {
             let first = match row.target {
                 Some(target) => self.row(target)?,
                 None => Some(row),
@@ -244,10 +244,11 @@ impl History {
     }
     /// Corrections that name one of `names` and stood for themselves stand behind this message from now on; whether there were any.
     fn absorb(&mut self, chat: &InChat, row: &Row, mut names: Vec<String>) -> Result<bool, HistoryError> {
-        let (mut any, mut at) = (false, 0);
-        while let Some(name) = names.get(at).filter(|_| at < CHAIN).cloned() {
-            at = at.saturating_add(1);
-            for correction in self.rows(CORRECTIONS, (chat.id, &name, &row.author))? {
+        let (mut any, mut followed) = (false, 0usize);
+        while let Some(name) = names.pop().filter(|_| followed < CHAIN) {
+            let other = names.pop();
+            followed = followed.saturating_add(1);
+            for correction in self.rows(CORRECTIONS, (chat.id, &name, &row.author, &other))? {
                 if correction.n != row.n && may_correct(chat, row, &correction) {
                     self.put_behind(&correction, row)?;
                     names.extend(self::names(&correction));
@@ -266,6 +267,11 @@ impl History {
     /// Applies everything that is known about the message; whether there was anything. `corrected`: corrections came.
     fn settle(&mut self, chat: &InChat, n: i64, corrected: bool) -> Result<bool, HistoryError> {
         let Some(before) = self.row(n)? else { return Ok(false) };
+        self.settle_row(chat, before, corrected)
+    }
+    /// The same, of a row as it is.
+    fn settle_row(&mut self, chat: &InChat, before: Row, corrected: bool) -> Result<bool, HistoryError> {
+        let n = before.n;
         let me = self.me().as_str().to_owned();
         let mut row = before.clone();
         let folds: Vec<Fold> = self.folds(chat.id, &row)?.into_iter().filter(|fold| fold.is_about(chat, &before, &me)).collect();

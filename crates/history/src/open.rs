@@ -57,7 +57,8 @@ impl History {
         // without a cause: SQLite's errors quote the statement
         db.execute_batch("PRAGMA cipher_log_level = NONE").map_err(sqlite)?;
         db.execute_batch(&key.pragma()).map_err(|_| OpenError::WrongKey { path: path.into() })?;
-        db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF").map_err(sqlite)?;
+        db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384")
+            .map_err(sqlite)?;
         let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
         let found = match form(&db).map_err(sqlite)? {
             Some(found) if found <= known => found,
@@ -90,23 +91,15 @@ impl History {
             }
             return done;
         }
-        if !self.db.is_autocommit() {
-            self.db.execute_batch("ROLLBACK").map_err(HistoryError::from)?; // of work that panicked
-        }
         self.db.execute_batch("BEGIN IMMEDIATE").map_err(HistoryError::from)?;
         self.within = Within::Transaction;
-        let done = work(self);
-        let fine = self.within == Within::Transaction;
-        self.within = Within::Nothing;
-        let done = match done {
-            Ok(_) if !fine => Err(HistoryError::Undone.into()),
-            Ok(value) => self.db.execute_batch("COMMIT").map(|()| value).map_err(|e| HistoryError::from(e).into()),
-            Err(e) => Err(e),
-        };
-        if done.is_err() && !self.db.is_autocommit() {
-            let _ = self.db.execute_batch("ROLLBACK"); // the error that is told is the first one
+        let open = Open(self);
+        let value = work(open.0)?;
+        if open.0.within == Within::Failed {
+            return Err(HistoryError::Undone.into());
         }
-        done
+        open.0.db.execute_batch("COMMIT").map_err(HistoryError::from)?;
+        Ok(value)
     }
     /// Reads the whole file and checks every page, the order of the rows, and the index of words. Takes its time on a large one.
     ///
@@ -125,6 +118,17 @@ impl History {
 impl std::fmt::Debug for History {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "History({})", self.me)
+    }
+}
+
+/// A transaction that is open; undone when it was not committed, after a panic too.
+struct Open<'a>(&'a mut History);
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.within = Within::Nothing;
+        if !self.0.db.is_autocommit() {
+            let _ = self.0.db.execute_batch("ROLLBACK"); // the error that is told is the first one
+        }
     }
 }
 

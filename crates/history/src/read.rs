@@ -7,6 +7,7 @@ use crate::open::History;
 use crate::row::{COLUMNS, MODERATED, Place, RETRACTED, Row, device_of};
 use rusqlite::OptionalExtension;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use subrosa_engine::{Address, ChatId, DeviceId, MessageId, Time};
 
 /// Of a page.
@@ -140,16 +141,16 @@ impl History {
     /// What the disk says.
     pub fn chats(&self) -> Result<Vec<Chat>, HistoryError> {
         let mut find = self.db.prepare_cached(
-            "SELECT id, address, room, read, (SELECT max(n) FROM messages WHERE chat = chats.id AND target IS NULL) AS last
-             FROM chats WHERE last IS NOT NULL ORDER BY last DESC",
+            "SELECT id, address, room, read, (SELECT n FROM messages WHERE chat = chats.id AND target IS NULL ORDER BY n DESC LIMIT 1) AS last
+             FROM chats ORDER BY last DESC",
         )?;
         let chat = |row: &rusqlite::Row<'_>| {
-            Ok((InChat { id: row.get(0)?, address: row.get(1)?, room: row.get(2)? }, row.get::<_, i64>(3)?, row.get::<_, i64>(4)?))
+            Ok((InChat { id: row.get(0)?, address: row.get(1)?, room: row.get(2)? }, row.get::<_, i64>(3)?, row.get::<_, Option<i64>>(4)?))
         };
         let found: Vec<_> = find.query_map([], chat)?.collect::<Result<_, _>>()?;
         let mut chats = Vec::with_capacity(found.len());
         for (chat, read, last) in found {
-            let Some(last) = self.row(last)? else { continue };
+            let Some(last) = last.map(|last| self.row(last)).transpose()?.flatten() else { continue };
             chats.push(Chat {
                 chat: ChatId(chat.address.as_str().into()),
                 room: chat.room,
@@ -243,12 +244,11 @@ impl History {
         let mut chats = HashMap::new();
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows {
-            if !chats.contains_key(&row.chat) {
-                chats.insert(row.chat, (self.chat_of(row.chat)?, self.positions(row.chat)?));
-            }
-            if let Some((chat, positions)) = chats.get(&row.chat) {
-                messages.push(self.show(chat, row, positions)?);
-            }
+            let (chat, positions) = match chats.entry(row.chat) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert((self.chat_of(row.chat)?, self.positions(row.chat)?)),
+            };
+            messages.push(self.show(chat, row, positions)?);
         }
         Ok(messages)
     }

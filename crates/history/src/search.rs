@@ -12,7 +12,7 @@ const WORDS: usize = 16;
 const WORD: usize = 64;
 
 impl History {
-    /// Messages in which every one of these words begins a word, the newest first: in one chat, or in all. Corrected ones by
+    /// Messages in which every one of these words begins a word (a single letter is one), the newest first: in one chat, or in all. Corrected ones by
     /// what they say now, retracted ones not. Whatever stands in `text` is words.
     ///
     /// # Errors
@@ -63,5 +63,7 @@ fn token(chat: i64) -> String {
 fn quoted(word: &str) -> Option<String> {
     let end = word.char_indices().nth(WORD).map_or(word.len(), |(at, _)| at);
     let word = word.get(..end).filter(|word| word.chars().any(char::is_alphanumeric))?;
-    Some(format!("\"{}\"*", word.replace('"', "\"\"")))
+    // everything that begins with one letter is too much to be an answer, and to be looked for
+    let begins = if word.len() > 1 { "*" } else { "" };
+    Some(format!("\"{}\"{begins}", word.replace('"', "\"\"")))
 }

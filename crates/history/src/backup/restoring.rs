@@ -131,7 +131,7 @@ impl Opened {
         let io = |source| BackupError::Io { path: self.path.clone(), source };
         let mut file = self.file.try_clone().map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
-        let content = size.checked_sub((HEADER + END.len()) as u64).ok_or(BackupError::Truncated { path: self.path.clone() })?;
+        let content = size.checked_sub((HEADER as u64).saturating_add(END.len() as u64)).ok_or(BackupError::Truncated { path: self.path.clone() })?;
         let mut end = [0; END.len()];
         file.seek(SeekFrom::Start(size.saturating_sub(END.len() as u64))).map_err(io)?;
         file.read_exact(&mut end).map_err(io)?;

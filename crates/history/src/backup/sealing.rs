@@ -59,7 +59,7 @@ impl Seal {
     pub fn of(file: &mut impl Read, passphrase: &str, path: &Path) -> Result<Seal, BackupError> {
         let of = || path.to_path_buf();
         let mut header = [0; HEADER];
-        let (known, rest) = header.split_at_mut(MAGIC.len() + 1);
+        let (known, rest) = header.split_at_mut(MAGIC.len().saturating_add(1));
         let short = |e: io::Error| match e.kind() {
             ErrorKind::UnexpectedEof => None,
             _ => Some(BackupError::Io { path: of(), source: e }),
