@@ -44,6 +44,7 @@ type Neglect = Box<dyn FnMut(&Output) -> bool>;
 pub struct Snapshot<S> {
     store: S,
     shown: BTreeSet<OutputId>,
+    archive_read: usize,
 }
 
 /// One device of one account.
@@ -57,6 +58,8 @@ pub struct Client<H, S: Store> {
     /// What waits to be fed; network inputs are told apart because the server keeps them until they are stored.
     pub(crate) queue: VecDeque<Input>,
     pub(crate) online: bool,
+    /// How much of the archive was read, as the history on disk has it.
+    pub(crate) archive_read: usize,
     /// Grows with every connection: an answer to an earlier one reaches nobody.
     pub(crate) stream: u64,
     /// Transmitted, not yet acknowledged by the server. In memory only: the machine owes them over a restart.
@@ -92,6 +95,7 @@ impl<H, S: Store> Client<H, S> {
             rng,
             queue: VecDeque::new(),
             online: false,
+            archive_read: 0,
             stream: 0,
             unacked: BTreeMap::new(),
             acked: BTreeSet::new(),
@@ -337,12 +341,13 @@ impl<S: Store> Store for Lent<'_, S> {
 impl<H, S: Store + Clone> Client<H, S> {
     /// What it has on disk now.
     pub fn snapshot(&mut self) -> Snapshot<S> {
-        Snapshot { store: self.store.inner_mut().clone(), shown: self.shown.clone() }
+        Snapshot { store: self.store.inner_mut().clone(), shown: self.shown.clone(), archive_read: self.archive_read }
     }
     /// Puts an older copy in the place of its disk. Restart the process at once.
     pub(crate) fn roll_back(&mut self, to: &Snapshot<S>) {
         *self.store.inner_mut() = to.store.clone();
         self.shown.clone_from(&to.shown);
+        self.archive_read = to.archive_read;
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::{ClientId, Crash, Stanza};
 use std::rc::Rc;
 use subrosa_engine::{
-    Address, Device, DeviceReport, Event, Fingerprint, Input, MessageId, Node, Output, Outputs, Reason, Request, Sender, Time, Trust, Wire,
+    Address, ChatId, Device, DeviceReport, Event, Fingerprint, Input, MessageId, Node, Output, Outputs, Reason, Request, Sender, Time, Trust,
+    Warning, Wire,
 };
 
 /// Something that happened.
@@ -61,6 +62,8 @@ pub enum Taken {
     Online,
     /// Catching up began or ended.
     CatchUp(bool),
+    /// Who is in a room; nobody: it is none.
+    Room(ChatId, Vec<Address>),
     /// Anything else.
     Other,
 }
@@ -72,6 +75,7 @@ impl From<&Input> for Taken {
             Input::SetTrust(device, key, trust) => Taken::Trust(device.clone(), *key, *trust),
             Input::Online { resumed: false } => Taken::Online,
             Input::CatchUp { running } => Taken::CatchUp(*running),
+            Input::Room(chat, members) => Taken::Room(chat.clone(), members.clone().unwrap_or_default()),
             _ => Taken::Other,
         }
     }
@@ -96,6 +100,8 @@ pub enum Made {
     Message(MessageId, Option<Sender>),
     /// Told: a message that can't be read, and why.
     NotReceived(MessageId, Reason),
+    /// Told: something that a person should know.
+    Warning(Warning),
 }
 impl Made {
     fn of(me: &Address, output: &Output) -> Option<Self> {
@@ -108,6 +114,7 @@ impl Made {
             Output::Event(Event::KeyChanged { device, shown, .. }) => Made::KeyChanged(device.clone(), *shown),
             Output::Event(Event::Message { id, message, .. }) => Made::Message(id.clone(), message.sender().cloned()),
             Output::Event(Event::NotReceived { id, why, .. }) => Made::NotReceived(id.clone(), why.reason),
+            Output::Event(Event::Warning { warning, .. }) => Made::Warning(*warning),
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@ use crate::client::{Client, Sent, Stanza};
 use crate::server::{FakeServer, Push};
 use crate::{Crash, Happening, Seeded, Snapshot, What};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use subrosa_engine::{
     Address, ChatId, Context, Engine, Event, Halt, Headers, Input, Installed, Item, Keep, Kind, Machine, MemoryStore, MessageId, Node, OutputId,
     Plaintext, Recipients, Request, RequestError, RequestId, Store, Time,
@@ -100,6 +101,10 @@ pub struct World<H, S: Store = MemoryStore> {
     stanzas: Vec<Stanza>,
     /// Who is in which room.
     rooms: BTreeMap<Address, BTreeSet<Address>>,
+    /// What the server keeps of all that was said, with when; `None`: nothing.
+    archive: Option<Vec<(Time, Rc<Stanza>)>>,
+    /// Of old messages in rooms the archive does not say who wrote them.
+    anonymous: bool,
     /// `Some`: somebody watches.
     happenings: Option<Vec<Happening>>,
     interest: Box<dyn Fn(&str) -> bool>,
@@ -123,6 +128,8 @@ impl<H, S: Store> World<H, S> {
             order: BTreeMap::new(),
             stanzas: Vec::new(),
             rooms: BTreeMap::new(),
+            archive: None,
+            anonymous: false,
             happenings: None,
             interest: Box::new(|_| true),
             rng: Seeded::new(seed),
@@ -139,6 +146,9 @@ impl<H, S: Store> World<H, S> {
     pub fn join_with(&mut self, account: &str, store: S, install: impl Fn(&mut Machine) -> H + 'static) -> ClientId {
         let rng = self.rng.fork();
         self.clients.push(Client::new(account.into(), store, rng, Box::new(install)));
+        if let (Some(archive), Some(client)) = (&self.archive, self.clients.last_mut()) {
+            client.archive_read = archive.len(); // nothing in it is for a device that was not there
+        }
         if let (Some(_), Some(client)) = (&self.happenings, self.clients.last_mut()) {
             client.watch();
         }
@@ -188,7 +198,50 @@ impl<H, S: Store> World<H, S> {
     /// Who is in a room: what is sent to its address goes to the sessions of all of them, the sending one included. Members
     /// may write, others get nothing and are not let in.
     pub fn set_room(&mut self, room: &str, members: impl IntoIterator<Item = Address>) {
-        self.rooms.insert(room.into(), members.into_iter().collect());
+        let (room, members): (Address, BTreeSet<Address>) = (room.into(), members.into_iter().collect());
+        let before = self.rooms.insert(room.clone(), members).unwrap_or_default();
+        for who in self.clients() {
+            let me = self.clients[who.0].me();
+            if self.clients[who.0].online && (before.contains(me) || self.members(&room).any(|member| member == me)) {
+                let input = self.room(who, &room);
+                self.feed(who, input);
+            }
+        }
+    }
+    /// What a host says of a room to a client.
+    fn room(&self, who: ClientId, room: &Address) -> Input {
+        let members: Vec<Address> = self.members(room).cloned().collect();
+        Input::Room(ChatId(room.clone()), members.contains(self.clients[who.0].me()).then_some(members))
+    }
+    /// From here on the server keeps what is said; `anonymous`: of what was said in rooms it does not say by whom.
+    pub fn keep_archive(&mut self, anonymous: bool) {
+        (self.archive, self.anonymous) = (Some(Vec::new()), anonymous);
+    }
+    /// A client reads the archive from where it was to its end: what it sent itself and what came by other ways included.
+    pub fn catch_up(&mut self, who: ClientId) {
+        let Some(archive) = &self.archive else { return };
+        let (client, end) = (&self.clients[who.0], archive.len());
+        let me = client.me().clone();
+        let old: Vec<_> = archive.iter().skip(client.archive_read).cloned().collect();
+        self.feed(who, Input::CatchUp { running: true });
+        for (sent, stanza) in old {
+            let room = self.rooms.get(&stanza.chat.0).filter(|_| matches!(stanza.to, Recipients::People(_) | Recipients::Room));
+            let in_room = room.is_some();
+            let concerns = match (&stanza.to, room) {
+                (_, Some(members)) => members.contains(&me),
+                (Recipients::People(people), None) => stanza.from == me || people.contains(&me),
+                (Recipients::Device(device), None) => stanza.from == me || device.owner == me,
+                (Recipients::Room, None) => false,
+            };
+            if concerns {
+                let hidden = in_room && self.anonymous;
+                self.note(who.0, || What::Routed { id: stanza.id.clone(), part: stanza.part, from: stanza.from.clone(), copies: 1 });
+                let input = receive(&stanza, &me, in_room, hidden, sent);
+                self.feed(who, input);
+            }
+        }
+        self.feed(who, Input::CatchUp { running: false });
+        self.clients[who.0].archive_read = end;
     }
     /// Who is in a room.
     pub fn members(&self, room: &Address) -> impl Iterator<Item = &Address> {
@@ -222,6 +275,14 @@ impl<H, S: Store> World<H, S> {
         let id = MessageId(format!("m{}", self.sequence).into());
         let to = Recipients::People(people);
         self.feed(from, Input::Send { id: id.clone(), chat, to, kind: Kind::Text, plain: Plaintext::text(text), headers: Headers::default() });
+        id
+    }
+    /// The same to all who are in a room, as the sending client knows it.
+    pub fn send_in(&mut self, from: ClientId, room: &Address, text: &str) -> MessageId {
+        self.sequence += 1;
+        let id = MessageId(format!("m{}", self.sequence).into());
+        let (chat, plain) = (ChatId(room.clone()), Plaintext::text(text));
+        self.feed(from, Input::Send { id: id.clone(), chat, to: Recipients::Room, kind: Kind::Text, plain, headers: Headers::default() });
         id
     }
     /// Calls an engine's own method in a step of its own; what it sends is under way afterwards.
@@ -345,6 +406,10 @@ impl<H, S: Store> World<H, S> {
         for push in self.server.last_items(&me) {
             self.push_to(who.0, push);
         }
+        for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
+            let input = self.room(who, &room);
+            self.feed(who, input);
+        }
         for input in self.spool.remove(&who.0).unwrap_or_default() {
             self.post(who.0, false, Packet::Message { client: who.0, input });
         }
@@ -455,28 +520,20 @@ impl<H, S: Store> World<H, S> {
             }
             return;
         }
+        if let Some(archive) = &mut self.archive {
+            archive.push((Time(self.now), Rc::new(stanza.clone())));
+        }
         for i in 0..self.clients.len() {
             let me = self.clients[i].me().clone();
             let own = me == stanza.from;
             if (Some(i) == from && !in_room) || !(own || people.contains(&me)) {
                 continue; // a note to oneself goes to one's other devices
             }
-            let chat = if own || in_room { stanza.chat.clone() } else { ChatId(stanza.from.clone()) };
             let lost = self.rng.permille(self.faults.lose);
             let copies = if lost { 0 } else { 1 + u32::from(self.rng.permille(self.faults.duplicate)) };
             self.note(i, || What::Routed { id: stanza.id.clone(), part: stanza.part, from: stanza.from.clone(), copies });
             for _ in 0..copies {
-                let input = Input::Receive {
-                    id: stanza.id.clone(),
-                    chat: chat.clone(),
-                    from: stanza.from.clone(),
-                    sent: Time(self.now),
-                    kind: stanza.kind,
-                    content_type: stanza.content_type.clone(),
-                    body: stanza.body.clone(),
-                    headers: Headers::default(),
-                    answer_by: None,
-                };
+                let input = receive(stanza, &me, in_room, false, Time(self.now));
                 if self.clients[i].online {
                     self.post(i, false, Packet::Message { client: i, input });
                 } else {
@@ -498,6 +555,22 @@ impl<H, S: Store> World<H, S> {
             let stream = self.clients[client].stream;
             self.post(client, false, Packet::Push { client, stream, push });
         }
+    }
+}
+
+/// What a transport makes of a stanza for one of those whom it reaches; `hidden`: it does not know who wrote it.
+fn receive(stanza: &Stanza, me: &Address, in_room: bool, hidden: bool, sent: Time) -> Input {
+    let chat = if stanza.from == *me || in_room { stanza.chat.clone() } else { ChatId(stanza.from.clone()) };
+    Input::Receive {
+        id: stanza.id.clone(),
+        from: if hidden { chat.0.clone() } else { stanza.from.clone() },
+        chat,
+        sent,
+        kind: stanza.kind,
+        content_type: stanza.content_type.clone(),
+        body: stanza.body.clone(),
+        headers: Headers::default(),
+        answer_by: None,
     }
 }
 

@@ -30,6 +30,14 @@ fn talking(seed: u64) -> Plan {
     Plan { trust: 100, faults: Faults { duplicate: 200, ..Faults::default() }, ..Plan::calm(seed, 80) }
 }
 
+fn put_back(seed: u64) -> Plan {
+    Plan { roll_back: 30, archive: true, ..Plan::calm(seed, 80) }
+}
+/// Rooms whose archives don't say who wrote what, and people who come late.
+fn nameless(seed: u64) -> Plan {
+    Plan { people: 4, rooms: 2, archive: true, anonymous: true, absence: 100, ..Plan::calm(seed, 80) }
+}
+
 // Stores
 
 /// What a store does to what it is given.
@@ -138,9 +146,11 @@ fn a_waiting_message_that_is_lost() {
     caught::<Over<Loses<2>>>(crashing, &[Rule::OneOutcome]);
 }
 
+/// It has the prekeys always as they were at first. Within one process: the next would notice.
 #[derive(Clone, Default)]
 struct KeepsPreKeys(u32);
 impl Disk for KeepsPreKeys {
+    const CACHED: usize = 0;
     fn commit(&mut self, mut writes: Vec<Write>) -> Option<Vec<Write>> {
         writes.retain(|(key, _)| {
             self.0 += u32::from(key.kind() == "prekeys-2");
@@ -151,13 +161,64 @@ impl Disk for KeepsPreKeys {
 }
 #[test]
 fn a_prekey_that_comes_back() {
-    caught::<Over<KeepsPreKeys>>(crashing, &[Rule::PreKeysOnce]);
+    caught::<Over<KeepsPreKeys>>(talking, &[Rule::PreKeysOnce]);
+}
+
+/// Loses what it knows of itself: that it was put back once, for example.
+#[derive(Clone, Default)]
+struct LosesMemory;
+impl Disk for LosesMemory {
+    fn commit(&mut self, mut writes: Vec<Write>) -> Option<Vec<Write>> {
+        writes.retain(|(key, _)| key.kind() != "memory");
+        Some(writes)
+    }
+}
+#[test]
+fn a_session_that_goes_on_though_its_memory_was_put_back() {
+    caught::<Over<LosesMemory>>(|seed| Plan { faults: CRASHES, ..put_back(seed) }, &[Rule::OneKeyOnce, Rule::NoticesOldMemory]);
+}
+
+/// Loses messages that may be read later.
+#[derive(Clone, Default)]
+struct LosesKept;
+impl Disk for LosesKept {
+    fn commit(&mut self, mut writes: Vec<Write>) -> Option<Vec<Write>> {
+        writes.retain(|(key, _)| !(key.space() == "house" && key.kind() == "failed" && key.number().is_some()));
+        Some(writes)
+    }
+    const CACHED: usize = 0;
+}
+#[test]
+fn a_message_that_is_forgotten_and_could_be_read_later() {
+    caught::<Over<LosesKept>>(nameless, &[Rule::ReadLater]);
+}
+/// Loses what was told.
+#[derive(Clone, Default)]
+struct LosesTold;
+impl Disk for LosesTold {
+    fn commit(&mut self, mut writes: Vec<Write>) -> Option<Vec<Write>> {
+        writes.retain(|(key, _)| !(key.space() == "house" && key.kind() == "told"));
+        Some(writes)
+    }
+    const CACHED: usize = 0;
+}
+#[test]
+fn a_message_that_is_told_twice() {
+    caught::<Over<LosesTold>>(nameless, &[Rule::ToldOnce]);
 }
 
 // Engines
 
 /// What an engine does with what OMEMO says.
 trait Twist: Default + Send + 'static {
+    /// Whom it really encrypts to.
+    fn recipients(&self, _: &Outgoing<'_>) -> Option<Recipients> {
+        None
+    }
+    /// The answer that OMEMO hears instead.
+    fn answer(&self, _: &Context<'_>, _: &Notice) -> Option<Notice> {
+        None
+    }
     fn outgoing(&self, _: &Outgoing<'_>, honest: Hook<Encrypted>) -> Hook<Encrypted> {
         honest
     }
@@ -180,13 +241,17 @@ impl<T: Twist> Engine for Twisted<T> {
         self.0.wants(kind)
     }
     fn outgoing(&self, cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
-        self.1.outgoing(message, self.0.outgoing(cx, message))
+        let to = self.1.recipients(message);
+        let Outgoing { id, chat, kind, plain, headers, room, .. } = *message;
+        let twisted = Outgoing { id, chat, to: to.as_ref().unwrap_or(message.to), kind, plain, headers, room };
+        self.1.outgoing(message, self.0.outgoing(cx, &twisted))
     }
     fn incoming(&self, cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
         self.1.incoming(message, self.0.incoming(cx, message))
     }
     fn notice(&self, cx: &mut Context<'_>, notice: &Notice) -> Result<(), Halt> {
-        if self.1.notice(cx, notice) { self.0.notice(cx, notice) } else { Ok(()) }
+        let other = self.1.answer(cx, notice);
+        if self.1.notice(cx, notice) { self.0.notice(cx, other.as_ref().unwrap_or(notice)) } else { Ok(()) }
     }
 }
 impl<T> Around for Twisted<T> {
@@ -366,6 +431,44 @@ fn a_device_that_is_forgotten_and_does_not_come_back() {
     caught::<With<Deaf>>(|seed| Plan { forgetful: 100, ..Plan::calm(seed, 60) }, &[Rule::Heals]);
 }
 
+/// It does not look what is published for it.
+#[derive(Default)]
+struct SeesNothing;
+impl Twist for SeesNothing {
+    fn answer(&self, cx: &Context<'_>, notice: &Notice) -> Option<Notice> {
+        match notice {
+            Notice::Answer(id, Request::Fetch(node), Ok(_)) if node.owner == *cx.me && node.name.contains("bundles") => {
+                Some(Notice::Answer(*id, Request::Fetch(node.clone()), Err(RequestError::NotFound)))
+            }
+            _ => None,
+        }
+    }
+}
+#[test]
+fn a_device_that_does_not_see_that_its_store_was_put_back() {
+    caught::<With<SeesNothing>>(|seed| Plan { devices: 1, ..put_back(seed) }, &[Rule::NoticesOldMemory]);
+}
+
+/// Who was in a room once gets everything.
+#[derive(Default)]
+struct Remembered(Mutex<HashMap<ChatId, Vec<Address>>>);
+impl Twist for Remembered {
+    fn recipients(&self, message: &Outgoing<'_>) -> Option<Recipients> {
+        let Recipients::People(people) = message.to else { return None };
+        message.room?;
+        let mut all = self.0.lock().unwrap();
+        let all = all.entry(message.chat.clone()).or_default();
+        all.extend(people.iter().cloned());
+        all.sort();
+        all.dedup();
+        Some(Recipients::People(all.clone()))
+    }
+}
+#[test]
+fn a_member_who_was_removed_and_reads_on() {
+    caught::<With<Remembered>>(talking, &[Rule::OnlyTheAdmitted]);
+}
+
 /// Every answer is another question.
 #[derive(Default)]
 struct Asks;
@@ -435,5 +538,5 @@ impl Flavour for Yes {
 }
 #[test]
 fn a_key_for_a_device_that_was_not_admitted() {
-    caught::<Yes>(talking, &[Rule::OnlyTheAdmitted]);
+    caught::<Yes>(talking, &[Rule::OnlyTheAdmitted, Rule::TrustByTheRules]);
 }

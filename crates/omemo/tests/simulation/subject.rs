@@ -15,7 +15,7 @@ pub trait Flavour: Default + 'static {
     fn engine(&self) -> Self::Engine;
     fn store(&mut self) -> Self::Store;
     fn settings(&self, manual: bool) -> Settings {
-        Settings::default().trust(if manual { TrustPolicy::Manual } else { TrustPolicy::Btbv })
+        Settings::default().trust(if manual { TrustPolicy::Manual } else { TrustPolicy::Btbv }).trust_messages(false)
     }
     fn joined(&mut self, _: &mut World<Installed<Self::Engine>, Self::Store>, _: ClientId) {}
     fn feed(&mut self, input: Input) -> Input {

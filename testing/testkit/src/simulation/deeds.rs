@@ -92,6 +92,10 @@ impl<X: Subject> Play<X> {
         let (store, install) = (self.subject.store(), self.subject.install(manual));
         let client = self.world.join_with(account.as_str(), store, install);
         self.subject.joined(&mut self.world, client);
+        for room in self.rooms.clone() {
+            let leave_out = self.rng.permille(800);
+            self.world.feed(client, Input::LeaveOut(ChatId(room), leave_out));
+        }
         self.did(client, format!("joins as a device of {account}, manual: {manual}"));
     }
     fn join_another(&mut self) -> Outcome {
@@ -111,9 +115,8 @@ impl<X: Subject> Play<X> {
         let in_room = |play: &Self, room: &Address| play.world.members(room).any(|member| *member == me);
         match room {
             Some(room) if in_room(self, &room) || self.rng.permille(100) => {
-                let people: Vec<Address> = self.world.members(&room).cloned().collect();
-                if people.iter().any(|person| *person != me) {
-                    self.send(from, ChatId(room), people);
+                if self.world.members(&room).any(|person| *person != me) {
+                    self.send_in(from, &room);
                 }
             }
             _ => {
@@ -129,14 +132,26 @@ impl<X: Subject> Play<X> {
         Ok(())
     }
     pub(super) fn send(&mut self, from: ClientId, chat: ChatId, people: Vec<Address>) -> subrosa_engine::MessageId {
+        let whom = format!("writes in {} to {} people", chat.0, people.len());
+        self.wrote(from, chat.clone(), whom, |world, text| world.send_to(from, chat, people, text))
+    }
+    fn wrote(
+        &mut self,
+        from: ClientId,
+        chat: ChatId,
+        whom: String,
+        send: impl FnOnce(&mut super::WorldOf<X>, &str) -> subrosa_engine::MessageId,
+    ) -> subrosa_engine::MessageId {
         let n = self.judge.letters();
         let words = "rose ".repeat(self.rng.below(8) as usize);
         let text = format!("{MARK}{n} {words}");
-        let whom = format!("writes in {} to {} people", chat.0, people.len());
-        let id = self.world.send_to(from, chat.clone(), people, &text);
+        let id = send(&mut self.world, &text);
         self.judge.wrote(&id, from, &chat, &text);
         self.trace.deed(self.world.now(), Some(from), Some(&id), format!("{whom}: {id}"));
         id
+    }
+    pub(super) fn send_in(&mut self, from: ClientId, room: &Address) -> subrosa_engine::MessageId {
+        self.wrote(from, ChatId(room.clone()), format!("writes in {room}"), |world, text| world.send_in(from, room, text))
     }
     /// Somebody looks at the devices that wait for a word.
     fn approve(&mut self) -> Outcome {
@@ -179,6 +194,7 @@ impl<X: Subject> Play<X> {
             let client = away[self.rng.below(away.len() as u64) as usize];
             self.did(client, "comes online");
             self.world.connect(client);
+            self.world.catch_up(client);
         } else {
             let client = self.somebody();
             if self.world.client(client).is_online() {
@@ -201,6 +217,11 @@ impl<X: Subject> Play<X> {
     }
     fn catch_up(&mut self) -> Outcome {
         let client = self.somebody();
+        if self.plan.archive && self.world.client(client).is_online() {
+            self.did(client, "catches up");
+            self.world.catch_up(client);
+            return Ok(());
+        }
         let running = self.rng.permille(500);
         self.world.feed(client, Input::CatchUp { running });
         Ok(())
@@ -249,22 +270,24 @@ impl<X: Subject> Play<X> {
         if self.copies.is_empty() || self.rng.permille(667) {
             let seat = &self.judge.seats[client.0];
             let (book, identity) = (seat.book.clone(), seat.identity.clone());
+            let published = self.judge.bundles(client);
             let disk = self.world.client_mut(client).snapshot();
             self.did(client, "is copied");
-            self.copies.push_back(super::Copy { client, disk, book, identity });
+            self.copies.push_back(super::Copy { client, disk, book, identity, published });
             let surplus = self.copies.len().saturating_sub(KEPT / 4);
             self.copies.drain(..surplus);
             return Ok(());
         }
         let at = self.rng.below(self.copies.len() as u64) as usize;
-        if let Some(super::Copy { client, disk, book, identity }) = self.copies.remove(at)
+        if let Some(super::Copy { client, disk, book, identity, published }) = self.copies.remove(at)
             && !self.judge.seats[client.0].gone
         {
             self.did(client, "is put back to an older copy");
             self.tally.rolled_back += 1;
-            self.judge.rolled_back(client, book, identity);
+            self.judge.rolled_back(client, book, identity, &published);
             self.world.roll_back(client, &disk);
             self.look()?;
+            self.world.catch_up(client);
         }
         Ok(())
     }

@@ -30,6 +30,11 @@ impl<X: Subject> Play<X> {
         self.pass(3 * HOUR)?;
         self.rest()?;
         self.world.set_room(ALL, self.people.clone());
+        for client in &living {
+            self.world.feed(*client, subrosa_engine::Input::LeaveOut(ChatId(ALL.into()), true));
+            self.world.catch_up(*client);
+        }
+        self.rest()?;
         let rounds = self.plan.patience + BY_HAND;
         for round in 0..rounds {
             self.agree(&living)?;
@@ -38,6 +43,7 @@ impl<X: Subject> Play<X> {
             let Some((from, to, id)) = deaf.first().cloned() else {
                 self.pass(25 * HOUR)?; // what still waits ends
                 self.rest()?;
+                self.judge.read_later()?;
                 return self.judge.end();
             };
             if round + 1 == rounds {
@@ -69,7 +75,7 @@ impl<X: Subject> Play<X> {
     fn round(&mut self, living: &[ClientId]) -> Result<Vec<Deaf>, super::judge::Broken> {
         let mut written = Vec::new();
         for client in living {
-            let id = self.send(*client, ChatId(Address::from(ALL)), self.people.clone());
+            let id = self.send_in(*client, &Address::from(ALL));
             written.push((*client, id));
         }
         self.rest()?;

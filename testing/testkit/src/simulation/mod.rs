@@ -21,6 +21,9 @@
 //! | [`Rule::AsItWasWritten`] | what is shown is what was written, by whom, in which conversation |
 //! | [`Rule::Heals`] | once network and people behave, everybody who trusts each other reads each other |
 //! | [`Rule::ComesToRest`] | nobody chatters for ever |
+//! | [`Rule::NoticesOldMemory`] | a device whose store was put back notices before it encrypts, where what is published for it shows it; no other does; from then on it uses no key twice |
+//! | [`Rule::ReadLater`] | a message of which nobody could say whose it is is read once that is known |
+//! | [`Rule::ToldOnce`] | nothing is told twice as unreadable, whatever way it comes again |
 mod deeds;
 mod heal;
 mod judge;
@@ -36,7 +39,7 @@ pub use subject::{Carried, CarriedKey, Install, Published, Subject};
 pub use tally::Tally;
 pub use trace::Failure;
 
-use crate::simulation::judge::{Book, Judge};
+use crate::simulation::judge::{Book, Bundles, Judge};
 use crate::simulation::server::Mood;
 use crate::simulation::trace::Trace;
 use crate::{ClientId, Seeded, Snapshot, Stanza, World};
@@ -89,6 +92,7 @@ struct Copy<S> {
     disk: Snapshot<S>,
     book: Book,
     identity: Option<(Device, Fingerprint)>,
+    published: Bundles,
 }
 
 /// A plan being played.
@@ -119,6 +123,9 @@ impl<X: Subject> Play<X> {
         let mut world = World::new(plan.seed);
         world.watch();
         world.faults = plan.faults;
+        if plan.archive {
+            world.keep_archive(plan.anonymous);
+        }
         let people: Vec<Address> = (0..plan.people).map(|n| Address::from(format!("p{n}@example.org").as_str())).collect();
         let rooms = (0..plan.rooms).map(|n| Address::from(format!("room{n}@rooms.example.org").as_str())).collect();
         let mood = Rc::new(Mood::new(&plan));

@@ -38,8 +38,10 @@ pub struct Plan {
     pub leave: u32,
     /// A process starts anew over an older copy of its store.
     pub roll_back: u32,
-    /// Such a process may use message keys again: to see what else goes wrong.
-    pub forgiving: bool,
+    /// The server keeps what was said, and devices read it when they come back.
+    pub archive: bool,
+    /// What the archive says of rooms names no sender.
+    pub anonymous: bool,
     /// Devices whose person decides about every key.
     pub manual: u32,
     /// The server knows the older version only.
@@ -69,13 +71,14 @@ impl Plan {
             replace: 0,
             leave: 0,
             roll_back: 0,
-            forgiving: false,
+            archive: false,
+            anonymous: false,
             manual: 0,
             old: false,
             patience: 3,
         }
     }
-    /// As bad as the seed has it: up to 8 people with 5 devices each. Stores are never rolled back.
+    /// As bad as the seed has it: up to 8 people with 5 devices each.
     pub fn of(seed: u64, messages: usize) -> Self {
         let rng = &mut Seeded::new(seed ^ 0x0b1a_0b1a_0b1a_0b1a);
         let mut maybe = |chance: u32, most: u64| if rng.permille(chance) { 1 + u32::try_from(rng.below(most)).unwrap_or(0) } else { 0 };
@@ -104,6 +107,9 @@ impl Plan {
             replace: maybe(300, 20),
             leave: maybe(300, 5),
             manual: maybe(300, 300),
+            roll_back: maybe(300, 10),
+            archive: maybe(500, 1) > 0,
+            anonymous: maybe(500, 1) > 0,
             old: maybe(150, 1) > 0,
             // a side that holds on to its own exchange yields after 24 turns
             patience: if maybe(200, 1) > 0 { 32 } else { 3 },
@@ -124,8 +130,12 @@ impl Plan {
     pub fn is_readable(&self) -> bool {
         [self.trust, self.forgetful, self.hostile, self.replay, self.replace, self.leave, self.roll_back] == [0; 7]
     }
+    /// Whether the server tells what it has, and answers.
+    pub fn is_honest(&self) -> bool {
+        [self.forgetful, self.hostile, self.faults.unanswered] == [0; 3]
+    }
     /// Each takes one kind of trouble away, or half of something.
-    pub const SIMPLER: [fn(&mut Plan); 24] = [
+    pub const SIMPLER: [fn(&mut Plan); 26] = [
         |p| p.hostile = 0,
         |p| p.forgetful = 0,
         |p| p.replay = 0,
@@ -136,6 +146,8 @@ impl Plan {
         |p| p.trust = 0,
         |p| p.manual = 0,
         |p| p.roll_back = 0,
+        |p| p.anonymous = false,
+        |p| p.archive = false,
         |p| p.faults.crash = 0,
         |p| p.faults.lose = 0,
         |p| p.faults.duplicate = 0,

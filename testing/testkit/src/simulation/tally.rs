@@ -31,6 +31,10 @@ pub struct Tally {
     pub crashes: u64,
     /// Stores put back to an older copy.
     pub rolled_back: u64,
+    /// Of them those whose devices noticed.
+    pub noticed: u64,
+    /// Messages told as unreadable, and shown later.
+    pub reread: u64,
     /// The most rounds that it took until everybody read everybody.
     pub rounds: u64,
     /// Sessions that had to be replaced by hand in the end.
@@ -77,6 +81,8 @@ impl Tally {
         self.devices = judge.seats.len() as u64;
         self.shown = judge.shown;
         self.lost = judge.lost;
+        self.noticed = judge.noticed;
+        self.reread = judge.reread;
         self.unread = judge.told.clone();
     }
     /// Adds another run.
@@ -91,6 +97,8 @@ impl Tally {
         self.crashes += other.crashes;
         self.replaced += other.replaced;
         self.rolled_back += other.rolled_back;
+        self.noticed += other.noticed;
+        self.reread += other.reread;
         self.rounds = self.rounds.max(other.rounds);
         self.stir(other.fingerprint);
         let add = |sum: &mut BTreeMap<&'static str, u64>, more: &BTreeMap<&'static str, u64>| {
@@ -108,6 +116,7 @@ impl fmt::Display for Tally {
         writeln!(f, "  shown {}, lost by the network {}, told as unreadable: {}", self.shown, self.lost, by(&self.unread))?;
         writeln!(f, "  not sent: {}", by(&self.not_sent))?;
         writeln!(f, "  devices left out: {}", by(&self.left_out))?;
+        writeln!(f, "  stores put back {}, noticed {}; told as unreadable and read later: {}", self.rolled_back, self.noticed, self.reread)?;
         write!(f, "  crashes {}, healed after at most {} rounds, {} sessions replaced for it", self.crashes, self.rounds, self.replaced)
     }
 }

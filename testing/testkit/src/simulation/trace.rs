@@ -86,6 +86,7 @@ fn tell_taken(taken: &Taken, broken: &Broken, all: bool) -> Option<String> {
         Taken::Receive(id) => is(id, broken).then(|| format!("takes {id}")),
         Taken::Trust(device, _, trust) => all.then(|| format!("{device} is {}", trust.code())),
         Taken::Online => all.then(|| "online".into()),
+        Taken::Room(chat, members) => all.then(|| format!("{} are in {}", members.len(), chat.0)),
         Taken::CatchUp(running) => all.then(|| format!("catching up: {running}")),
         Taken::Other => None,
     }
@@ -103,6 +104,7 @@ fn tell_made(made: &Made, broken: &Broken, all: bool) -> Option<String> {
         }),
         Made::NotSent(id, reason) => is(id, broken).then(|| format!("{id} is not sent: {}", reason.code())),
         Made::DeviceNew(device, _, trust) => all.then(|| format!("meets {device}: {}", trust.code())),
+        Made::Warning(warning) => all.then(|| format!("warns: {}", warning.code())),
         Made::KeyChanged(device, _) => all.then(|| format!("{device} shows another key")),
         Made::Message(id, _) => is(id, broken).then(|| format!("shows {id}")),
         Made::NotReceived(id, reason) => is(id, broken).then(|| format!("can't read {id}: {}", reason.code())),

@@ -8,12 +8,14 @@ use subrosa_engine::{MessageId, Time};
 /// How long behind a connection old messages arrive, so that a prekey may open two sessions, with the time that passes before somebody looks.
 const ARRIVALS: u64 = 60_000 + 5_000;
 
+/// The prekeys of each bundle, and those that were in it once.
+pub(crate) type Bundles = BTreeMap<String, (BTreeSet<u32>, BTreeSet<u32>)>;
+
 #[derive(Default)]
 pub(super) struct Keys {
     /// Ratchet key and counter, and what they were used for.
     used: HashMap<(Vec<u8>, u32), (MessageId, u16)>,
-    /// The prekeys of each bundle, and those that were in it once.
-    bundles: BTreeMap<(ClientId, String), (BTreeSet<u32>, BTreeSet<u32>)>,
+    bundles: BTreeMap<ClientId, Bundles>,
     /// The exchanges that a prekey opened sessions for, by their ephemeral keys.
     opened: BTreeMap<(ClientId, bool, u32), BTreeSet<Vec<u8>>>,
 }
@@ -32,7 +34,7 @@ impl Keys {
     }
     /// A bundle is published.
     pub fn publish(&mut self, client: ClientId, node: &str, prekeys: &[u32]) -> Verdict {
-        let (now, gone) = self.bundles.entry((client, node.to_owned())).or_default();
+        let (now, gone) = self.bundles.entry(client).or_default().entry(node.to_owned()).or_default();
         let new: BTreeSet<u32> = prekeys.iter().copied().collect();
         if let Some(again) = new.intersection(gone).next() {
             return Err(Rule::PreKeysOnce.broken(format!("prekey {again} is published again after it was spent")));
@@ -59,9 +61,19 @@ impl Keys {
         }
         Ok(())
     }
+    pub fn of(&self, client: ClientId) -> Bundles {
+        self.bundles.get(&client).cloned().unwrap_or_default()
+    }
+    /// Whether a bundle has prekeys that none of the device's had then.
+    pub fn is_newer(&self, client: ClientId, then: &Bundles) -> bool {
+        let news = |(node, (now, _)): (&String, &(BTreeSet<u32>, BTreeSet<u32>))| {
+            then.get(node).is_some_and(|(had, gone)| now.iter().any(|id| !had.contains(id) && !gone.contains(id)))
+        };
+        self.bundles.get(&client).is_some_and(|bundles| bundles.iter().any(news))
+    }
     /// A store was put back: spent prekeys come again, which is what a roll-back is.
     pub fn forget(&mut self, client: ClientId) {
-        self.bundles.retain(|(of, _), _| *of != client);
+        self.bundles.remove(&client);
         self.opened.retain(|(of, ..), _| *of != client);
     }
 }

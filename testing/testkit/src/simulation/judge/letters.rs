@@ -21,6 +21,11 @@ pub(super) struct Letter {
     pub tampered: bool,
     ways: BTreeMap<ClientId, Way>,
 }
+impl Letter {
+    pub fn forget(&mut self, client: ClientId) {
+        self.ways.remove(&client);
+    }
+}
 /// What reached one device, and what it made of it.
 #[derive(Default)]
 struct Way {
@@ -29,7 +34,9 @@ struct Way {
     /// The first part is among those without a key.
     first: bool,
     shown: bool,
-    told: bool,
+    /// How often it was told as unreadable, and why at last.
+    told: u32,
+    why: Option<Reason>,
     done: bool,
 }
 
@@ -65,9 +72,17 @@ impl Judge {
             return Err(Rule::NoClearText.broken("words travel in clear").about(id));
         }
         let carried = subject.read(stanza).map_err(|why| Rule::NoClearText.broken(format!("not what the engine should send: {why}")).about(id))?;
-        let forgiven = self.forgiving && self.seats[client.0].rolled_back;
+        let shows = self.seats[client.0].shows;
+        let forgiven = self.seats[client.0].rolled_back && !self.seats[client.0].noticed;
         for key in &carried.keys {
-            self.keys.uses(stanza, key).or_else(|broken| if forgiven { Ok(()) } else { Err(broken) })?;
+            match self.keys.uses(stanza, key) {
+                Err(_) if shows => {
+                    return Err(Rule::NoticesOldMemory.broken("it uses a key again, and has not looked what is published for it").about(id));
+                }
+                // whoever read the first takes this for a repetition
+                Err(_) if forgiven => self.tampered(id),
+                verdict => verdict?,
+            }
         }
         let seat = &mut self.seats[client.0];
         seat.leave.insert((id.clone(), stanza.part));
@@ -85,7 +100,10 @@ impl Judge {
         let people: Vec<&Address> = match &stanza.to {
             Recipients::People(people) => people.iter().chain([&seat.account]).collect(),
             Recipients::Device(device) => vec![&device.owner],
-            Recipients::Room => vec![&seat.account],
+            Recipients::Room => {
+                let room = &stanza.chat.0;
+                seat.rooms.get(room).into_iter().flatten().chain(allowed.members(room)).chain([&seat.account]).collect()
+            }
         };
         for key in &carried.keys {
             let device = match &key.owner {
@@ -161,7 +179,7 @@ impl Judge {
                 way.first |= part == 0;
             }
         }
-        if copies > 0 && !way.shown && !way.told {
+        if copies > 0 && !way.shown && way.told == 0 {
             way.done = false;
             self.open.insert(id.clone());
         }
@@ -177,6 +195,7 @@ impl Judge {
             return Err(Rule::ShownOnce.broken("it is shown a second time").about(id));
         }
         self.shown += 1;
+        self.reread += u64::from(way.told > 0);
         let Some(sender) = sender else { return Err(Rule::AsItWasWritten.broken("shown without a sender").about(id)) };
         if author.identity.as_ref() != Some(&(sender.device.clone(), sender.key)) && !author.rolled_back {
             return Err(Rule::AsItWasWritten.broken(format!("shown as {}'s, whose it is not", sender.device)).about(id));
@@ -200,9 +219,15 @@ impl Judge {
     }
     pub(super) fn tells(&mut self, client: ClientId, id: &MessageId, reason: Reason) -> Verdict {
         let Some(letter) = self.letters.get_mut(id) else { return Ok(()) };
-        letter.ways.entry(client).or_default().told = true;
+        let parts = letter.parts.len() as u32;
+        let way = letter.ways.entry(client).or_default();
+        way.told += 1;
+        way.why = Some(reason);
+        if way.told > parts && !letter.tampered && !self.seats[client.0].rolled_back {
+            return Err(Rule::ToldOnce.broken(format!("told as {} again", reason.code())).about(id));
+        }
         *self.told.entry(reason.code()).or_default() += 1;
-        let can_be = matches!(reason, Reason::NotForThisDevice | Reason::UnknownPreKey);
+        let can_be = matches!(reason, Reason::NotForThisDevice | Reason::UnknownPreKey | Reason::UnknownMember);
         if self.readable && !can_be {
             return Err(Rule::ReadOrTold
                 .broken(format!("told as {}, and nothing happened that explains it", reason.code()))
@@ -271,7 +296,7 @@ impl Judge {
                 let excused = seat.gone || seat.rolled_back || letter.tampered || received == 0 || (way.with_key == 0 && !way.first);
                 if received == 0 {
                     self.lost += 1;
-                } else if !way.shown && !way.told && !excused {
+                } else if !way.shown && way.told == 0 && !excused {
                     let which = if way.with_key > 0 { "with a key for it" } else { "without a key for it" };
                     let device = seat.identity.as_ref().map_or_else(|| seat.account.to_string(), |(device, _)| device.to_string());
                     let what = format!("it reached {device} ({client:?}) {which}, and was neither shown nor told");
@@ -290,6 +315,20 @@ impl Judge {
         for (id, letter) in &self.letters {
             if letter.outcome.is_none() && !self.seats[letter.from.0].gone && !self.seats[letter.from.0].rolled_back {
                 return Err(Rule::OneOutcome.broken("neither sent nor not sent").about(id).by(letter.from));
+            }
+        }
+        Ok(())
+    }
+    /// What could be read by now, because people are who they are and devices are known, is read.
+    pub fn read_later(&self) -> Verdict {
+        let hopes = |way: &Way| matches!(way.why, Some(Reason::UnknownMember)) && !way.shown && way.with_key > 0;
+        for (id, letter) in self.letters.iter().filter(|(_, letter)| self.readable && !letter.tampered && !self.seats[letter.from.0].rolled_back) {
+            if let Some((client, _)) = letter.ways.iter().find(|(client, way)| hopes(way) && !self.seats[client.0].rolled_back) {
+                return Err(Rule::ReadLater
+                    .broken("nobody knew whose it was; it is known by now, and it is not read")
+                    .about(id)
+                    .by(*client)
+                    .by(letter.from));
             }
         }
         Ok(())

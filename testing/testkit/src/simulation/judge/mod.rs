@@ -6,10 +6,11 @@ mod trust;
 
 use crate::simulation::{Plan, Published, Subject};
 use crate::{ClientId, Happening, Made, Taken, What};
+pub(crate) use keys::Bundles;
 use keys::Keys;
 use letters::Letter;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use subrosa_engine::{Address, Device, Fingerprint, MessageId, Time, Trust};
+use subrosa_engine::{Address, Device, Fingerprint, MessageId, Time, Trust, Warning};
 use trust::Allowed;
 pub(crate) use trust::Book;
 
@@ -42,6 +43,12 @@ pub enum Rule {
     Heals,
     /// Nobody chatters for ever.
     ComesToRest,
+    /// A store that was put back is noticed.
+    NoticesOldMemory,
+    /// What could be read later is read then.
+    ReadLater,
+    /// Nothing is told twice.
+    ToldOnce,
 }
 impl Rule {
     pub(crate) fn broken(self, what: impl Into<String>) -> Broken {
@@ -85,6 +92,12 @@ pub(crate) struct Seat {
     pub gone: bool,
     /// Its store was put back: what it forgot is no fault of the engine.
     pub rolled_back: bool,
+    /// It has noticed: from here on it knows that its keys were used.
+    noticed: bool,
+    /// Its own bundle, as the server has it, shows that it was put back: nothing may be encrypted before it noticed.
+    shows: bool,
+    /// Who is in which room, as its host said last.
+    rooms: BTreeMap<Address, Vec<Address>>,
     /// What its person said and no step has taken yet.
     decisions: VecDeque<(Device, Fingerprint, Trust)>,
     online: Time,
@@ -101,10 +114,10 @@ pub(crate) struct Seat {
 
 #[derive(Default)]
 pub(crate) struct Judge {
-    /// What a device does whose store was put back is not judged as key reuse.
-    forgiving: bool,
     /// Nothing happens that makes messages unreadable: see [`Plan::is_readable`].
     readable: bool,
+    /// The server is honest and answers: see [`Plan::is_honest`].
+    honest: bool,
     pub seats: Vec<Seat>,
     letters: BTreeMap<MessageId, Letter>,
     /// Letters not done with, so that a rest looks at those only.
@@ -120,11 +133,15 @@ pub(crate) struct Judge {
     pub told: BTreeMap<&'static str, u64>,
     pub shown: u64,
     pub lost: u64,
+    /// Stores that were put back, and whose devices noticed.
+    pub noticed: u64,
+    /// Messages told as unreadable, and shown later.
+    pub reread: u64,
 }
 
 impl Judge {
     pub fn new(plan: &Plan) -> Self {
-        Judge { forgiving: plan.forgiving, readable: plan.is_readable(), ..Judge::default() }
+        Judge { readable: plan.is_readable(), honest: plan.is_honest(), ..Judge::default() }
     }
     /// A device joins.
     pub fn joins(&mut self, account: &Address, manual: bool) {
@@ -136,6 +153,9 @@ impl Judge {
             book: Book::default(),
             gone: false,
             rolled_back: false,
+            noticed: false,
+            shows: false,
+            rooms: BTreeMap::new(),
             decisions: VecDeque::new(),
             online: Time(0),
             catching_up: false,
@@ -188,6 +208,10 @@ impl Judge {
                 }
                 Taken::Online => seat.online = at,
                 Taken::CatchUp(running) => seat.catching_up = *running,
+                Taken::Room(chat, members) => {
+                    let before = seat.rooms.insert(chat.0.clone(), members.clone()).unwrap_or_default();
+                    allowed.in_room(&chat.0, before);
+                }
                 Taken::Send(_) | Taken::Receive(_) | Taken::Other => {}
             }
         }
@@ -199,7 +223,7 @@ impl Judge {
                     if let Some(Published::Bundle { device, key, prekeys }) = subject.published(node, payload) {
                         let device = Device::of(&self.seats[client.0].account, device);
                         self.publishes(client, &device, key);
-                        if !self.seats[client.0].rolled_back {
+                        if !self.seats[client.0].rolled_back || self.seats[client.0].noticed {
                             self.keys.publish(client, &node.name, &prekeys)?;
                         }
                     }
@@ -213,6 +237,8 @@ impl Judge {
                 Made::NotSent(id, reason) => self.not_sent(client, id, *reason)?,
                 Made::Message(id, sender) => self.reads(client, id, sender.as_ref(), &allowed, at)?,
                 Made::NotReceived(id, reason) => self.tells(client, id, *reason)?,
+                Made::Warning(Warning::RolledBack) => self.notices(client)?,
+                Made::Warning(_) => {}
             }
         }
         Ok(())
@@ -226,10 +252,26 @@ impl Judge {
             self.by_device.insert(device.clone(), client);
         }
     }
+    /// What it has published by now.
+    pub fn bundles(&self, client: ClientId) -> Bundles {
+        self.keys.of(client)
+    }
+    /// A device says that its store was put back.
+    fn notices(&mut self, client: ClientId) -> Verdict {
+        let seat = &mut self.seats[client.0];
+        if !seat.rolled_back || seat.noticed {
+            return Err(Rule::NoticesOldMemory.broken("it says that its memory is old, which it is not"));
+        }
+        (seat.noticed, seat.shows) = (true, false);
+        self.noticed += 1;
+        Ok(())
+    }
     /// What persons decided in the meantime, and what a client forgot when its store was put back.
-    pub fn rolled_back(&mut self, client: ClientId, book: Book, identity: Option<(Device, Fingerprint)>) {
+    pub fn rolled_back(&mut self, client: ClientId, book: Book, identity: Option<(Device, Fingerprint)>, published: &Bundles) {
+        let shows = identity.is_some() && self.keys.is_newer(client, published);
         let seat = &mut self.seats[client.0];
         seat.rolled_back = true;
+        (seat.noticed, seat.shows) = (false, shows && self.honest);
         seat.book = book;
         if identity.is_none() {
             seat.born = u64::MAX; // it will make another
@@ -239,6 +281,8 @@ impl Judge {
         seat.tell.clear();
         seat.leave.clear();
         self.keys.forget(client);
+        // what it showed and told went with its history
+        self.letters.values_mut().for_each(|letter| letter.forget(client));
     }
 }
 

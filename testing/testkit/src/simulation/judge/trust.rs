@@ -34,8 +34,15 @@ impl Book {
 /// What was trusted at any moment of a step beside what is at its end: the order of inputs and outputs within it can't be told from
 /// outside.
 #[derive(Default)]
-pub(super) struct Allowed(Vec<(Device, Fingerprint, Trust)>);
+pub(super) struct Allowed(Vec<(Device, Fingerprint, Trust)>, Vec<(Address, Vec<Address>)>);
 impl Allowed {
+    /// Who was in a room before.
+    pub fn in_room(&mut self, room: &Address, members: Vec<Address>) {
+        self.1.push((room.clone(), members));
+    }
+    pub fn members<'a>(&'a self, room: &'a Address) -> impl Iterator<Item = &'a Address> {
+        self.1.iter().filter(move |(other, _)| other == room).flat_map(|(_, members)| members)
+    }
     /// A person decides within the step.
     pub fn decide(&mut self, book: &mut Book, device: &Device, key: Fingerprint, trust: Trust) {
         self.also(book, device);
