@@ -1,6 +1,6 @@
-//! What a message says as children of a stanza, and back: [`Content`] and the run of elements that [`ContentType::STANZA`] is. In clear
-//! the run stands in the `<message>`, encrypted inside an envelope (XEP-0420), so that nothing in it is for servers: hints are
-//! [`crate::Mapping::transmit`]'s.
+//! What a message says as children of a stanza, and back: [`Content`] and the run of elements of
+//! [`subrosa_engine::ContentType::STANZA`]. In clear the run stands in the `<message>`, encrypted inside an envelope (XEP-0420), so that
+//! nothing in it is for servers: hints are [`crate::Mapping::transmit`]'s.
 //!
 //! Owns the forms of XEP-0461, XEP-0428, XEP-0444, XEP-0308, XEP-0424, XEP-0184, XEP-0333, XEP-0085 and the opt-out of XEP-0384 §5.7. Says nothing
 //! about who may do what: whether somebody wrote the message that they correct or take back, and whether an opt-out came encrypted, as
@@ -61,7 +61,7 @@ pub fn write(content: &Content) -> Result<Vec<u8>, StanzaError> {
 /// The same with what is asked for, where it has words; else nothing is.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_asking(content: &Content, ask: Ask) -> Result<Vec<u8>, StanzaError> {
     let mut run = elements(content)?;
     if content.text().is_some() {

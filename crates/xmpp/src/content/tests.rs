@@ -231,6 +231,16 @@ fn words_may_ask_to_be_answered_and_nothing_else_may() {
     assert_eq!(asks(&Plaintext::new(ContentType::STANZA, "<request")), Ask::default());
 }
 
+/// However its lines end, the mark of a quotation ends where its last line does.
+#[test]
+fn lines_end_as_xml_has_it() {
+    for (quote, text) in [("one\r\ntwo", "a\r\nb"), ("one\r\ntwo\r\n", "a\nb"), ("one\rtwo", "a\rb")] {
+        let content = Content::Reply { of: "1".into(), author: None, text: text.into(), quote: quote.into() };
+        let Some(Content::Reply { text: read, .. }) = of(&written(&content)) else { panic!("{content:?}") };
+        assert_eq!(read.replace('\r', "\n").replace("\n\n", "\n"), "a\nb", "{quote:?}");
+    }
+}
+
 #[test]
 fn what_can_not_be_said_is_an_error() {
     let long = "x".repeat(257);
