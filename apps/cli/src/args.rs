@@ -79,12 +79,239 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Go on with the identity that another program has: log in with its device and keys
+    Import {
+        /// How to log in
+        #[command(flatten)]
+        login: Login,
+        /// Which program's
+        #[arg(long, value_name = "PROGRAM")]
+        from: ImportFrom,
+        /// Its file: identity.txt of Profanity, or what python-omemo's storage has as one JSON object
+        file: PathBuf,
+    },
+    /// Rooms of several people: make one, go in, bring people in, see who can read
+    #[command(subcommand)]
+    Room(RoomCommand),
+    /// Show what was said with somebody or in a room, or search all of it
+    History {
+        /// The person's address, or the room's
+        chat: Option<String>,
+        /// Find messages with these words, or words that begin so
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+        /// How many at most: 1 to 500
+        #[arg(long, value_name = "NUMBER")]
+        limit: Option<u32>,
+    },
+    /// Answer a message
+    Reply {
+        /// The person's address, or the room's
+        chat: String,
+        /// Which message: its number as `history` shows it (#…), or its id
+        of: String,
+        /// The answer; `-` reads it from standard input
+        text: String,
+    },
+    /// Set your reactions to a message; without emojis take them back
+    React {
+        /// The person's address, or the room's
+        chat: String,
+        /// Which message: its number as `history` shows it (#…), or its id
+        of: String,
+        /// All of them
+        emojis: Vec<String>,
+    },
+    /// Give a message of yours new words
+    Edit {
+        /// The person's address, or the room's
+        chat: String,
+        /// Which message: its number as `history` shows it (#…), or its id
+        of: String,
+        /// What it says from here on; `-` reads it from standard input
+        text: String,
+    },
+    /// Take a message of yours back; older programs may go on showing it
+    Retract {
+        /// The person's address, or the room's
+        chat: String,
+        /// Which message: its number as `history` shows it (#…), or its id
+        of: String,
+    },
+    /// Say that you have compared a device's key: by the link that its QR code holds, or by hand
+    Verify {
+        /// The link (xmpp:…), or the person's address
+        what: String,
+        /// By hand: the device's number
+        #[arg(requires = "fingerprint")]
+        device: Option<u32>,
+        /// By hand: the key that they read to you
+        #[arg(requires = "device")]
+        fingerprint: Option<String>,
+    },
+    /// Let a new device of your own read what is sent from here on
+    Approve {
+        /// Its number, as `devices` shows it
+        device: u32,
+        /// Send it what was said before too; on the new device: take what the old one offers
+        #[arg(long)]
+        history: bool,
+    },
+    /// Sessions and devices that are in trouble, or gone
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+    /// Tell somebody that you will not read encrypted messages any more
+    OptOut {
+        /// Whom
+        chat: String,
+        /// Why; they are shown it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Go on encrypted with somebody who asked not to
+    GoOn {
+        /// With whom
+        chat: String,
+    },
+    /// Let the server keep somebody away; without an address: show who is kept away
+    Block {
+        /// Whom
+        jid: Option<String>,
+    },
+    /// Let somebody write again
+    Unblock {
+        /// Whom
+        jid: String,
+    },
+    /// Write the history into one sealed file
+    Backup {
+        /// Where
+        file: PathBuf,
+        /// Read the passphrase from the first line of this file (else SUBROSA_PASSPHRASE, else a prompt)
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Take the history out of such a file: what is not here yet
+    Restore {
+        /// Which
+        file: PathBuf,
+        /// Read the passphrase from the first line of this file (else SUBROSA_PASSPHRASE, else a prompt)
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
     /// A messenger on the whole terminal: F1 shows its keys
     Tui,
     /// Speak JSON-RPC 2.0 on standard input and output, one object a line (docs/rpc.md)
     Rpc(Engine),
     /// The same over SIP, through an engine: with Linphone, for example
     Sip(Box<Sip>),
+}
+
+/// `subrosa room`
+#[derive(Debug, Subcommand)]
+pub enum RoomCommand {
+    /// List the rooms that you are in, and invitations
+    List,
+    /// Make a private room in which everything is encrypted
+    Create {
+        /// What it is called
+        #[arg(long)]
+        name: Option<String>,
+        /// Its address [default: one at your server's own service]
+        #[arg(long, value_name = "ADDRESS")]
+        room: Option<String>,
+        /// What you are called in it [default: the part of your address before the @]
+        #[arg(long)]
+        nick: Option<String>,
+    },
+    /// Go into a room, now and whenever you connect; this accepts an invitation
+    Join {
+        /// Its address
+        room: String,
+        /// What you are called in it [default: the part of your address before the @]
+        #[arg(long)]
+        nick: Option<String>,
+    },
+    /// Leave a room for good, or decline an invitation
+    Leave {
+        /// Its address
+        room: String,
+        /// End the room for everybody; only its owners can
+        #[arg(long)]
+        destroy: bool,
+    },
+    /// Make somebody a member and tell them
+    Invite {
+        /// The room's address
+        room: String,
+        /// Whom
+        jid: String,
+        /// What they are told; it is not encrypted
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Put somebody out: what is sent from then on they can't read
+    Remove {
+        /// The room's address
+        room: String,
+        /// Whom
+        jid: String,
+    },
+    /// List who is in it, those who are away too
+    Members {
+        /// The room's address
+        room: String,
+    },
+    /// Choose what members without keys do to a message: stop it (off, at first), or be left out (on)
+    LeaveOut {
+        /// The room's address
+        room: String,
+        /// Left out, or not
+        choice: OnOff,
+    },
+}
+/// Yes or no, as a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// Yes
+    On,
+    /// No
+    Off,
+}
+/// `subrosa sessions`
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// Set a session up anew, when a device's messages can't be read any more
+    Replace {
+        /// Whose device
+        jid: String,
+        /// Its number
+        device: u32,
+    },
+    /// Take a device of your own off your list: one that is lost, or not used any more
+    Remove {
+        /// Its number
+        device: u32,
+    },
+    /// List devices of your own that were not heard of for two months
+    Stale,
+}
+/// `--from` of `import`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFrom {
+    /// identity.txt below $XDG_DATA_HOME/profanity/omemo/ACCOUNT/
+    Profanity,
+    /// What its storage has, as one JSON object
+    PythonOmemo,
+}
+impl ImportFrom {
+    /// Whose store it is.
+    pub fn source(self) -> crate::import::Source {
+        match self {
+            ImportFrom::Profanity => crate::import::Source::Profanity,
+            ImportFrom::PythonOmemo => crate::import::Source::PythonOmemo,
+        }
+    }
 }
 
 /// `subrosa sip`

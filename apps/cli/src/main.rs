@@ -9,6 +9,7 @@ mod engine;
 mod failure;
 mod home;
 mod host;
+mod import;
 mod logs;
 mod rpc;
 mod session;

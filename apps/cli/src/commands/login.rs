@@ -6,12 +6,27 @@ use crate::failure::{Failure, FaultName};
 use crate::home::{AccountDir, Home, bare};
 use crate::host::ledger::Login;
 use crate::host::{Host, link, new_id};
+use crate::import::{self, Source};
 use crate::rpc::Call;
 use crate::rpc::server::{Backend, closed};
 use crate::rpc::types::Status;
+use std::path::Path;
 use std::sync::Arc;
+use subrosa_omemo::Imported;
+use zeroize::Zeroizing;
 
-pub async fn run(home: &Home, args: args::Login) -> Result<(), Failure> {
+/// With the identity that another program has in this file.
+pub async fn import(home: &Home, args: args::Login, from: Source, file: &Path) -> Result<(), Failure> {
+    let bytes = Zeroizing::new(std::fs::read(file).map_err(|e| Failure::io("reading", file, &e))?);
+    let imported = import::read(from, &bytes).map_err(|e| Failure::coded(&e))?;
+    run(home, args, Some(imported)).await?;
+    print(&format!(
+        "The identity of {} goes on here. Do not use it there any more: two programs on one identity take messages away from each other.\n",
+        from.name()
+    ))
+}
+/// `imported`: instead of a new identity.
+pub async fn run(home: &Home, args: args::Login, imported: Option<Imported>) -> Result<(), Failure> {
     let jid = bare(&args.jid)?;
     let settings = home.settings()?;
     let password = password::asked(&jid, args.password_file.as_deref())?;
@@ -22,6 +37,10 @@ pub async fn run(home: &Home, args: args::Login) -> Result<(), Failure> {
     let dir = home.prepare(&jid)?;
     let before = dir.config().ok();
     let fresh = before.is_none();
+    if imported.is_some() && !fresh {
+        let sentence = format!("{jid} is logged in here already, with an identity of its own; log out first, or import into another --data");
+        return Err(Failure::new("import.logged-in", FaultName::Caller, sentence));
+    }
     let resource = before.and_then(|account| account.resource).or_else(|| Some(format!("subrosa-{}", new_id())));
     let account = Account { jid: jid.clone(), host: args.host, ca, resource, plain_loopback: args.plain_loopback };
     let Some(lock) = dir.lock()? else {
@@ -33,7 +52,14 @@ pub async fn run(home: &Home, args: args::Login) -> Result<(), Failure> {
         Ok(host) => host,
         Err(failure) => return Err(undo(&dir, fresh, failure)),
     };
-    let done = finish(&host, &dir, &account, login).await;
+    let taken = match imported {
+        Some(imported) => host.import(imported).await,
+        None => Ok(()),
+    };
+    let done = match taken {
+        Ok(()) => finish(&host, &dir, &account, login).await,
+        Err(failure) => Err(failure),
+    };
     host.stop().await;
     match done {
         Ok(text) => print(&text),

@@ -1,15 +1,19 @@
 //! The subcommands. Each opens the accounts it needs (here or in the process that has them), asks, prints.
+mod backup;
 mod chat;
+mod history;
+mod keys;
 mod listen;
 mod login;
 mod logout;
 mod look;
 pub mod password;
+mod rooms;
 mod rpc;
 mod send;
 mod sip;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, SessionsCommand};
 use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::home::Home;
@@ -24,7 +28,25 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let account = args.account.as_deref();
     let engine = |named: &crate::args::Engine| Choice::parse(named.engine.as_deref());
     match args.command {
-        Command::Login(login) => login::run(&home, login).await,
+        Command::Login(login) => login::run(&home, login, None).await,
+        Command::Import { login, from, file } => login::import(&home, login, from.source(), &file).await,
+        Command::Room(command) => rooms::run(&home, account, command).await,
+        Command::History { chat, search, limit } => history::show(&home, account, chat, search, limit).await,
+        Command::Reply { chat, of, text } => history::about(&home, account, history::reply(chat, &of, send::text(&text)?)).await,
+        Command::React { chat, of, emojis } => history::about(&home, account, history::react(chat, &of, emojis)).await,
+        Command::Edit { chat, of, text } => history::about(&home, account, history::edit(chat, &of, send::text(&text)?)).await,
+        Command::Retract { chat, of } => history::about(&home, account, history::retract(chat, &of)).await,
+        Command::Verify { what, device, fingerprint } => keys::verify(&home, account, what, device, fingerprint).await,
+        Command::Approve { device, history } => keys::approve(&home, account, device, history).await,
+        Command::Sessions(SessionsCommand::Replace { jid, device }) => keys::replace(&home, account, jid, device).await,
+        Command::Sessions(SessionsCommand::Remove { device }) => keys::remove(&home, account, device).await,
+        Command::Sessions(SessionsCommand::Stale) => keys::stale(&home, account).await,
+        Command::OptOut { chat, reason } => keys::opt_out(&home, account, chat, reason).await,
+        Command::GoOn { chat } => keys::go_on(&home, account, chat).await,
+        Command::Block { jid } => keys::block(&home, account, jid, true).await,
+        Command::Unblock { jid } => keys::block(&home, account, Some(jid), false).await,
+        Command::Backup { file, passphrase_file } => backup::back_up(&home, account, &file, passphrase_file).await,
+        Command::Restore { file, passphrase_file } => backup::restore(&home, account, &file, passphrase_file).await,
         Command::Send { to, text, id, timeout, engine: named } => send::run(&home, account, engine(&named)?, to, &text, id, timeout).await,
         Command::Listen(named) => listen::run(&home, account, engine(&named)?).await,
         Command::Chat { with, engine: named } => chat::run(&home, account, engine(&named)?, &with).await,

@@ -31,6 +31,29 @@ pub fn given(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> 
     };
     whole(password).map(Some)
 }
+/// Of a sealed file: from the file, else `SUBROSA_PASSPHRASE`, else a prompt. `new`: asked for twice.
+pub fn passphrase(file: Option<&Path>, new: bool) -> Result<Zeroizing<String>, Failure> {
+    if let Some(path) = file {
+        let opened = std::fs::File::open(path).map_err(|e| Failure::io("reading", path, &e))?;
+        return first_line(std::io::BufReader::new(opened)).map_err(|e| Failure::io("reading", path, &e)).and_then(whole);
+    }
+    if let Ok(given) = std::env::var("SUBROSA_PASSPHRASE") {
+        return whole(Zeroizing::new(given));
+    }
+    if !std::io::stdin().is_terminal() {
+        let sentence = "there is no terminal to ask for the passphrase; give it in a file (--passphrase-file) or in SUBROSA_PASSPHRASE";
+        return Err(Failure::usage(sentence));
+    }
+    let ask = |prompt: &str| {
+        let typed = rpassword::prompt_password(prompt);
+        typed.map(Zeroizing::new).map_err(|e| Failure::usage(format!("the passphrase can't be read from the terminal: {e}")))
+    };
+    let passphrase = ask("Passphrase of the file: ")?;
+    if new && *ask("The same again: ")? != *passphrase {
+        return Err(Failure::usage("the two passphrases differ; nothing was done"));
+    }
+    whole(passphrase)
+}
 fn whole(password: Zeroizing<String>) -> Result<Zeroizing<String>, Failure> {
     if password.is_empty() { Err(Failure::usage("the password is empty; nothing was done")) } else { Ok(password) }
 }

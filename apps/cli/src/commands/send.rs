@@ -37,14 +37,16 @@ pub async fn run(
 
 fn report(to: &str, result: &SendResult) -> Result<(), Failure> {
     print(&lines(result))?;
-    let read = result.devices.iter().any(|d| d.jid == to && d.result == SendOutcome::Sent);
+    // a room has no devices of its own
+    let room = result.devices.iter().all(|d| d.jid != to);
+    let read = result.devices.iter().any(|d| (room || d.jid == to) && d.result == SendOutcome::Sent);
     if read || result.devices.is_empty() {
         return Ok(());
     }
     let sentence = format!("no device of {to} can read it; the lines above say why");
     Err(Failure::new("send.nobody", FaultName::Peer, sentence))
 }
-fn lines(result: &SendResult) -> String {
+pub fn lines(result: &SendResult) -> String {
     let mut text = format!("message {}\n", show::clean(&result.id));
     if let Some(engine) = &result.engine {
         text.push_str(&format!("  {}\n", show::engine(engine)));
@@ -52,6 +54,12 @@ fn lines(result: &SendResult) -> String {
     for device in &result.devices {
         text.push_str(&show::result(device));
         text.push('\n');
+    }
+    for who in &result.left_out {
+        text.push_str(&format!("  {}: left out, as you chose for this room\n", show::clean(who)));
+    }
+    for what in &result.unsaid {
+        text.push_str(&format!("  {}\n", subrosa_engine::Omission::from_code(what).map_or(what.as_str(), |what| what.sentence())));
     }
     text
 }

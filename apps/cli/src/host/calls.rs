@@ -38,7 +38,7 @@ impl Drive {
             Call::RoomLeave(leave) => return self.room_leave(&leave, waiter),
             Call::RoomInvite(invite) => return self.room_invite(invite, waiter),
             Call::RoomRemove(remove) => return self.room_remove(&remove, waiter),
-            Call::RoomMembers(of) => return self.room_members(&of.room, waiter),
+            Call::RoomMembers(of) => return self.room_members(&of, waiter),
             Call::RoomLeaveOut(choice) => self.room_leave_out(&choice),
             Call::Block(of) => return self.block(&of.jid, BlockChange::Block, waiter),
             Call::Unblock(of) => return self.block(&of.jid, BlockChange::Unblock, waiter),

@@ -27,7 +27,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subrosa_engine::{Address, ChatId, Content, Context, Engine, Halt, Input, Installed, Machine, Output, Outputs, RequestId, Time};
 use subrosa_engines::Completions;
 use subrosa_history::History;
-use subrosa_omemo::Omemo;
+use subrosa_omemo::{Imported, Omemo};
 use subrosa_store::SqliteStore;
 use subrosa_xmpp::positions::PositionNews;
 use tokio::sync::{mpsc, oneshot};
@@ -51,6 +51,8 @@ pub enum Job {
     Link(link::Said),
     /// Store how to log in.
     Remember(Login, Waiter),
+    /// Take over an identity that another program had.
+    Import(Box<Imported>, Waiter),
     /// Answer when the device is published and nothing is asked of the server any more.
     Settled(Waiter),
     /// Withdraw the device; answer when the server has taken it.
@@ -201,6 +203,7 @@ impl Drive {
                     Job::Shown(seq) => self.facts.extend(self.hub.shown(seq).map(|id| Fact::Input(Input::Done(id)))),
                     Job::Link(said) => self.said(said),
                     Job::Remember(login, waiter) => self.facts.push(Fact::Login(login, waiter)),
+                    Job::Import(imported, waiter) => self.import(*imported, waiter),
                     Job::Settled(waiter) => self.settling.push(Settling::Joined(waiter)),
                     Job::Leave(waiter) => {
                         self.facts.push(Fact::Leave);
@@ -307,7 +310,7 @@ impl Drive {
             link::Said::Came(came) => self.came(*came),
             link::Said::Page(by, page) => self.paged(by, page),
             link::Said::Abilities(found) => {
-                self.rooms.set_service(found.rooms.clone());
+                self.set_room_service(found.rooms.clone());
                 if found.archive {
                     let me = self.me.clone();
                     self.read_archive(&me);

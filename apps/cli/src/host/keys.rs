@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use subrosa_engine::{Address, ChatId, Content, Device, Input, Trust};
 use subrosa_history::Decision;
-use subrosa_omemo::{Checked, KeyCheck};
+use subrosa_omemo::{Checked, Imported, KeyCheck};
 
 /// A device that was silent for so long is stale.
 const STALE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
@@ -106,6 +106,12 @@ impl Drive {
         let chat = ChatId(crate::home::bare(chat)?.as_str().into());
         self.look(self.omemo, move |omemo, cx| omemo.go_on(cx, &chat))?;
         Ok(json!({}))
+    }
+
+    /// Before the first connection.
+    pub(super) fn import(&mut self, imported: Imported, waiter: Waiter) {
+        let done = self.look(self.omemo, move |omemo, cx| omemo.import(cx, &imported));
+        let _ = waiter.send(done.and_then(|done| done.map(|()| json!({})).map_err(|e| Failure::coded(&e))));
     }
 
     /// What was decided about keys, of everybody who was met.

@@ -115,6 +115,10 @@ impl Host {
     pub async fn remember(&self, login: Login) -> Result<(), Failure> {
         self.ask(|waiter| Job::Remember(login, waiter)).await
     }
+    /// Takes over an identity that another program had; before the first connection.
+    pub async fn import(&self, imported: subrosa_omemo::Imported) -> Result<(), Failure> {
+        self.ask(|waiter| Job::Import(Box::new(imported), waiter)).await
+    }
     /// Connected, the device is published, nothing is asked of the server any more.
     pub async fn settled(&self) -> Result<(), Failure> {
         self.connect();

@@ -8,9 +8,10 @@ use super::notes;
 use super::sends::Waiter;
 use super::step::Fact;
 use crate::failure::{Failure, FaultName};
+use crate::rpc::Call;
 use crate::rpc::types::{
-    Invitation as InvitationNote, Invited, Lock, Member, Members, Notification, RoomCreate, RoomEvent, RoomInfo, RoomInvite, RoomJoin, RoomLeave,
-    RoomLeaveOut, RoomNews as RoomNote, RoomRemove, Rooms as RoomList,
+    Invitation as InvitationNote, Invited, Lock, Member, Members, Notification, OfRoom, RoomCreate, RoomEvent, RoomInfo, RoomInvite, RoomJoin,
+    RoomLeave, RoomLeaveOut, RoomNews as RoomNote, RoomRemove, Rooms as RoomList,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ struct Known {
     bookmarked: bool,
     name: String,
     joined: bool,
+    /// Who its members are is known.
+    listed: bool,
     archive: bool,
     members: usize,
     /// Why nothing can be encrypted in it; `None`: it can, or is not known to be otherwise.
@@ -54,8 +57,10 @@ pub struct RoomBook {
     rooms: BTreeMap<Address, Known>,
     invitations: Vec<KeptInvitation>,
     waiting: Vec<Waiting>,
-    /// The server's service of rooms.
-    service: Option<Address>,
+    /// For rooms that are being entered; `None`: for the server to say what it has.
+    later: Vec<(Option<Address>, Call, Waiter)>,
+    /// The server's service of rooms. `None`: it has not said what it has.
+    service: Option<Option<Address>>,
 }
 impl RoomBook {
     /// As earlier processes left it.
@@ -94,14 +99,12 @@ impl RoomBook {
             Some(_) => (Lock::Omemo, None),
         }
     }
-    /// The server said what it has.
-    pub fn set_service(&mut self, service: Option<Address>) {
-        self.service = service;
-    }
     /// Nothing that was asked on the stream before is answered.
     pub fn lost(&mut self, failure: &Failure) {
         self.rooms.values_mut().for_each(|known| known.joined = false);
         self.waiting.drain(..).for_each(|waiting| drop(waiting.waiter.send(Err(failure.clone()))));
+        self.later.drain(..).for_each(|(_, _, waiter)| drop(waiter.send(Err(failure.clone()))));
+        self.service = None;
     }
     fn answer(&mut self, room: &Address, what: impl Fn(&What) -> bool, answer: &Result<Value, Failure>) {
         for waiting in std::mem::take(&mut self.waiting) {
@@ -150,9 +153,46 @@ impl Drive {
     }
     fn wait(&mut self, room: Address, what: What, waiter: Waiter) {
         self.rooms.waiting.push(Waiting { room, what, waiter });
-        self.link.connect();
+    }
+    /// The server said what it has.
+    pub(super) fn set_room_service(&mut self, service: Option<Address>) {
+        self.rooms.service = Some(service);
+        self.take_up_later(None);
+    }
+    /// What waited for this is asked again.
+    fn take_up_later(&mut self, what: Option<&Address>) {
+        for (waits, call, waiter) in std::mem::take(&mut self.rooms.later) {
+            if waits.as_ref() == what {
+                self.call(call, waiter);
+            } else {
+                self.rooms.later.push((waits, call, waiter));
+            }
+        }
+    }
+    /// Whether a call about this room can go on now; else it does once we are in, or it is told why not.
+    fn enters_first(&mut self, room: &str, make: impl FnOnce() -> Call, waiter: Waiter) -> Option<(Address, Waiter)> {
+        let room = match crate::home::bare(room) {
+            Ok(room) => Address::from(room.as_str()),
+            Err(failure) => {
+                let _ = waiter.send(Err(failure));
+                return None;
+            }
+        };
+        match self.rooms.rooms.get(&room).map(|known| known.joined && known.listed) {
+            Some(true) => return Some((room, waiter)),
+            Some(false) => {
+                self.link.connect();
+                self.rooms.later.push((Some(room), make(), waiter));
+            }
+            None => drop(waiter.send(Err(not_in(&room)))),
+        }
+        None
     }
     pub(super) fn room_create(&mut self, create: RoomCreate, waiter: Waiter) {
+        self.link.connect();
+        if create.room.is_none() && self.rooms.service.is_none() {
+            return self.rooms.later.push((None, Call::RoomCreate(create), waiter));
+        }
         let room = match &create.room {
             Some(room) => crate::home::bare(room).map(|room| Address::from(room.as_str())),
             None => self.new_room(create.name.as_deref().unwrap_or_default()),
@@ -167,8 +207,8 @@ impl Drive {
     }
     /// An address that nobody guesses, at the server's own service.
     fn new_room(&self, name: &str) -> Result<Address, Failure> {
-        let Some(service) = &self.rooms.service else {
-            let sentence = "this server has no service of rooms that is known yet; wait until the account is online, or name the room's address";
+        let Some(service) = self.rooms.service.iter().flatten().next() else {
+            let sentence = "this server has no service of rooms; name the address of a room elsewhere, like garden@rooms.example.org";
             return Err(Failure::new("room.no-service", FaultName::Network, sentence));
         };
         let word: String = name.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>().to_lowercase();
@@ -186,6 +226,7 @@ impl Drive {
         }
         let password = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
         let nick = self.my_nick(join.nick);
+        self.link.connect();
         self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after: None });
         self.wait(room, What::Joined, waiter);
     }
@@ -199,6 +240,7 @@ impl Drive {
             Ok(room) => Address::from(room.as_str()),
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
+        self.link.connect();
         let invited = self.rooms.invitations.iter().position(|i| i.room == room.as_str());
         match (self.rooms.is_known(&room), invited) {
             (true, _) if leave.destroy => self.link.room(RoomAsk::Destroy { room: room.clone() }),
@@ -214,35 +256,28 @@ impl Drive {
         self.wait(room, What::Left, waiter);
     }
     pub(super) fn room_invite(&mut self, invite: RoomInvite, waiter: Waiter) {
-        let people = self.people(&invite.room, &invite.jid);
-        let (room, who) = match people {
-            Ok(people) => people,
+        let again = || Call::RoomInvite(invite.clone());
+        let Some((room, waiter)) = self.enters_first(&invite.room, again, waiter) else { return };
+        let who = match crate::home::bare(&invite.jid) {
+            Ok(who) => Address::from(who.as_str()),
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
         self.link.room(RoomAsk::Invite { room: room.clone(), who: who.clone(), reason: invite.reason.unwrap_or_default() });
         self.wait(room, What::Member(who), waiter);
     }
     pub(super) fn room_remove(&mut self, remove: &RoomRemove, waiter: Waiter) {
-        let (room, who) = match self.people(&remove.room, &remove.jid) {
-            Ok(people) => people,
+        let again = || Call::RoomRemove(remove.clone());
+        let Some((room, waiter)) = self.enters_first(&remove.room, again, waiter) else { return };
+        let who = match crate::home::bare(&remove.jid) {
+            Ok(who) => Address::from(who.as_str()),
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
         self.link.room(RoomAsk::Remove { room: room.clone(), who: who.clone() });
         self.wait(room, What::NoMember(who), waiter);
     }
-    fn people(&self, room: &str, jid: &str) -> Result<(Address, Address), Failure> {
-        let (room, who) = (Address::from(crate::home::bare(room)?.as_str()), Address::from(crate::home::bare(jid)?.as_str()));
-        if self.rooms.rooms.get(&room).is_none_or(|known| !known.joined) {
-            return Err(not_in(&room));
-        }
-        Ok((room, who))
-    }
-    pub(super) fn room_members(&mut self, room: &str, waiter: Waiter) {
-        let room = match crate::home::bare(room).map(|room| Address::from(room.as_str())) {
-            Ok(room) if self.rooms.is_known(&room) => room,
-            Ok(room) => return drop(waiter.send(Err(not_in(&room)))),
-            Err(failure) => return drop(waiter.send(Err(failure))),
-        };
+    pub(super) fn room_members(&mut self, of: &OfRoom, waiter: Waiter) {
+        let again = || Call::RoomMembers(of.clone());
+        let Some((room, waiter)) = self.enters_first(&of.room, again, waiter) else { return };
         let leave_out = self.rooms.rooms.get(&room).is_some_and(|known| known.leave_out);
         self.link.room(RoomAsk::Members { room, leave_out, waiter });
     }
@@ -280,8 +315,9 @@ impl Drive {
             }
             RoomNews::Members { room, members, .. } => {
                 if let Some(known) = self.rooms.rooms.get_mut(&room) {
-                    (known.members, known.locked_out) = (members.len(), None);
+                    (known.members, known.locked_out, known.listed) = (members.len(), None, true);
                 }
+                self.take_up_later(Some(&room));
                 // rooms need not say it of those who are away
                 let is_member = |what: &What| matches!(what, What::Member(who) if members.contains(who));
                 self.rooms.answer(&room, is_member, &Ok(json!({})));
@@ -291,8 +327,9 @@ impl Drive {
             }
             RoomNews::NotEncryptable { room, why } => {
                 if let Some(known) = self.rooms.rooms.get_mut(&room) {
-                    known.locked_out = Some(why.to_string());
+                    (known.locked_out, known.listed) = (Some(why.to_string()), true);
                 }
+                self.take_up_later(Some(&room));
                 self.room_note(&room, RoomEvent::Changed, None, Some(why.to_string()));
             }
             RoomNews::Presence(room, presence) => {

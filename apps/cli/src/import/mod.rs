@@ -20,6 +20,7 @@ pub enum Source {
 }
 impl Source {
     /// All of them.
+    #[cfg(test)]
     pub const ALL: [Source; 2] = [Source::Profanity, Source::PythonOmemo];
 
     /// As it is written on the command line.

@@ -1,0 +1,89 @@
+//! What was said, and what is said about it: `history`, `reply`, `react`, `edit`, `retract`.
+use super::{ask, print, send};
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::rpc::Call;
+use crate::rpc::types::{Edit, Entry, GetHistory, Messages, Of, React, Reply, Retract, Search, SendResult, Way};
+use crate::show::{clean, time};
+
+pub async fn show(home: &Home, account: Option<&str>, chat: Option<String>, search: Option<String>, limit: Option<u32>) -> Result<(), Failure> {
+    let call = match (chat, search) {
+        (chat, Some(query)) => Call::Search(Search { query, chat, limit, account: None }),
+        (Some(chat), None) => Call::History(GetHistory { chat, limit, ..GetHistory::default() }),
+        (None, None) => return Err(Failure::usage("say whose history (an address), or what to look for (--search WORDS)")),
+    };
+    let found: Messages = ask(home, account, false, call).await?;
+    let more = if found.more { "there is more; ask for it with a larger --limit\n" } else { "" };
+    print(&(found.messages.iter().map(|entry| line(entry) + "\n").collect::<String>() + more))
+}
+/// Something said about a message; what became of it, device by device.
+pub async fn about(home: &Home, account: Option<&str>, call: Call) -> Result<(), Failure> {
+    let result: SendResult = ask(home, account, false, call).await?;
+    print(&send::lines(&result))
+}
+pub fn reply(chat: String, of: &str, text: String) -> Call {
+    Call::Reply(Reply { chat, of: self::of(of), text, id: None, timeout: None, account: None })
+}
+pub fn react(chat: String, of: &str, emojis: Vec<String>) -> Call {
+    Call::React(React { chat, of: self::of(of), emojis, id: None, timeout: None, account: None })
+}
+pub fn edit(chat: String, of: &str, text: String) -> Call {
+    Call::Edit(Edit { chat, of: self::of(of), text, id: None, timeout: None, account: None })
+}
+pub fn retract(chat: String, of: &str) -> Call {
+    Call::Retract(Retract { chat, of: self::of(of), id: None, timeout: None, account: None })
+}
+/// `#` and a place, as `history` prints it; else an id.
+fn of(text: &str) -> Of {
+    match text.strip_prefix('#').and_then(|place| place.parse().ok()) {
+        Some(place) => Of::Place(place),
+        None => Of::Id(text.to_owned()),
+    }
+}
+
+fn line(e: &Entry) -> String {
+    let who = if e.outgoing { "you".into() } else { clean(&e.from) };
+    let text = match (&e.text, &e.retracted, &e.undecryptable) {
+        (Some(text), ..) => clean(text),
+        (_, Some(by), _) => format!("(taken back by {})", clean(by)),
+        (.., Some(why)) => {
+            format!("(can't be read: {})", subrosa_engine::Reason::from_code(why).map_or(why.as_str(), |reason| reason.sentence()))
+        }
+        _ => String::new(),
+    };
+    let mut marks = Vec::new();
+    if let Some(reply) = &e.reply {
+        marks.push(format!("answers \u{201c}{}\u{201d}", clean(reply.text.as_deref().unwrap_or("a message that is not here"))));
+    }
+    if e.edited {
+        marks.push("edited".into());
+    }
+    if !e.encrypted {
+        marks.push("not encrypted".into());
+    }
+    marks.extend(e.reactions.iter().map(|r| format!("{} {}", clean(&r.emoji), r.from.iter().map(|who| clean(who)).collect::<Vec<_>>().join(", "))));
+    marks.extend(e.state.map(|state| {
+        let reason = e.reason.as_deref().map_or(String::new(), |why| format!(" ({})", clean(why)));
+        let state = match state {
+            Way::Queued => "waiting",
+            Way::Sent => "sent",
+            Way::Delivered => "delivered",
+            Way::Displayed => "read",
+            Way::Failed => "not sent",
+        };
+        format!("{state}{reason}")
+    }));
+    let marks = if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join("; ")) };
+    format!("{} {who}: {text}{marks}  #{}", time(e.time), e.place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_named_by_place_or_id() {
+        assert_eq!(of("#1882455000000"), Of::Place(1_882_455_000_000));
+        assert_eq!([of("m-17"), of("17"), of("#x")], ["m-17", "17", "#x"].map(|id| Of::Id(id.into())));
+    }
+}
