@@ -291,6 +291,10 @@ impl Step<'_> {
         };
         let why = match self.failed(outcome)? {
             Ok(Outcome::Done(decrypted)) if (self.machine.shows)(&decrypted.plain.content_type) => {
+                // engines with devices never make the same body twice
+                if *kind != Kind::Typing && decrypted.sender.is_some() {
+                    self.reads(&message)?;
+                }
                 self.outputs.push(shown(decrypted, false));
                 None
             }

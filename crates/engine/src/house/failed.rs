@@ -1,7 +1,8 @@
-//! Messages that could not be read. Each is told once, whatever way it comes again: live, by carbon, from an archive. Those that may be
-//! read later are kept, and run again when what they failed on changes.
+//! Messages that could not be read. Each is told once, whatever way it comes again: live, by carbon, from an archive; and not at all if it
+//! was read before, which its engine may not know any more. Those that may be read later are kept, and run again when what they failed
+//! on changes.
 //!
-//! Owns the rows of both. Knows no engine: what a reason hangs on is in [`Hope`]. What can't ever be read is told and not kept.
+//! Owns the rows of all three. Knows no engine: what a reason hangs on is in [`Hope`]. What can't ever be read is told and not kept.
 //!
 //! Invariants: a kept message runs once for each change; it leaves the rows before it runs, and comes back like any other that fails;
 //! the rows are bounded, the oldest go first and nobody is told, because they were told before.
@@ -19,6 +20,8 @@ pub(crate) const KEPT: usize = 256;
 pub(crate) const KEPT_BYTES: u64 = 2 << 20;
 /// Messages remembered as told.
 pub(crate) const TOLD: u64 = 2048;
+/// Messages remembered as read: so many rows, and in each so many.
+pub(crate) const READ: (u64, usize) = (64, 64);
 
 /// What has to change, so that a message may be read after all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,9 @@ impl Step<'_> {
             return Ok(true);
         }
         let Some(digest) = digest(message, why.reason) else { return Ok(true) };
+        if self.was_read(&digest)? {
+            return Ok(false);
+        }
         let kept = self.of_row(told(&digest))?.filter(|told| told.digest == digest).map(|told| told.kept);
         let mut index = self.of_row(index())?.unwrap_or_default();
         let there = kept.flatten().is_some_and(|n| index.entries.iter().any(|entry| entry.number == n));
@@ -84,6 +90,33 @@ impl Step<'_> {
             self.remember(&digest, Some(number))?;
         }
         Ok(kept.is_none())
+    }
+    /// Takes note of a message that was read.
+    pub(crate) fn reads(&mut self, message: &Message) -> Result<(), Halt> {
+        let Some(digest) = digest(message, Reason::Engine) else { return Ok(()) };
+        let mut last = self.of_row(last())?.unwrap_or_default();
+        if last.digests.len() >= READ.1 {
+            let next = Read { chunks: last.chunks.saturating_add(1), digests: Vec::with_capacity(READ.1) };
+            let full = std::mem::replace(&mut last, next);
+            self.rows().put(chunk_of(full.chunks.checked_rem(READ.0).unwrap_or(0)), full);
+        }
+        last.digests.push(short(&digest));
+        self.rows().put(self::last(), last);
+        Ok(())
+    }
+    fn was_read(&mut self, digest: &[u8; 32]) -> Result<bool, Halt> {
+        let last = self.of_row(last())?.unwrap_or_default();
+        if last.digests.contains(&short(digest)) {
+            return Ok(true);
+        }
+        let chunks = last.chunks.min(READ.0);
+        self.rows().warm((0..chunks).map(chunk_of))?;
+        for chunk in 0..chunks {
+            if self.of_row(chunk_of(chunk))?.is_some_and(|read| read.digests.contains(&short(digest))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
     /// Remembers it as told, in the place of the oldest.
     fn remember(&mut self, digest: &[u8; 32], kept: Option<u64>) -> Result<(), Halt> {
@@ -206,9 +239,15 @@ fn short(digest: &[u8; 32]) -> u64 {
     u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default())
 }
 
-/// Loaded with the house: the first step asks for it.
-pub(super) fn key() -> Key {
-    index().within(SPACE)
+/// Loaded with the house: the first step and the first message ask for them.
+pub(super) fn keys() -> [Key; 2] {
+    [index().within(SPACE), last().within(SPACE)]
+}
+fn last() -> RowOf<Read> {
+    RowOf::single("read")
+}
+fn chunk_of(chunk: u64) -> RowOf<Read> {
+    RowOf::numbered("read", chunk)
 }
 fn index() -> RowOf<Index> {
     RowOf::single("failed")
@@ -319,6 +358,29 @@ impl Record for Told {
         let input = &mut Reader::versioned(bytes, 1)?;
         let told = Told { digest: input.array()?, kept: input.option(Reader::varint)? };
         input.end().map(|()| told)
+    }
+}
+/// Messages that were read.
+#[derive(Clone, Default)]
+struct Read {
+    /// How many rows were filled before this one.
+    chunks: u64,
+    digests: Vec<u64>,
+}
+impl Record for Read {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(self.digests.len().saturating_mul(8).saturating_add(16));
+        out.u8(1).varint(self.chunks).len(self.digests.len());
+        self.digests.iter().for_each(|digest| {
+            out.u64(*digest);
+        });
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let chunks = input.varint()?;
+        let digests = (0..input.len()?).map(|_| input.u64()).collect::<Option<_>>()?;
+        input.end().map(|()| Read { chunks, digests })
     }
 }
 #[derive(Clone)]

@@ -12,7 +12,7 @@ impl House {
     /// Rows without which no step can run.
     pub fn missing(&self) -> Vec<Key> {
         match &self.loaded {
-            Loaded::Nothing => vec![state(), failed::key()],
+            Loaded::Nothing => [state()].into_iter().chain(failed::keys()).collect(),
             Loaded::State(chunks) => chunks.iter().map(|n| index(*n)).collect(),
             Loaded::Index(ids) => ids.iter().map(|id| item(*id)).collect(),
             Loaded::All => Vec::new(),

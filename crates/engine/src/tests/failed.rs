@@ -1,5 +1,5 @@
 use super::*;
-use crate::house::failed::{KEPT, KEPT_BYTES, TOLD};
+use crate::house::failed::{KEPT, KEPT_BYTES, READ, TOLD};
 
 /// Reads what is for it, where somebody of that name is in the room.
 struct Choosy(&'static str);
@@ -31,6 +31,17 @@ impl Engine for Choosy {
                 true => Outcome::Rejected(Reason::UnknownMember.into()),
                 false => Outcome::Done(Decrypted::new(Plaintext::text(words))),
             },
+            "once" => {
+                let row = RowOf::<Number>::numbered("once", words.parse()?);
+                if cx.records.get(row.clone())?.is_some() {
+                    return Ok(Outcome::Rejected(Reason::Damaged.into())); // it does not know it any more
+                }
+                cx.records.put(row, Number(1));
+                match cx.sender(&Device::of(message.from, 7u32), &key_of(7), "")? {
+                    Ok(sender) => Outcome::Done(Decrypted::new(Plaintext::text(words)).by(sender)),
+                    Err(why) => Outcome::Rejected(why),
+                }
+            }
             "broken" => Outcome::Rejected(Reason::Damaged.into()),
             "panic" => panic!("a bug in the engine"),
             "no" => Outcome::Rejected(Status::new(603).into()),
@@ -64,6 +75,10 @@ fn said(machine: &mut Machine, store: &mut MemoryStore, inputs: Vec<Input>) -> V
     let words = words(outputs);
     assert!(step(machine, store, done).is_empty());
     words
+}
+fn words_of_new(mut outputs: Outputs) -> Vec<String> {
+    drop(outputs.take_again());
+    words(outputs)
 }
 fn people(room: &str, names: &[&str]) -> Input {
     Input::Room(ChatId(room.into()), Some(names.iter().map(|n| Address::from(*n)).collect()))
@@ -206,4 +221,19 @@ fn damaged_rows_stop_no_message() {
         let read = words(step(&mut with("two"), &mut broken, vec![text("1", "bob@x", "two hello"), text("2", "bob@x", "broken")]));
         assert!(read.contains(&"message 1 hello".to_owned()) && read.contains(&"not-received 2 damaged".to_owned()), "{key}: {read:?}");
     }
+}
+#[test]
+fn what_was_read_is_not_told_as_unreadable_when_it_comes_again() {
+    let (mut machine, mut store) = (with("one"), MemoryStore::default());
+    let many = READ.0 as usize * READ.1 + READ.1 + 10;
+    let once = |n: usize, id: &str| text(id, "bob@x", &format!("once {n}"));
+    let all = (0..many).map(|n| once(n, "x")).collect();
+    assert_eq!(words(step(&mut machine, &mut store, all)).len(), many + 1, "and a device");
+    let (mut machine, rows) = (with("one"), store.keys_for_tests().filter(|key| key.kind() == "read").count());
+    assert_eq!(rows, READ.0 as usize + 1);
+    for n in [many - 1, many - READ.1, READ.1 + 10] {
+        let again = step(&mut machine, &mut store, vec![once(n, "y")]);
+        assert_eq!(words_of_new(again), Vec::<String>::new(), "{n}");
+    }
+    assert_eq!(words_of_new(step(&mut machine, &mut store, vec![once(0, "z")])), ["refuse z 488", "not-received z damaged"], "long ago");
 }

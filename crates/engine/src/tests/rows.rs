@@ -212,7 +212,7 @@ fn after_a_restart_a_message_loads_in_a_few_rounds() {
             self.1 += 1;
             let rows = self.0.load(keys)?;
             let absent = rows.iter().filter(|row| row.is_none()).count();
-            assert!(absent <= 1, "asks for {absent} rows that were never written");
+            assert!(absent <= 2, "asks for {absent} rows that were never written"); // those about what could not be read come with the state
             Ok(rows)
         }
         fn commit(&mut self, batch: &Batch) -> Result<(), Self::Error> {
