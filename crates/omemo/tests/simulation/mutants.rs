@@ -446,7 +446,7 @@ impl Twist for SeesNothing {
 }
 #[test]
 fn a_device_that_does_not_see_that_its_store_was_put_back() {
-    caught::<With<SeesNothing>>(|seed| Plan { devices: 1, ..put_back(seed) }, &[Rule::NoticesOldMemory]);
+    caught::<With<SeesNothing>>(|seed| Plan { devices: 1, archive: false, roll_back: 60, ..put_back(seed) }, &[Rule::NoticesOldMemory]);
 }
 
 /// Who was in a room once gets everything.

@@ -280,6 +280,7 @@ impl Judge {
         seat.show.clear();
         seat.tell.clear();
         seat.leave.clear();
+        seat.order.clear();
         self.keys.forget(client);
         // what it showed and told went with its history
         self.letters.values_mut().for_each(|letter| letter.forget(client));
