@@ -12,9 +12,10 @@ use crate::web::{self, Flavour};
 /// Package, bench, and how it is built: those that drive a browser, which does the work, quickly.
 type Bench = (&'static str, &'static str, &'static str);
 
-const CORE: [Bench; 8] = [
+const CORE: [Bench; 9] = [
     ("subrosa-ratchet", "ratchet", "bench"),
     ("subrosa-omemo", "omemo", "bench"),
+    ("subrosa-scale", "scale", "bench"),
     ("subrosa-store", "store", "bench"),
     ("subrosa-history", "history", "bench"),
     ("subrosa-files", "files", "bench"),
