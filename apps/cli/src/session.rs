@@ -10,7 +10,7 @@ use crate::host::{Host, new_id};
 use crate::rpc::Call;
 use crate::rpc::client::Remote;
 use crate::rpc::server::{Backend, Reply, Subscriber, closed, ready};
-use crate::rpc::types::{Nothing, Status, Version};
+use crate::rpc::types::{Connection, Nothing, Notification, State as ConnectionState, Status, Version};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,7 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TRIES: usize = 4;
 
 /// The accounts of one command.
-pub struct Accounts(Vec<Arc<Slot>>);
+pub struct Accounts {
+    slots: Vec<Arc<Slot>>,
+    /// Those that could not be opened, and why: the others go on without them.
+    failed: Vec<(String, Failure)>,
+}
 
 struct Slot {
     dir: AccountDir,
@@ -70,41 +74,42 @@ impl Accounts {
         if dirs.is_empty() {
             return Err(Failure::not_logged_in(None));
         }
-        let mut accounts = Accounts(Vec::new());
+        let mut accounts = Accounts { slots: Vec::new(), failed: Vec::new() };
         for dir in dirs {
+            let jid = dir.jid.clone();
             match Slot::open(dir, settings.clone(), engine.cloned()).await {
-                Ok(slot) => accounts.0.push(slot),
+                Ok(slot) => accounts.slots.push(slot),
                 Err(failure) => {
-                    accounts.stop().await;
-                    return Err(failure);
+                    tracing::error!(account = %jid, code = %failure.code, "{failure}");
+                    accounts.failed.push((jid, failure));
                 }
             }
         }
-        Ok(accounts)
+        match accounts.failed.first() {
+            Some((_, failure)) if accounts.slots.is_empty() => Err(failure.clone()),
+            _ => Ok(accounts),
+        }
     }
     /// Several of them.
     pub fn are_several(&self) -> bool {
-        self.0.len() > 1
+        self.slots.len().saturating_add(self.failed.len()) > 1
     }
     /// Asks and waits.
     pub async fn call(&self, call: Call) -> Result<Value, Failure> {
         self.begin(call).await.unwrap_or_else(|_| Err(closed()))
     }
-    /// Resolves when an account can't be opened again: logged out, or its directory is in trouble.
+    /// Resolves when no account can be opened again: logged out, or their directories are in trouble. The first reason.
     pub async fn ended(&self) -> Failure {
         let mut waits = tokio::task::JoinSet::new();
-        for slot in &self.0 {
+        for slot in &self.slots {
             let mut opened = slot.opened.subscribe();
             waits.spawn(async move { opened.wait_for(Result::is_err).await.map_or_else(|_| closed(), |r| r.clone().err().unwrap_or_else(closed)) });
         }
-        match waits.join_next().await {
-            Some(Ok(failure)) => failure,
-            _ => closed(),
-        }
+        waits.join_all().await.into_iter().next().unwrap_or_else(closed)
     }
     /// Lets all of them go.
     pub async fn stop(&self) {
-        for slot in &self.0 {
+        for slot in &self.slots {
             let current = {
                 let mut state = slot.lock();
                 state.stopping = true;
@@ -117,13 +122,16 @@ impl Accounts {
         }
     }
     fn slot(&self, account: Option<&str>) -> Result<&Arc<Slot>, Failure> {
-        let names = || self.0.iter().map(|slot| slot.dir.jid.clone()).collect::<Vec<_>>();
-        match (account.filter(|a| !a.is_empty()), self.0.as_slice()) {
+        let failed = || self.failed.iter().map(|(jid, _)| jid);
+        let names = || self.slots.iter().map(|slot| &slot.dir.jid).chain(failed()).cloned().collect::<Vec<_>>();
+        match (account.filter(|a| !a.is_empty()), self.slots.as_slice()) {
             (Some(name), _) => {
                 let jid = crate::home::bare(name)?;
-                self.0.iter().find(|slot| slot.dir.jid == jid).ok_or_else(|| Failure::not_logged_in(Some(&jid)))
+                let why = || self.failed.iter().find(|(failed, _)| *failed == jid).map(|(_, failure)| failure.clone());
+                let slot = self.slots.iter().find(|slot| slot.dir.jid == jid);
+                slot.ok_or_else(|| why().unwrap_or_else(|| Failure::not_logged_in(Some(&jid))))
             }
-            (None, [only]) => Ok(only),
+            (None, [only]) if self.failed.is_empty() => Ok(only),
             (None, []) => Err(Failure::not_logged_in(None)),
             (None, _) => Err(Failure::several_accounts(&names())),
         }
@@ -152,7 +160,11 @@ impl Backend for Accounts {
         if account.is_some() {
             self.slot(account)?.subscribe(subscriber);
         } else {
-            self.0.iter().for_each(|slot| slot.subscribe(subscriber.clone()));
+            self.slots.iter().for_each(|slot| slot.subscribe(subscriber.clone()));
+            for (account, failure) in &self.failed {
+                let (reason, code) = (Some(failure.sentence.clone()), Some(failure.code.clone()));
+                let _ = subscriber.send(Notification::Connection(Connection { account: account.clone(), state: ConnectionState::Offline, reason, code }));
+            }
         }
         Ok(())
     }
@@ -167,14 +179,17 @@ impl Backend for Accounts {
 impl Accounts {
     /// Of all accounts, as one answer.
     fn status(&self) -> Reply {
-        let replies: Vec<_> = self.0.iter().map(|slot| slot.begin(Call::Status(Default::default()))).collect();
+        let replies: Vec<_> = self.slots.iter().map(|slot| slot.begin(Call::Status(Default::default()))).collect();
         let (waiter, reply) = oneshot::channel();
+        let several = self.are_several();
         tokio::spawn(async move {
             let mut whole = Status { version: Version::own(), accounts: Vec::new() };
             for reply in replies {
                 let one = reply.await.unwrap_or_else(|_| Err(closed()));
                 match one.and_then(|value| serde_json::from_value::<Status>(value).map_err(|e| Failure::bug(e.to_string()))) {
                     Ok(status) => whole.accounts.extend(status.accounts),
+                    // the others go on without it
+                    Err(failure) if several => tracing::warn!(code = %failure.code, "an account does not say how it is"),
                     Err(failure) => return drop(waiter.send(Err(failure))),
                 }
             }
