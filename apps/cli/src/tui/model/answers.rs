@@ -1,5 +1,4 @@
 //! What was asked is answered.
-use super::account::Account;
 use super::page::Load;
 use super::*;
 use crate::rpc::types::*;
@@ -51,13 +50,8 @@ impl Screen {
                 }
             }),
             Tag::Decided(jid) => self.have(answer, |state, _: Value| {
-                let (other, open) = state.trusting().map_or((None, false), |now| (now.other.clone(), now.jid == jid));
-                if open {
-                    let at = state.trusting().map_or(0, |now| now.at);
-                    state.open_trust(jid, other);
-                    if let Some(trusting) = state.trusting() {
-                        trusting.at = at;
-                    }
+                if state.trusting().is_some_and(|now| now.jid == jid) {
+                    state.ask_trust(&jid);
                 }
             }),
             Tag::Members { room } => {
@@ -75,6 +69,9 @@ impl Screen {
                     searching.waits = false;
                     if let Some(found) = found {
                         (searching.found, searching.more, searching.at) = (found.messages, found.more, 0);
+                        if std::mem::take(&mut searching.go) {
+                            self.open_found();
+                        }
                     }
                 }
             }
@@ -108,13 +105,19 @@ impl Screen {
                     ([], _) => format!("no device of {name} has shown that key yet; one that does is verified when it does"),
                     _ => format!("verified: {name}, device {which}"),
                 });
-                let again = state.trusting().map(|now| (now.jid.clone(), now.other.clone()));
-                if let Some((jid, other)) = again {
-                    state.open_trust(jid, other);
+                if let Some(jid) = state.trusting().map(|now| now.jid.clone()) {
+                    state.ask_trust(&jid);
                 }
             }),
-            Tag::Sealed { back } => self.have(answer, |state, kept: Kept| {
-                state.say(if back { format!("{} messages came back", kept.messages) } else { format!("{} messages are in the file", kept.messages) });
+            Tag::Sealed { account, back } => self.have(answer, |state, Kept { messages }: Kept| {
+                state.say(match (back, messages) {
+                    (true, 1) => "1 message came back".to_owned(),
+                    (true, n) => format!("{n} messages came back"),
+                    (false, n) => format!("messages in the file: {n}"),
+                });
+                if back {
+                    state.refresh(&account);
+                }
             }),
             Tag::Done(text) => self.have(answer, |state, _: Value| state.say(text)),
         }
@@ -134,13 +137,8 @@ impl Screen {
     }
     fn have_status(&mut self, status: Status) {
         for one in status.accounts {
-            if !self.accounts.iter().any(|known| known.jid == one.account) {
-                self.accounts.push(Account::new(one.account.clone()));
-                self.ask_chats(&one.account);
-            }
-            if let Some(account) = self.account_of(&one.account) {
-                (account.link, account.device, account.fingerprint) = (one.connection, one.device, one.fingerprint);
-            }
+            let Some(account) = self.known(&one.account) else { continue };
+            (account.link, account.device, account.fingerprint) = (one.connection, one.device, one.fingerprint);
         }
     }
     fn have_page(&mut self, account: &str, chat: &str, way: Load, serial: u64, answer: Answer) {

@@ -109,14 +109,14 @@ impl Screen {
             }
             Asked::Passphrase { .. } if typed.is_empty() => self.warn("without a passphrase nothing is sealed"),
             Asked::Passphrase { path, restore: true, .. } => {
-                self.call(Tag::Sealed { back: true }, Call::Restore(Sealed { path, passphrase: typed, account: named }));
+                self.call(Tag::Sealed { account, back: true }, Call::Restore(Sealed { path, passphrase: typed, account: named }));
             }
             Asked::Passphrase { path, first: None, .. } => {
                 self.dialogs.push(Prompt::dialog(Asked::Passphrase { path, restore: false, first: Some(typed) }));
             }
             Asked::Passphrase { first: Some(first), .. } if first != typed => self.warn("the two passphrases differ; nothing was written"),
             Asked::Passphrase { path, .. } => {
-                self.call(Tag::Sealed { back: false }, Call::Backup(Sealed { path, passphrase: typed, account: named }));
+                self.call(Tag::Sealed { account, back: false }, Call::Backup(Sealed { path, passphrase: typed, account: named }));
             }
         }
     }
@@ -254,7 +254,7 @@ impl Screen {
 
     pub(super) fn open_search(&mut self, chat: Option<String>, words: &str) {
         let editor = Editor::with(words);
-        self.dialogs.push(Dialog::Search(Searching { editor, chat, found: Vec::new(), more: false, at: 0, serial: 0, waits: false }));
+        self.dialogs.push(Dialog::Search(Searching { editor, chat, found: Vec::new(), more: false, at: 0, serial: 0, waits: false, go: false }));
         if !words.is_empty() {
             self.ask_search();
         }
@@ -272,7 +272,7 @@ impl Screen {
         let Some(searching) = self.searching() else { return };
         let query = searching.editor.text().trim().to_owned();
         searching.serial = serial;
-        searching.waits = !query.is_empty();
+        (searching.waits, searching.go) = (!query.is_empty(), false);
         if query.is_empty() {
             searching.found.clear();
             return;
@@ -280,8 +280,11 @@ impl Screen {
         let chat = searching.chat.clone();
         self.call(Tag::Found { serial }, Call::Search(Search { query, chat, limit: Some(100), account }));
     }
-    fn open_found(&mut self) {
-        let found = self.searching().and_then(|now| now.found.get(now.at)).map(|entry| (entry.chat.clone(), entry.place));
+    pub(super) fn open_found(&mut self) {
+        if let Some(searching) = self.searching() {
+            searching.go = searching.waits;
+        }
+        let found = self.searching().filter(|now| !now.waits).and_then(|now| now.found.get(now.at)).map(|entry| (entry.chat.clone(), entry.place));
         let Some((chat, place)) = found else { return };
         self.dialogs.pop();
         if let Some(account) = self.account_mut() {

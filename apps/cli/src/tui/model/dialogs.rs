@@ -104,6 +104,8 @@ pub struct Searching {
     /// Of the newest question; the words it asked for.
     pub serial: u64,
     pub waits: bool,
+    /// Enter came before the answer: to the first find.
+    pub go: bool,
 }
 
 impl Dialog {

@@ -104,6 +104,7 @@ pub enum Tag {
     },
     Verified,
     Sealed {
+        account: String,
         back: bool,
     },
     /// Nothing to do but to say how it went.
@@ -191,6 +192,14 @@ impl Screen {
     }
     fn account_of(&mut self, jid: &str) -> Option<&mut Account> {
         self.accounts.iter_mut().find(|account| account.jid == jid)
+    }
+    /// The same; what is heard of one first may be a notification.
+    fn known(&mut self, jid: &str) -> Option<&mut Account> {
+        if !self.accounts.iter().any(|account| account.jid == jid) {
+            self.accounts.push(Account::new(jid.to_owned()));
+            self.ask_chats(jid);
+        }
+        self.account_of(jid)
     }
     /// Its address: what calls name.
     fn jid(&self) -> Option<String> {

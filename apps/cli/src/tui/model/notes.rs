@@ -12,10 +12,7 @@ impl Screen {
     pub(super) fn note(&mut self, note: Notification) {
         let jid = note.account().to_owned();
         let seq = note.seq();
-        let Some(account) = self.account_of(&jid) else {
-            // logged in since: it is asked for, and comes again when it is here
-            return self.call(Tag::Status, Call::Status(Scope::default()));
-        };
+        let Some(account) = self.known(&jid) else { return };
         match note {
             Notification::Entry(EntryChanged { entry, .. }) => {
                 if let Some(page) = account.page.as_mut().filter(|page| page.chat == entry.chat) {
@@ -123,12 +120,15 @@ impl Screen {
         let Some(account) = self.account_of(jid) else { return };
         let again = account.link != State::Online && state == State::Online;
         (account.link, account.link_reason) = (state, reason.map(|why| text::line(&why)));
-        if !again {
-            return;
-        }
         // another process may have had the account meanwhile: what it told is not known here
-        let end = account.page.as_ref().is_some_and(|page| page.at_end() && page.loading.is_none());
+        if again {
+            self.refresh(jid);
+        }
+    }
+    /// Chats, rooms and the end of the open chat, anew.
+    pub(super) fn refresh(&mut self, jid: &str) {
         self.ask_chats(jid);
+        let end = self.page().is_some_and(|page| page.at_end() && page.loading.is_none());
         if end && self.jid().as_deref() == Some(jid) {
             self.load(Load::Newest);
         }

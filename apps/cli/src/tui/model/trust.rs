@@ -21,17 +21,21 @@ pub struct Trusting {
 impl Screen {
     /// Opens it, or opens it on somebody else.
     pub(super) fn open_trust(&mut self, jid: String, other: Option<String>) {
-        self.ask_devices(&jid);
-        let Some(account) = self.jid() else { return };
-        if jid == account {
-            self.call(Tag::Stale, Call::StaleDevices(OfAccount { account: Some(account) }));
-        } else {
-            self.call(Tag::Blocked, Call::Blocked(OfAccount { account: Some(account) }));
-        }
+        self.ask_trust(&jid);
         let screen = Trusting { jid, other, devices: None, stale: Vec::new(), blocked: false, at: 0 };
         match self.dialogs.last_mut() {
             Some(Dialog::Trust(now)) => *now = screen,
             _ => self.dialogs.push(Dialog::Trust(screen)),
+        }
+    }
+    /// All that it shows, anew; what is there stays until the answers come.
+    pub(super) fn ask_trust(&mut self, jid: &str) {
+        self.ask_devices(jid);
+        let account = self.jid();
+        if account.as_deref() == Some(jid) {
+            self.call(Tag::Stale, Call::StaleDevices(OfAccount { account }));
+        } else {
+            self.call(Tag::Blocked, Call::Blocked(OfAccount { account }));
         }
     }
     pub(super) fn ask_devices(&mut self, jid: &str) {

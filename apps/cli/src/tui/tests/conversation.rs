@@ -177,7 +177,7 @@ fn commands_do_what_they_say_and_unknown_ones_stay() {
     desk.sees_not("secret");
     desk.keys("secret<Enter>");
     assert_eq!(desk.called("backup"), json!({"path": "/tmp/x", "passphrase": "secret", "account": ME}));
-    desk.sees("5 messages are in the file");
+    desk.sees("messages in the file: 5");
     desk.keys("/erase<Enter>y");
     assert_eq!(desk.called("erase"), json!({"chat": "carol@y", "account": ME}));
 }

@@ -184,7 +184,7 @@ fn help_is_whole_and_can_be_read_to_its_end() {
 fn accounts_are_switched_and_keep_their_places() {
     let mut desk = Desk::with_bob(1);
     desk.keys("draft");
-    desk.screen.accounts.push(crate::tui::model::Account::new("work@y".into()));
+    // heard of before it was asked about: not lost
     desk.note(Notification::Chat(ChatChanged { account: "work@y".into(), chat: chat("boss@y", Some(entry("boss@y", 1, "boss@y", "well?")), 3) }));
     desk.sees("3 unread elsewhere");
     desk.keys("<A-s>j<Enter>");

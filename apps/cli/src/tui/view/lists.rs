@@ -19,8 +19,8 @@ pub fn trust(now: &Trusting, screen: &Screen, columns: usize) -> Sheet {
     let account = screen.account().map(|account| account.jid.as_str()).unwrap_or_default();
     let own = now.jid == account;
     let (title, keys) = match own {
-        true => ("Your own devices".to_owned(), "v verify  a/A approve (A: with history)  u reject  D remove  s session  c code  o back"),
-        false => (format!("Devices of {}", text::line(&now.jid)), "v verify  l link  t trust  u reject  s session  c my code  o own  b block"),
+        true => ("Your own devices".to_owned(), "v verify  a approve  A with history  u reject  D remove  c code  o back"),
+        false => (format!("Devices of {}", text::line(&now.jid)), "v verify  l link  t trust  u reject  s session  c code  o own  b block"),
     };
     let mut sheet = Sheet::new(title, keys);
     if now.blocked {
@@ -64,7 +64,7 @@ fn device_row(device: &DeviceInfo, own: bool) -> Row {
 pub fn members(now: &MembersOf, screen: &Screen, columns: usize) -> Sheet {
     let account = screen.account().map(|account| account.jid.as_str()).unwrap_or_default();
     let title = format!("Members of {}", text::line(&now.room));
-    let mut sheet = Sheet::new(title, "Enter devices  I invite  D remove  x leave out  L leave the room  Esc close");
+    let mut sheet = Sheet::new(title, "Enter devices  I invite  D remove  x leave out  L leave  Esc close");
     if now.leave_out {
         sheet.words(Ink::Bad, "Members without keys are left out: they can't read what is sent.", columns);
     }
@@ -118,7 +118,7 @@ pub fn search(now: &Searching, screen: &Screen, columns: usize) -> Sheet {
 
 pub fn notices(at: usize, screen: &Screen, columns: usize) -> Sheet {
     let Some(account) = screen.account() else { return Sheet::new("Notices", "Esc close") };
-    let mut sheet = Sheet::new("Notices", "a seen  A all seen  Enter look  y accept  n decline  e go on encrypted  Esc close");
+    let mut sheet = Sheet::new("Notices", "a seen  A all  Enter look  y accept  n decline  e encrypt on  Esc close");
     let wrapped = |ink: Ink, words: &str| -> Vec<Row> {
         let pieces = text::wrap(words, columns.saturating_sub(2), 0).into_iter().enumerate();
         pieces.map(|(n, piece)| vec![(Ink::Bad, if n == 0 { "• " } else { "  " }.to_owned()), (ink, piece)]).collect()

@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 
 pub fn draw(frame: &mut Frame, layout: &Layout, screen: &Screen, theme: Theme) {
     let (Some(account), Some(page), Some(look)) = (screen.account(), screen.page(), screen.look()) else {
-        let what = if screen.accounts.is_empty() { "" } else { "Choose a chat with ↑ ↓ and Enter; n writes to somebody new." };
+        let what = if screen.accounts.is_empty() { "" } else { "↑ ↓ and Enter open a chat; n writes to somebody" };
         return put(frame.buffer_mut(), layout.messages, 1, vec![(Ink::Dim, format!(" {what}"))], theme, false);
     };
     let buffer = frame.buffer_mut();
