@@ -140,7 +140,7 @@ impl Failure {
             code if code.starts_with("account.") => 3,
             code if code.starts_with("login.") => 4,
             code if code.starts_with("connect.") => 5,
-            code if code.starts_with("store.") || code.starts_with("data.") => 7,
+            code if ["store.", "data.", "history."].iter().any(|kind| code.starts_with(kind)) => 7,
             _ => 1,
         }
     }

@@ -129,16 +129,14 @@ impl Drive {
         Query::since(Time(now().0.saturating_sub(self.first_days.saturating_mul(86_400_000)))).page(PAGE)
     }
     /// A position is stored.
-    pub(super) fn positioned(&mut self, by: &Address, _known: bool) {
-        match self.reading.open.get_mut(by) {
-            Some(Open::Storing(next)) => match next.take() {
-                Some(query) => {
-                    self.reading.open.insert(by.clone(), Open::Asked);
-                    self.link.archive(by.clone(), query);
-                }
-                None => self.read(by),
-            },
-            _ => {}
+    pub(super) fn positioned(&mut self, by: &Address) {
+        let Some(Open::Storing(next)) = self.reading.open.get_mut(by) else { return };
+        match next.take() {
+            Some(query) => {
+                self.reading.open.insert(by.clone(), Open::Asked);
+                self.link.archive(by.clone(), query);
+            }
+            None => self.read(by),
         }
     }
     /// All of it is there.

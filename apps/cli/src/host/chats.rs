@@ -142,7 +142,7 @@ impl Chats {
         };
         found.map_err(|e| Failure::coded(&e))?.ok_or_else(|| {
             let sentence = format!("there is no such message with {}; `history` names those that there are", chat.0);
-            Failure::new("history.none", crate::failure::FaultName::Caller, sentence)
+            Failure::new("message.none", crate::failure::FaultName::Caller, sentence)
         })
     }
 }

@@ -5,11 +5,11 @@
 //! after the commit that holds it.
 use super::blocked::Blocked;
 use super::catch_up::Reading;
-use super::chats::{After, Chats};
+use super::chats::Chats;
 use super::contacts::Contacts;
 use super::hub::Hub;
 use super::ledger::{Ledger, Login};
-use super::link::{self, Came, Link};
+use super::link::{self, Link};
 use super::rooms::RoomBook;
 use super::sends::{Sends, Waiter};
 use super::step::Fact;
@@ -18,18 +18,17 @@ use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::rpc::Call;
 use crate::rpc::server::Subscriber;
-use crate::rpc::types::{self, ChatChanged, Connection, EntryChanged, Notification, State};
+use crate::rpc::types::{Connection, Notification, State};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use subrosa_engine::{Address, ChatId, Content, Context, Engine, Halt, Input, Installed, Machine, Output, Outputs, RequestId, Time};
+use subrosa_engine::{Address, ChatId, Context, Engine, Halt, Input, Installed, Machine, Output, Outputs, RequestId, Time};
 use subrosa_engines::Completions;
 use subrosa_history::History;
 use subrosa_omemo::{Imported, Omemo};
 use subrosa_store::SqliteStore;
-use subrosa_xmpp::positions::PositionNews;
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs taken into one step at most.
@@ -71,6 +70,8 @@ pub struct Drive {
     pub(super) account: String,
     pub(super) me: Address,
     pub(super) machine: Machine,
+    /// Closed before the store: whoever finds that free finds the history free.
+    pub(super) chats: Chats,
     pub(super) store: SqliteStore,
     pub(super) ledger: Installed<Ledger>,
     pub(super) omemo: Installed<Omemo>,
@@ -82,13 +83,14 @@ pub struct Drive {
     pub(super) facts: Vec<Fact>,
     pub(super) sends: Sends,
     pub(super) hub: Hub,
-    pub(super) chats: Chats,
     pub(super) contacts: Contacts,
     pub(super) blocked: Blocked,
     pub(super) rooms: RoomBook,
     pub(super) reading: Reading,
     /// Of an archive that was never read, so many days.
     pub(super) first_days: u64,
+    /// When this device began.
+    pub(super) born: Time,
     pub(super) waiting: Vec<Subscriber>,
     /// Asked of the server and not answered.
     pub(super) asked: HashSet<RequestId>,
@@ -97,9 +99,9 @@ pub struct Drive {
     pub(super) link: Link,
     pub(super) state: State,
     /// What kept it from being online, until it is.
-    trouble: Option<Failure>,
+    pub(super) trouble: Option<Failure>,
     /// Since this process began.
-    was_online: bool,
+    pub(super) was_online: bool,
     pub(super) store_failed: bool,
 }
 
@@ -107,10 +109,8 @@ impl Drive {
     /// Takes up what earlier processes left.
     pub fn new(
         account: &str,
-        mut machine: Machine,
-        store: SqliteStore,
-        history: History,
-        omemo: Installed<Omemo>,
+        (mut machine, omemo): (Machine, Installed<Omemo>),
+        (store, history): (SqliteStore, History),
         (policy, first_days): (TrustPolicy, u64),
         (engine, completions): (Choice, Option<Completions>),
         link: Link,
@@ -137,6 +137,7 @@ impl Drive {
             rooms: RoomBook::default(),
             reading: Reading::default(),
             first_days,
+            born: Time(0),
             waiting: Vec::new(),
             asked: HashSet::new(),
             settling: Vec::new(),
@@ -156,10 +157,12 @@ impl Drive {
         let mut step = self.machine.begin(now(), &mut self.rng);
         let seen = step.call(self.ledger, |_, cx| Ledger::seen(cx));
         let rooms = step.call(self.ledger, |_, cx| Ledger::rooms(cx));
+        let born = step.call(self.ledger, |_, cx| Ledger::born(cx));
         step.feed(Input::Tick);
         let mut outputs = step.commit(&mut self.store).map_err(|e| Failure::coded(&e.source))?;
         let seen = outputs.reply(&seen).ok_or_else(engine_failed)?;
         self.rooms = RoomBook::new(outputs.reply(&rooms).ok_or_else(engine_failed)?);
+        self.born = outputs.reply(&born).ok_or_else(engine_failed)?;
         self.rooms.addresses().for_each(|room| self.chats.set_room(ChatId(room.clone())));
         let owed = outputs.iter().filter(|(_, output)| output.is_owed());
         self.hub = Hub::new(seen, owed.clone().map(|(id, _)| id.0).max().unwrap_or_default());
@@ -239,11 +242,12 @@ impl Drive {
         self.commit(); // what the history has need not come again
         match how {
             Job::Erase(waiter) => {
+                drop(self.chats); // its file goes with the directory
                 let erased = self.store.erase().map_err(|e| Failure::coded(&e));
                 let _ = waiter.send(erased.map(|()| json!({})));
             }
             Job::Stop(done) => {
-                drop(self.store);
+                drop((self.chats, self.store));
                 let _ = done.send(());
             }
             _ => {}
@@ -293,87 +297,6 @@ impl Drive {
             }
         }
     }
-    /// What the connection says.
-    fn said(&mut self, said: link::Said) {
-        match said {
-            link::Said::Input(input) => {
-                match &input {
-                    Input::Answer(request, _) => drop(self.asked.remove(request)),
-                    Input::Online { resumed: false } => {
-                        self.forget_reading();
-                        self.enter_rooms();
-                    }
-                    _ => {}
-                }
-                self.facts.push(Fact::Input(input));
-            }
-            link::Said::Came(came) => self.came(*came),
-            link::Said::Page(by, page) => self.paged(by, page),
-            link::Said::Abilities(found) => {
-                self.set_room_service(found.rooms.clone());
-                if found.archive {
-                    let me = self.me.clone();
-                    self.read_archive(&me);
-                }
-                self.resume_transfers();
-            }
-            link::Said::Bookmarks(news) => self.bookmark_news(news),
-            link::Said::Blocking(news) => self.block_news(news),
-            link::Said::Position(PositionNews::List(all)) => all.iter().for_each(|p| self.read_here(&ChatId(p.chat.clone()), &p.at.id)),
-            link::Said::Position(PositionNews::Moved(p)) => self.read_here(&ChatId(p.chat), &p.at.id),
-            link::Said::Position(_) => {}
-            link::Said::Contacts(all) => self.contacts.set(all),
-            link::Said::Contact(contact) => self.contacts.change(contact),
-            link::Said::Pinned(pin) => {
-                self.pin = Some(pin.clone());
-                self.facts.push(Fact::Pin(pin));
-            }
-            link::Said::Unsendable(output, failure) => {
-                if let Some(id) = self.sends.message(output) {
-                    self.sends.acknowledged(output);
-                    self.sends.refused(&id, &failure);
-                    self.facts.push(Fact::Failed(id));
-                }
-                self.facts.push(Fact::Input(Input::Done(output)));
-            }
-            link::Said::Bounced(bounce) => self.bounced(bounce),
-            link::Said::LeftOut(from, reason) => {
-                let note = types::LeftOut { account: self.account.clone(), from, reason };
-                self.hub.tell(&Notification::LeftOut(note));
-            }
-            link::Said::Acknowledged(output) => {
-                let over = self.sends.acknowledged(output);
-                over.iter().for_each(|id| self.arrived(id));
-                self.facts.push(Fact::Input(Input::Done(output)));
-                self.facts.extend(over.map(Fact::Acknowledged));
-            }
-            link::Said::State(state, failure) => {
-                self.was_online |= state == State::Online;
-                // a line that was lost is waited for; one that never was, or that nobody will try again, is not
-                if let Some(failure) = failure.as_ref().filter(|_| !self.was_online || state == State::Refused) {
-                    self.sends.unreachable(failure);
-                    self.rooms.lost(failure);
-                    self.blocked.lost(failure);
-                    for settling in self.settling.drain(..) {
-                        let (Settling::Joined(waiter) | Settling::Left(waiter) | Settling::Devices(_, waiter)) = settling;
-                        let _ = waiter.send(Err(failure.clone()));
-                    }
-                }
-                let changed = state != self.state || failure.is_some();
-                self.state = state;
-                if failure.is_some() || state == State::Online {
-                    self.trouble = failure.clone();
-                }
-                match &failure {
-                    Some(failure) => tracing::info!(?state, code = %failure.code, "connection"),
-                    None => tracing::info!(?state, "connection"),
-                }
-                if changed {
-                    self.report(failure.as_ref());
-                }
-            }
-        }
-    }
     pub(super) fn report(&mut self, failure: Option<&Failure>) {
         let note = self.connection(failure);
         self.hub.tell(&note);
@@ -381,89 +304,6 @@ impl Drive {
     fn connection(&self, failure: Option<&Failure>) -> Notification {
         let (reason, code) = (failure.map(|f| f.sentence.clone()), failure.map(|f| f.code.clone()));
         Notification::Connection(Connection { account: self.account.clone(), state: self.state, reason, code })
-    }
-
-    /// What waits for the history goes in, then what follows from it.
-    pub(super) fn keep(&mut self) {
-        if !self.chats.is_waiting() {
-            return;
-        }
-        let outcome = match self.chats.keep() {
-            Ok(outcome) => outcome,
-            Err(failure) => {
-                if !self.store_failed {
-                    tracing::error!(code = %failure.code, "{failure}");
-                    self.report(Some(&failure));
-                }
-                self.store_failed = true;
-                return;
-            }
-        };
-        self.tell_changes(outcome.changed, outcome.chats);
-        for after in outcome.after {
-            match after {
-                After::Done(id) => self.facts.push(Fact::Input(Input::Done(id))),
-                After::Owe(id, note) => self.hub.owe(id, note),
-                After::Tell(note) => drop(self.hub.tell(&note)),
-                After::Fact(fact) => self.facts.push(fact),
-            }
-        }
-        for owed in outcome.receipts.into_iter().filter(|owed| self.contacts.see_us(&owed.to)).collect::<Vec<_>>() {
-            if let Err(failure) = self.notice(&owed.to, Content::Delivered { of: owed.of }) {
-                tracing::debug!(code = %failure.code, "a receipt can't be sent");
-            }
-        }
-    }
-    /// Screens are told; there may be none.
-    fn tell_changes(&mut self, changed: std::collections::BTreeSet<i64>, chats: std::collections::BTreeSet<ChatId>) {
-        if !self.hub.is_heard() {
-            return;
-        }
-        for place in changed {
-            let Ok(Some(message)) = self.chats.history.get(super::chats::place_of(place)) else { continue };
-            if let Ok(entry) = self.chats.entry(message, &self.me) {
-                self.hub.tell(&Notification::Entry(EntryChanged { account: self.account.clone(), entry }));
-            }
-        }
-        if !chats.is_empty() {
-            for chat in self.conversations().unwrap_or_default() {
-                if chats.contains(&ChatId(chat.chat.as_str().into())) {
-                    self.hub.tell(&Notification::Chat(ChatChanged { account: self.account.clone(), chat }));
-                }
-            }
-        }
-    }
-    /// A stanza, or what a room or an archive gave.
-    fn came(&mut self, came: Came) {
-        let Came { inputs, ids, news, archived, mark } = came;
-        for input in inputs {
-            let input = if archived { self.archived(input) } else { input };
-            if let Input::Receive { id, chat, sent, .. } = &input {
-                self.chats.came(chat, id, ids.archive.as_ref().map(|place| place.id.as_str()), *sent);
-            }
-            if let (Input::Receive { id, chat, from, .. }, Some(place)) = (&input, &ids.archive) {
-                let came = Fact::Came(chat.clone(), from.clone(), id.clone(), place.id.clone());
-                // the archive has what this device sent too
-                if archived && *from == self.me && self.is_sent(id.as_str()) {
-                    self.facts.push(came);
-                    continue;
-                }
-                self.facts.push(Fact::Input(input));
-                self.facts.push(came);
-            } else {
-                self.facts.push(Fact::Input(input));
-            }
-        }
-        if let Some(place) = ids.archive.filter(|place| !archived && self.reading.follows(&place.by)) {
-            self.facts.push(Fact::Reached(place.by, place.id));
-        }
-        news.into_iter().for_each(|news| self.room_news(news));
-        self.facts.extend(mark.map(Fact::Handled));
-    }
-    /// Whether it is a message of this device, or a part of one.
-    fn is_sent(&mut self, id: &str) -> bool {
-        let whole = id.rsplit_once('.').filter(|(_, part)| part.bytes().all(|b| b.is_ascii_digit())).map(|(whole, _)| whole);
-        [Some(id), whole].into_iter().flatten().any(|id| self.sends.recipient(id).is_some() || matches!(self.sent(id), Ok(Some(_))))
     }
 
     /// Reads something: a step that changes nothing, so that nothing is committed.

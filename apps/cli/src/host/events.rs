@@ -4,8 +4,9 @@ use super::drive::{Drive, now};
 use super::ledger;
 use super::notes;
 use super::step::Fact;
-use crate::rpc::types::{Fate, Notification, Receipt, TypingSeen};
-use subrosa_engine::{ChatId, Content, Event, Kind, MessageId, Omission, OutputId, Reason, Received, Typing};
+use crate::rpc::types::{ChatChanged, EntryChanged, Fate, Notification, Receipt, TypingSeen};
+use std::collections::BTreeSet;
+use subrosa_engine::{ChatId, Content, Event, Input, Kind, MessageId, Omission, OutputId, Reason, Received, Typing};
 use subrosa_history::{Entry, State};
 use subrosa_xmpp::{Bounce, content};
 
@@ -67,6 +68,10 @@ impl Drive {
             event => {
                 if let Event::NotReceived { id: message, chat, from, why, .. } = &event {
                     let sent = self.chats.known(chat, message).map_or_else(now, |(_, sent)| sent);
+                    // what an archive has of before: nobody could have encrypted it to this device
+                    if why.reason == Reason::NotForThisDevice && sent < self.born {
+                        return self.chats.after(After::Done(id));
+                    }
                     let entry = Entry::unreadable(chat, from, message, why.reason, sent);
                     self.add(Entry { arrived: now(), ..entry }, None);
                 }
@@ -148,6 +153,57 @@ impl Drive {
         if let Some(to) = self.sends.recipient(id) {
             let chat = ChatId(to.into());
             self.chats.deed(Deed::State { chat, id: MessageId::from(id), state: State::Sent });
+        }
+    }
+
+    /// What waits for the history goes in, then what follows from it.
+    pub(super) fn keep(&mut self) {
+        if !self.chats.is_waiting() {
+            return;
+        }
+        let outcome = match self.chats.keep() {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                if !self.store_failed {
+                    tracing::error!(code = %failure.code, "{failure}");
+                    self.report(Some(&failure));
+                }
+                self.store_failed = true;
+                return;
+            }
+        };
+        self.tell_changes(outcome.changed, outcome.chats);
+        for after in outcome.after {
+            match after {
+                After::Done(id) => self.facts.push(Fact::Input(Input::Done(id))),
+                After::Owe(id, note) => self.hub.owe(id, note),
+                After::Tell(note) => drop(self.hub.tell(&note)),
+                After::Fact(fact) => self.facts.push(fact),
+            }
+        }
+        for owed in outcome.receipts.into_iter().filter(|owed| self.contacts.see_us(&owed.to)).collect::<Vec<_>>() {
+            if let Err(failure) = self.notice(&owed.to, Content::Delivered { of: owed.of }) {
+                tracing::debug!(code = %failure.code, "a receipt can't be sent");
+            }
+        }
+    }
+    /// Screens are told; there may be none.
+    fn tell_changes(&mut self, changed: BTreeSet<i64>, chats: BTreeSet<ChatId>) {
+        if !self.hub.is_heard() {
+            return;
+        }
+        for place in changed {
+            let Ok(Some(message)) = self.chats.history.get(super::chats::place_of(place)) else { continue };
+            if let Ok(entry) = self.chats.entry(message, &self.me) {
+                self.hub.tell(&Notification::Entry(EntryChanged { account: self.account.clone(), entry }));
+            }
+        }
+        if !chats.is_empty() {
+            for chat in self.conversations().unwrap_or_default() {
+                if chats.contains(&ChatId(chat.chat.as_str().into())) {
+                    self.hub.tell(&Notification::Chat(ChatChanged { account: self.account.clone(), chat }));
+                }
+            }
         }
     }
 }

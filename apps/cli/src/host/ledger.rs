@@ -4,7 +4,7 @@
 use crate::rpc::types::{DeviceNumber, DeviceResult, SendOutcome};
 use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::{
-    Address, Context, Decrypted, DeviceId, DeviceReport, Encrypted, Engine, Exclusion, Halt, Hook, Incoming, Outcome, Outgoing, Record, RowOf,
+    Address, Context, Decrypted, DeviceId, DeviceReport, Encrypted, Engine, Exclusion, Halt, Hook, Incoming, Outcome, Outgoing, Record, RowOf, Time,
 };
 use zeroize::Zeroizing;
 
@@ -143,6 +143,15 @@ impl Ledger {
         let Some(stage) = cx.records.get(row(id))?.map(|sent| sent.stage) else { return Ok(()) };
         cx.records.remove(row(id));
         if stage == Stage::Acknowledged { Ok(()) } else { Self::waits(cx, -1) }
+    }
+    /// When this device began: what was said before is not for it. Now, at the first time that is asked.
+    pub fn born(cx: &mut Context<'_>) -> Result<Time, Halt> {
+        let row = RowOf::<Count>::single("born");
+        if let Some(Count(at)) = cx.records.get(row.clone())? {
+            return Ok(Time(*at));
+        }
+        cx.records.put(row, Count(cx.now.0));
+        Ok(cx.now)
     }
     /// What may have been shown.
     pub fn seen(cx: &mut Context<'_>) -> Result<Seen, Halt> {

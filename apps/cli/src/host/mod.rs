@@ -13,6 +13,7 @@ mod contacts;
 pub mod drive;
 mod entries;
 mod events;
+mod hears;
 pub mod hub;
 mod keys;
 pub mod ledger;

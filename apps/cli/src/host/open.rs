@@ -101,7 +101,7 @@ fn open(what: Open) -> Result<(Drive, Option<Login>), Failure> {
             }
         });
     }
-    let mut drive = Drive::new(&dir.jid, machine, store, history, omemo, (policy, first_days), (engine, completions), link)?;
+    let mut drive = Drive::new(&dir.jid, (machine, omemo), (store, history), (policy, first_days), (engine, completions), link)?;
     let login = drive.login()?;
     Ok((drive, login))
 }

@@ -37,10 +37,10 @@ impl Drive {
             let decisions = self.decisions()?;
             self.chats.history.offer_transfer(&with, &decisions, &mut self.rng)
         };
-        self.to_device(&device.id, said.map_err(|e| Failure::coded(&e))?);
+        self.tell_device(&device.id, said.map_err(|e| Failure::coded(&e))?);
         Ok(())
     }
-    fn to_device(&mut self, to: &DeviceId, plain: Plaintext) {
+    fn tell_device(&mut self, to: &DeviceId, plain: Plaintext) {
         let device = Device { owner: self.me.clone(), id: to.clone() };
         self.facts.push(Fact::Input(Input::Send {
             id: MessageId::from(super::new_id().as_str()),
@@ -65,7 +65,7 @@ impl Drive {
         };
         match taken {
             Ok(Some((from, Handled { reply, happened, .. }))) => {
-                reply.into_iter().for_each(|reply| self.to_device(from.id(), reply));
+                reply.into_iter().for_each(|reply| self.tell_device(from.id(), reply));
                 self.transferred(&from, message, happened);
             }
             Ok(None) => {}
@@ -108,7 +108,7 @@ impl Drive {
             let trust = known.iter().find(|i| i.device == device && i.current).map(|i| i.trust);
             let Some(with) = trust.and_then(|trust| OwnDevice::approved(&self.me, &device, trust)) else { continue };
             for said in self.chats.history.resume_transfer(&with).unwrap_or_default() {
-                self.to_device(&transfer.with, said);
+                self.tell_device(&transfer.with, said);
             }
         }
     }

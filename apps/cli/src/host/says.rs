@@ -173,7 +173,7 @@ impl Drive {
     fn name(&self, message: &Message) -> Result<MessageId, Failure> {
         if self.chats.is_room(&message.chat) && message.stanza_id.is_none() {
             let sentence = "the room has not said yet what it calls that message; try again in a moment".to_owned();
-            return Err(Failure::new("history.unnamed", FaultName::Network, sentence));
+            return Err(Failure::new("message.unnamed", FaultName::Network, sentence));
         }
         Ok(MessageId::from(self.chats.named(message).as_str()))
     }

@@ -157,7 +157,7 @@ impl Drive {
             Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id, self.engine.other()),
             Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
             Kept::Accept(outbound, draft) => self.accepted(&outbound, &draft),
-            Kept::Fact(Fact::Position(by, id)) => self.positioned(&by, id.is_some()),
+            Kept::Fact(Fact::Position(by, _)) => self.positioned(&by),
             Kept::Fact(fact @ (Fact::Came(..) | Fact::Reached(..))) => return Some(fact),
             Kept::Input | Kept::Fact(_) => {}
         }

@@ -102,7 +102,7 @@ async fn reading(socket: OwnedReadHalf, state: Arc<Mutex<State>>) {
 enum Incoming {
     Result { id: u64, result: Value },
     Error { id: u64, error: RpcError },
-    Note(Notification),
+    Note(Box<Notification>),
 }
 
 fn took(line: &[u8], state: &Mutex<State>) {
@@ -111,7 +111,7 @@ fn took(line: &[u8], state: &Mutex<State>) {
     let (id, result) = match incoming {
         Ok(Incoming::Result { id, result }) => (id, Ok(result)),
         Ok(Incoming::Error { id, error }) => (id, Err(error.into())),
-        Ok(Incoming::Note(note)) => return state.subscribers.retain(|s| s.send(note.clone()).is_ok()),
+        Ok(Incoming::Note(note)) => return state.subscribers.retain(|s| s.send((*note).clone()).is_ok()),
         // a newer process may say more than this one knows
         Err(e) => return tracing::debug!(error = %e.classify_name(), "a line of the other process was not understood"),
     };

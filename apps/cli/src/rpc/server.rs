@@ -33,7 +33,7 @@ pub trait Backend: Send + Sync + 'static {
 /// Something to write.
 enum Out {
     Answer(Vec<u8>, OwnedSemaphorePermit),
-    Note(Notification),
+    Note(Box<Notification>),
     Confirm,
     /// Write what came before, then end.
     End,
@@ -130,7 +130,7 @@ impl Client {
                 tokio::select! {
                     note = notes.recv() => {
                         let Some(note) = note else { return };
-                        let _ = out.send(Out::Note(note));
+                        let _ = out.send(Out::Note(Box::new(note)));
                     }
                     () = out.closed() => return,
                 }

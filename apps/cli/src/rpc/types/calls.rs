@@ -41,13 +41,6 @@ macro_rules! methods {
                     _ => None,
                 }
             }
-            /// Its name on the line.
-            #[cfg(test)]
-            pub fn method(&self) -> &'static str {
-                match self {
-                    $(Call::$variant(_) => $name,)*
-                }
-            }
             /// The account it names.
             pub fn account(&self) -> Option<&str> {
                 match self {
