@@ -178,7 +178,7 @@ fn start<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: VerifiedBundl
     let epoch = memory::epoch(cx)?;
     let spoken = cx.records.get(records::session(device))?.and_then(|r| r.speaks(epoch)).map(|c| c.version());
     if heal.is_none() && spoken == Some(P::VERSION) {
-        return Ok(()); // asked for twice
+        return atm::session(cx, device); // asked for twice
     }
     let Ok(session) = Session::initiate(&identity, bundle, cx.rng) else {
         leave(cx, device, P::VERSION, Exclusion::BadBundle, None);

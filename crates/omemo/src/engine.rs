@@ -44,7 +44,8 @@ impl Engine for Omemo {
                     let Some(id) = device.or_else(|| node.item.as_deref()?.parse().ok()) else { return Ok(()) };
                     let ours = node.owner == *cx.me && cx.records.get(records::account())?.is_some_and(|a| a.device == id);
                     if ours {
-                        join::own_bundle(cx, version, answer.clone())
+                        join::own_bundle(cx, version, answer.clone())?;
+                        atm::ready(cx)
                     } else {
                         directory::bundle_answered(cx, &Device::of(&node.owner, id), version, answer.clone())
                     }

@@ -264,3 +264,31 @@ fn say(world: &mut World, from: ClientId, to: &str, content: &[u8]) {
     world.feed(from, Input::Send { id, chat, to: people, kind: Kind::Other, plain, headers: Headers::default() });
     world.run();
 }
+/// Dies around every commit: what was decided is decided, and whoever is to know of it does.
+#[test]
+fn a_decision_survives_every_crash() {
+    let scenario = |world: &mut World| {
+        let phone = world.join(ALICE, omemo);
+        world.run();
+        let (laptop, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+        world.run();
+        world.send(phone, BOB, "hello");
+        world.send(laptop, BOB, "hello");
+        world.run();
+        // what a process took with it before it was stored, a person sees and does again
+        for _ in 0..2 {
+            meet(world, phone, laptop);
+            meet(world, phone, bob);
+        }
+    };
+    let runs = subrosa_testkit::crash_everywhere(10, scenario, |world, plan| {
+        let all: Vec<ClientId> = world.clients().collect();
+        let changed = |who: ClientId| {
+            let changed = |e: &&Event| matches!(e, Event::TrustChanged { trust: Trust::Verified, .. });
+            world.client(who).events().iter().filter(changed).count()
+        };
+        assert!(changed(all[1]) >= 1, "the laptop learns of Bob: {plan:?}");
+        assert!(changed(all[2]) >= 1, "Bob learns of the laptop: {plan:?}");
+    });
+    assert!(runs > 20);
+}

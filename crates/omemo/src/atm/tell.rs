@@ -56,6 +56,21 @@ pub(crate) fn session(cx: &mut Context<'_>, device: &Device) -> Result<(), Halt>
     shown(cx, device, &identity)?;
     sendable(cx, device)
 }
+/// Sessions may be used again from here on: what waited for that goes out.
+pub(crate) fn ready(cx: &mut Context<'_>) -> Result<(), Halt> {
+    if !memory::is_compared(cx)? {
+        return Ok(());
+    }
+    waiting(cx)?.iter().try_for_each(|device| session(cx, device))
+}
+/// The devices that wait to be told, or for whose key others do.
+fn waiting(cx: &mut Context<'_>) -> Result<Vec<Device>, Halt> {
+    let Some(outbox) = cx.records.get(records::outbox())? else { return Ok(Vec::new()) };
+    let subjects = outbox.subjects.iter().map(|s| s.device.clone());
+    let mut all = sorted(subjects.chain(outbox.due.iter().map(|(to, _)| to.clone())).collect());
+    all.dedup();
+    Ok(all)
+}
 /// What a device is to be told goes out.
 fn sendable(cx: &mut Context<'_>, device: &Device) -> Result<(), Halt> {
     if cx.records.get(records::outbox())?.is_none_or(|o| o.due.iter().all(|(to, _)| to != device)) {
@@ -67,10 +82,7 @@ fn sendable(cx: &mut Context<'_>, device: &Device) -> Result<(), Halt> {
 }
 /// A new stream: what could not be had may be there now.
 pub(crate) fn online(cx: &mut Context<'_>) -> Result<(), Halt> {
-    let Some(outbox) = cx.records.get(records::outbox())? else { return Ok(()) };
-    let subjects = outbox.subjects.iter().map(|s| s.device.clone());
-    let mut open = sorted(subjects.chain(outbox.due.iter().map(|(to, _)| to.clone())).collect::<Vec<_>>());
-    open.dedup();
+    let open = waiting(cx)?;
     for device in open.into_iter().take(ASKED) {
         ask_bundle(cx, &device)?;
     }

@@ -207,7 +207,7 @@ mod tests {
         key
     }
     fn statement(n: usize, time: u64) -> Statement {
-        Statement { owner: "bob@example.org".into(), key: key(n), trust: n % 2 == 0, time: Time(time) }
+        Statement { owner: "bob@example.org".into(), key: key(n), trust: n.is_multiple_of(2), time: Time(time) }
     }
     /// Written and read again it is the same; cut anywhere it is damaged.
     fn whole<T: Record>(record: &T) {
