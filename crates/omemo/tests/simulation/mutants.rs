@@ -35,7 +35,8 @@ fn put_back(seed: u64) -> Plan {
 }
 /// Rooms whose archives don't say who wrote what, and people who come late.
 fn nameless(seed: u64) -> Plan {
-    Plan { people: 4, rooms: 2, archive: true, anonymous: true, absence: 100, ..Plan::calm(seed, 80) }
+    let faults = Faults { lose: 150, delay: 200, reorder: true, ..Faults::default() };
+    Plan { people: 4, rooms: 3, faults, archive: true, anonymous: true, absence: 100, ..Plan::calm(seed, 120) }
 }
 
 // Stores
@@ -175,7 +176,7 @@ impl Disk for LosesMemory {
 }
 #[test]
 fn a_session_that_goes_on_though_its_memory_was_put_back() {
-    caught::<Over<LosesMemory>>(|seed| Plan { faults: CRASHES, ..put_back(seed) }, &[Rule::OneKeyOnce, Rule::NoticesOldMemory]);
+    caught::<Over<LosesMemory>>(|seed| Plan { faults: CRASHES, ..put_back(seed) }, &[Rule::OneKeyOnce, Rule::NoticesOldMemory, Rule::ShownOnce]);
 }
 
 /// Loses messages that may be read later.

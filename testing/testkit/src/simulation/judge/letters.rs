@@ -19,11 +19,15 @@ pub(super) struct Letter {
     modern: bool,
     /// The server changed or moved it.
     pub tampered: bool,
+    /// Its sender's store was put back: it may leave again, or not at all.
+    again: bool,
     ways: BTreeMap<ClientId, Way>,
 }
 impl Letter {
+    /// A store was put back.
     pub fn forget(&mut self, client: ClientId) {
         self.ways.remove(&client);
+        self.again |= self.from == client;
     }
 }
 /// What reached one device, and what it made of it.
@@ -53,6 +57,7 @@ impl Judge {
             parts: BTreeMap::new(),
             modern: false,
             tampered: false,
+            again: false,
             ways: BTreeMap::new(),
         };
         self.letters.insert(id.clone(), letter);
@@ -120,7 +125,7 @@ impl Judge {
                     .broken(format!("a message key for {whose}'s device {:?}, which was not admitted", key.id))
                     .about(id));
             };
-            if letter.keyed.insert(device.clone(), keys).is_some() {
+            if letter.keyed.insert(device.clone(), keys).is_some() && !letter.again {
                 return Err(Rule::TrueReport.broken(format!("two message keys for {device}")).about(id));
             }
         }
@@ -139,7 +144,7 @@ impl Judge {
                 return Err(Rule::TrueReport.broken(format!("{} can read it, says the report, and there is no key for it", line.device)).about(id));
             }
         }
-        if said != letter.keyed.len() || said == 0 {
+        if (said != letter.keyed.len() && !letter.again) || said == 0 {
             let what = format!("there are keys for {} devices, the report speaks of {said}", letter.keyed.len());
             return Err(Rule::TrueReport.broken(what).about(id));
         }
@@ -147,7 +152,7 @@ impl Judge {
     }
     pub(super) fn not_sent(&mut self, client: ClientId, id: &MessageId, _: Reason) -> Verdict {
         self.outcome(client, id, false)?;
-        if self.letters.get(id).is_some_and(|letter| !letter.parts.is_empty()) {
+        if self.letters.get(id).is_some_and(|letter| !letter.parts.is_empty() && !letter.again) {
             return Err(Rule::OneOutcome.broken("told as not sent, and it left").about(id));
         }
         Ok(())
