@@ -331,3 +331,25 @@ fn may_correct(chat: &InChat, row: &Row, correction: &Row) -> bool {
     let words = matches!(row.kind, Kind::Text | Kind::Reply | Kind::Correction);
     words && row.author == correction.author && !chat.is_nobody(&row.author) && (!correction.in_clear || row.in_clear)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::Entry;
+
+    #[test]
+    fn of_what_was_retracted_no_word_is_on_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let (me, bob) = ("alice@example.org".into(), "bob@example.org".into());
+        let mut history = History::open(directory.path().join("history.db"), &[7; 32], &me).unwrap();
+        let say = |id: &str, content, time| Entry::new(&bob, &bob, id, content, Time(time));
+        let correction = |text: &str| Content::Correction { of: "m1".into(), text: text.into() };
+        history.add(&say("m1", Content::Text("secret".into()), 1)).unwrap();
+        history.add(&say("m2", correction("secret too"), 2)).unwrap();
+        history.add(&say("m3", Content::Retraction { of: "m1".into() }, 3)).unwrap();
+        history.add(&say("m4", correction("secret as well"), 4)).unwrap();
+        let left = "SELECT count(*) FROM messages WHERE text LIKE '%secret%' OR corrected LIKE '%secret%'";
+        assert_eq!(history.db.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+}

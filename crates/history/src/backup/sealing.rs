@@ -223,3 +223,30 @@ impl<R: Read> Read for Unsealer<R> {
         Ok(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    /// What is inside has no order of its own here: only the envelope can tell.
+    #[test]
+    fn every_chunk_has_its_place() {
+        let mut rng: chacha20::ChaCha20Rng = rand_core::SeedableRng::from_seed([1; 32]);
+        let seal = Seal::new("correct horse battery staple", Cost { memory: 64, passes: 1, lanes: 1 }, &mut rng).unwrap();
+        let mut sealer = Sealer::new(Vec::new(), seal.clone());
+        sealer.write_all(&vec![7; 3 * CHUNK]).unwrap();
+        let sealed = sealer.finish().unwrap();
+        let parts: Vec<&[u8]> = sealed.chunks(CHUNK + TAG).collect();
+        assert!(parts.len() == 3 && parts[0] != parts[1] && parts[1] != parts[2], "no nonce twice");
+        let opened = |parts: &[&[u8]]| {
+            let mut bytes = Vec::new();
+            Unsealer::new(&*parts.concat(), seal.clone()).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        assert_eq!(opened(&parts).unwrap(), vec![7; 3 * CHUNK]);
+        for wrong in [&[1, 0, 2][..], &[0, 0, 2], &[0, 1], &[0, 2], &[2], &[0, 1, 2, 2], &[]] {
+            let parts: Vec<&[u8]> = wrong.iter().map(|n| parts[*n]).collect();
+            assert_eq!(opened(&parts).unwrap_err().kind(), ErrorKind::InvalidData, "{wrong:?}");
+        }
+    }
+}
