@@ -1,4 +1,6 @@
 //! The host loop with real stores and real encryption over a server that is a table in memory.
+mod missed;
+
 use super::drive::Job;
 use super::ledger::Login;
 use super::link::{Ask, Came, Link, Mark, Said};
@@ -30,6 +32,8 @@ struct Server {
     silent: Mutex<bool>,
     count: AtomicU64,
     handled: AtomicU64,
+    /// What each account sent and received, in order; read by `missed`. `None`: the server keeps nothing.
+    archive: Mutex<Option<Vec<missed::Kept>>>,
 }
 impl Server {
     fn serve(self: &Arc<Self>, jid: &str, mut asks: mpsc::UnboundedReceiver<Ask>, jobs: mpsc::UnboundedSender<Job>) {
@@ -45,12 +49,14 @@ impl Server {
                         server.clients.lock().expect("unpoisoned").push((jid.clone(), me, jobs.clone()));
                         let _ = jobs.send(Job::Link(Said::State(State::Online, None)));
                         let _ = jobs.send(Job::Link(Said::Input(Input::Online { resumed: false })));
+                        server.tell_abilities(&jobs);
                         waiting.drain(..).for_each(|(id, output)| server.put(&jid, me, &jobs, id, output));
                     }
                     Ask::Put(id, output) if online => server.put(&jid, me, &jobs, id, output),
                     // requests come again after Online, by themselves
                     Ask::Put(id, output) => waiting.extend((!matches!(output, Output::Request(..))).then_some((id, output))),
-                    Ask::Handled(Mark::Real(_)) | Ask::Room(_) | Ask::Archive(..) | Ask::Position(_) | Ask::Block(_) | Ask::Bookmark(_) => {}
+                    Ask::Archive(by, query) => server.page(&jid, &by, &query, &jobs),
+                    Ask::Handled(Mark::Real(_)) | Ask::Room(_) | Ask::Position(_) | Ask::Block(_) | Ask::Bookmark(_) => {}
                     Ask::Handled(Mark::Test(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
                     Ask::Stop(done) => {
                         let _ = done.send(());
@@ -72,6 +78,7 @@ impl Server {
                     Recipients::Room => Vec::new(), // no rooms on this server
                 };
                 let to_chat = people.first().map_or_else(|| jid.into(), |p| p.to_string());
+                let place = self.keep(jid, &to_chat, &message, kind, &part);
                 for (owner, client, queue) in self.clients.lock().expect("unpoisoned").iter().filter(|c| c.1 != me) {
                     let chat = match (people.iter().any(|p| p.as_str() == owner), owner == jid) {
                         (_, true) => to_chat.as_str(),
@@ -91,7 +98,12 @@ impl Server {
                     };
                     let _ = client;
                     let mark = Mark::Test(self.count.fetch_add(1, Ordering::Relaxed));
-                    let _ = queue.send(Job::Link(Said::Came(Box::new(Came { inputs: vec![input], mark: Some(mark), ..Came::default() }))));
+                    let _ = queue.send(Job::Link(Said::Came(Box::new(Came {
+                        inputs: vec![input],
+                        ids: missed::ids(owner, place),
+                        mark: Some(mark),
+                        ..Came::default()
+                    }))));
                 }
                 if !*self.silent.lock().expect("unpoisoned") {
                     say(Said::Acknowledged(id));
