@@ -2,47 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "../../../apps/cli/src/import/mod.rs"]
-mod import;
-
-use import::Source;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::time::SystemTime;
-use subrosa_engine::{Machine, Time};
 use subrosa_interop::scenario::{deliver, ten_each_way};
 use subrosa_interop::{Friends, Kind, Party, Peer, PeerError, Prosody, Server, Subrosa, goes_on};
-use subrosa_omemo::Omemo;
-use subrosa_store::{SqliteStore, StoreKey};
 
 const ACCOUNTS: [(&str, &str); 2] = [("alice", "pw-alice"), ("bob", "pw-bob")];
 
-/// Puts the identity into the store of an account that has not logged in yet.
-fn take_over(data: &Path, address: &str, source: Source, file: &[u8]) {
-    let dir = data.join("accounts").join(address);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).unwrap();
-    let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
-    let key = StoreKey::load_or_create(&dir.join("key"), &mut rng).unwrap();
-    let mut store = SqliteStore::open(dir.join("store.db"), &key).unwrap();
-    let mut machine = Machine::new(address.into());
-    let omemo = machine.install(Omemo::default());
-    let imported = import::read(source, file).unwrap_or_else(|error| panic!("{error}"));
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
-    let mut step = machine.begin(Time(u64::try_from(now).unwrap()), &mut rng);
-    let done = step.call(omemo, |o, cx| Ok(o.import(cx, &imported)?.map_err(|e| e.to_string())));
-    let mut outputs = step.commit(&mut store).unwrap();
-    assert_eq!(outputs.reply(&done), Some(Ok(())));
-}
-fn log_in(server: &Server, data: &Path) -> Result<Subrosa, PeerError> {
-    let host = format!("{}:{}", server.host, server.port);
-    let mut login = Subrosa::command(data)?;
-    login.args(["login", "alice@localhost", "--plain-loopback", "--host", &host]).env("SUBROSA_PASSWORD", "pw-alice");
-    let out = login.output().unwrap();
+/// Logs in with the identity, and starts.
+fn go_on(server: &Server, data: &Path, from: &str, store: &[u8]) -> Result<Subrosa, PeerError> {
+    let (host, file) = (format!("{}:{}", server.host, server.port), data.join("old"));
+    std::fs::write(&file, store).unwrap();
+    let mut import = Subrosa::command(data)?;
+    import.args(["import", "--from", from, "alice@localhost", "--plain-loopback", "--host", &host]).arg(file).env("SUBROSA_PASSWORD", "pw-alice");
+    let out = import.output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     Subrosa::start(server, "alice", "pw-alice", data)
 }
 
-fn changes_over(old: Kind, contact: Kind, source: Source) {
+fn changes_over(old: Kind, contact: Kind, from: &str) {
     let missing = || old.missing().or_else(|| contact.missing()).or_else(Prosody::missing).or_else(Subrosa::missing);
     if !goes_on(old.name(), old.has_a_screen(), missing()) {
         return;
@@ -58,8 +35,7 @@ fn changes_over(old: Kind, contact: Kind, source: Source) {
         drop(alice);
 
         let data = tempfile::Builder::new().prefix("subrosa-data-").tempdir().unwrap();
-        take_over(data.path(), "alice@localhost", source, &store);
-        let mut alice = log_in(&server, data.path())?;
+        let mut alice = go_on(&server, data.path(), from, &store)?;
         assert_eq!(alice.device, device);
         assert_eq!(before, [(device, alice.fingerprint.clone())], "the contact knew this very key");
         let read = deliver(&mut alice, &mut bob, "after: from the new one")?;
@@ -78,17 +54,17 @@ fn changes_over(old: Kind, contact: Kind, source: Source) {
 
 #[test]
 fn python_omemo_2() {
-    changes_over(Kind::PythonOmemo2, Kind::PythonOmemo2, Source::PythonOmemo);
+    changes_over(Kind::PythonOmemo2, Kind::PythonOmemo2, "python-omemo");
 }
 #[test]
 fn python_omemo_both() {
-    changes_over(Kind::PythonOmemoBoth, Kind::PythonOmemoBoth, Source::PythonOmemo);
+    changes_over(Kind::PythonOmemoBoth, Kind::PythonOmemoBoth, "python-omemo");
 }
 #[test]
 fn python_omemo_legacy() {
-    changes_over(Kind::PythonOmemoLegacy, Kind::OmemoDr, Source::PythonOmemo);
+    changes_over(Kind::PythonOmemoLegacy, Kind::OmemoDr, "python-omemo");
 }
 #[test]
 fn profanity() {
-    changes_over(Kind::Profanity, Kind::PythonOmemoLegacy, Source::Profanity);
+    changes_over(Kind::Profanity, Kind::PythonOmemoLegacy, "profanity");
 }
