@@ -5,18 +5,20 @@
 //! Owns the rows of all three. Knows no engine: what a reason hangs on is in [`Hope`]. What can't ever be read is told and not kept.
 //!
 //! Invariants: a kept message runs once for each change; it leaves the rows before it runs, and comes back like any other that fails;
-//! the rows are bounded, the oldest go first and nobody is told, because they were told before.
+//! the rows are bounded, the oldest of the chat that has most go first, so that a flood takes nothing from other chats, and nobody is told,
+//! because they were told before.
 use super::{EngineName, Message, SPACE};
 use crate::codec::{Reader, Writer};
 use crate::error::Why;
 use crate::wire::Stored;
 use crate::*;
 use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Messages kept.
 pub(crate) const KEPT: usize = 256;
-/// Bytes of bodies kept, over all of them.
+/// Bytes kept, over all of them.
 pub(crate) const KEPT_BYTES: u64 = 2 << 20;
 /// Messages remembered as told.
 pub(crate) const TOLD: u64 = 2048;
@@ -54,12 +56,12 @@ impl Hope {
 impl Step<'_> {
     /// Takes note of a message that failed. `true`: for the first time, so that it has to be told.
     pub(crate) fn fails(&mut self, message: &Arc<Message>, engine: &EngineName, why: &Refusal, asked: bool) -> Result<bool, Halt> {
-        let Message::In { kind, answer_by, body, .. } = &**message else { return Ok(true) };
+        let Message::In { kind, answer_by, .. } = &**message else { return Ok(true) };
         if *kind == Kind::Typing {
             return Ok(true);
         }
-        let Some(digest) = digest(message, why.reason) else { return Ok(true) };
-        if self.was_read(&digest)? {
+        let (Some(digest), Some(unique)) = (digest(message, by_id(why)), digest(message, false)) else { return Ok(true) };
+        if self.was_read(&unique)? {
             return Ok(false);
         }
         let kept = self.of_row(told(&digest))?.filter(|told| told.digest == digest).map(|told| told.kept);
@@ -67,7 +69,8 @@ impl Step<'_> {
         let there = kept.flatten().is_some_and(|n| index.entries.iter().any(|entry| entry.number == n));
         let hope = Hope::of(why, asked, engine.is_empty());
         // who holds the answer to it was told no, and sends it again
-        let keeps = hope.filter(|_| !there && answer_by.0.is_none() && body.len() as u64 <= KEPT_BYTES);
+        let bytes = size(message);
+        let keeps = hope.filter(|_| !there && answer_by.0.is_none() && bytes <= KEPT_BYTES);
         let Some((hope, Message::In { chat, .. })) = keeps.map(|hope| (hope, &**message)) else {
             if kept.is_none() {
                 self.remember(&digest, None)?;
@@ -78,12 +81,12 @@ impl Step<'_> {
         index.next = number.saturating_add(1);
         index.engines = self.machine.signature();
         let (device, chat, engine) = (why.device.clone(), chat.clone(), engine.to_string());
-        index.entries.push(Entry { number, hope, device, chat, engine, bytes: body.len() as u64 });
+        index.entries.push(Entry { number, hope, device, chat, engine, bytes });
+        self.rows().put(row(number), Kept(message.clone()));
         for gone in index.surplus() {
             self.rows().remove(row(gone));
         }
         self.rows().put(self::index(), index);
-        self.rows().put(row(number), Kept(message.clone()));
         if kept.is_some() {
             self.rows().put(told(&digest), Told { digest, kept: Some(number) });
         } else {
@@ -93,7 +96,7 @@ impl Step<'_> {
     }
     /// Takes note of a message that was read.
     pub(crate) fn reads(&mut self, message: &Message) -> Result<(), Halt> {
-        let Some(digest) = digest(message, Reason::Engine) else { return Ok(()) };
+        let Some(digest) = digest(message, false) else { return Ok(()) };
         let mut last = self.of_row(last())?.unwrap_or_default();
         if last.digests.len() >= READ.1 {
             let next = Read { chunks: last.chunks.saturating_add(1), digests: Vec::with_capacity(READ.1) };
@@ -191,10 +194,10 @@ impl Step<'_> {
             self.rows().remove(row(number));
             let Message::In { chat, .. } = &*message else { continue };
             // it was told, however long ago that was
-            if let Some(digest) = digest(&message, Reason::Engine)
-                && self.of_row(told(&digest))?.is_none_or(|told| told.digest != digest)
-            {
-                self.remember(&digest, None)?;
+            for digest in [false, true].into_iter().filter_map(|by_id| digest(&message, by_id)) {
+                if self.of_row(told(&digest))?.is_none_or(|told| told.digest != digest) {
+                    self.remember(&digest, None)?;
+                }
             }
             self.pass(self.begins(chat, message.clone()))?;
         }
@@ -221,12 +224,10 @@ impl Machine {
     }
 }
 
-/// Which message it is, by whatever way it came: not all say who sent it. What travels in clear can be said twice, by two: there its id
-/// and sender count.
-fn digest(message: &Message, reason: Reason) -> Option<[u8; 32]> {
+/// Which message it is, by whatever way it came: not all say who sent it. `by_id`: where the same body can be two messages.
+fn digest(message: &Message, by_id: bool) -> Option<[u8; 32]> {
     let Message::In { id, chat, from, content_type, body, .. } = message else { return None };
-    let clear = matches!(reason, Reason::NotEncrypted | Reason::ContentType);
-    let whose = if clear { [from.as_str(), id.as_str()] } else { [""; 2] };
+    let whose = if by_id { [from.as_str(), id.as_str()] } else { [""; 2] };
     let [from, id] = whose.map(str::as_bytes);
     let mut hash = Sha256::new();
     for part in [chat.0.as_str().as_bytes(), content_type.0.as_bytes(), from, id, body] {
@@ -234,6 +235,16 @@ fn digest(message: &Message, reason: Reason) -> Option<[u8; 32]> {
         hash.update(part);
     }
     Some(hash.finalize().into())
+}
+/// Clear text can be said twice, and an engine that names no device may make the same of the same words.
+fn by_id(why: &Refusal) -> bool {
+    why.device.is_none() && why.reason != Reason::UnknownMember
+}
+/// What it takes to keep it: whoever sent it chose how long all of this is.
+fn size(message: &Message) -> u64 {
+    let Message::In { id, headers, content_type, body, .. } = message else { return 0 };
+    let headers = headers.0.iter().flat_map(|(name, value)| [name.len(), value.len()]);
+    [id.as_str().len(), content_type.0.len(), body.len()].into_iter().chain(headers).fold(0, |all, n| all.saturating_add(n as u64))
 }
 fn short(digest: &[u8; 32]) -> u64 {
     u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default())
@@ -281,16 +292,23 @@ struct Entry {
     bytes: u64,
 }
 impl Index {
-    /// Takes out those that are too many.
+    /// Takes out those that are too many: of the chat that has most of what there is too much of, the oldest.
     fn surplus(&mut self) -> Vec<u64> {
-        let (mut bytes, mut kept) = (0u64, 0usize);
-        let fits = |entry: &&Entry| {
-            bytes = bytes.saturating_add(entry.bytes);
-            kept = kept.saturating_add(1);
-            bytes <= KEPT_BYTES && kept <= KEPT
-        };
-        let fit = self.entries.iter().rev().take_while(fits).count();
-        self.entries.drain(..self.entries.len().saturating_sub(fit)).map(|entry| entry.number).collect()
+        let mut gone = Vec::new();
+        loop {
+            let many = self.entries.len() > KEPT;
+            if !many && self.entries.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add) <= KEPT_BYTES {
+                return gone;
+            }
+            let mut shares: HashMap<&ChatId, u64> = HashMap::new();
+            for entry in &self.entries {
+                let share = shares.entry(&entry.chat).or_default();
+                *share = share.saturating_add(if many { 1 } else { entry.bytes });
+            }
+            let most = shares.values().max().copied();
+            let Some(at) = self.entries.iter().position(|entry| shares.get(&entry.chat).copied() == most) else { return gone };
+            gone.push(self.entries.remove(at).number);
+        }
     }
 }
 impl Record for Index {
