@@ -73,7 +73,7 @@ coded! {
     /// Why a message was not sent or not received; every engine's refusals fall into these.
     Reason {
         /// The engine did not say, or failed.
-        Engine = "engine", "The encryption engine failed; nothing was sent or shown. The log says more.";
+        Engine = "engine", "The encryption engine failed; nothing was sent or shown. The log says more. What came is kept, and tried again by another version or engine.";
         /// It is in clear, and this chat does not allow that.
         NotEncrypted = "not-encrypted", "The message is not encrypted, and this chat allows only encrypted ones. Allow clear text for this chat, or ask the sender to encrypt.";
         /// Written before this device was known to the sender.
@@ -85,19 +85,19 @@ coded! {
         /// Its key is not the one that both sides were to have.
         OtherKey = "other-key", "The message is encrypted with another key than the one that is set here. Set the same key on both sides and ask the sender to send it again.";
         /// It was decrypted before.
-        Duplicate = "duplicate", "The message was received before.";
+        Duplicate = "duplicate", "The message was received before; nobody has to do anything.";
         /// The sending key was rejected by a person.
-        Untrusted = "untrusted", "The message comes from a device that you do not trust. Compare its fingerprint with its owner, and trust it if it is theirs.";
+        Untrusted = "untrusted", "The message comes from a device that you do not trust. Compare its fingerprint with its owner, and trust it if it is theirs: then the message is read.";
         /// Nobody is left who could read it: see the report.
         NoDevice = "no-device", "No device is left that could read the message; the report says for each why. Trust at least one, or wait until the contact has one.";
         /// A known device shows another identity key.
-        KeyChanged = "key-changed", "The device shows another identity key than before. Compare the new fingerprint with its owner, and trust it only if it is theirs.";
+        KeyChanged = "key-changed", "The device shows another identity key than before. Compare the new fingerprint with its owner, and trust it only if it is theirs: then the message is read.";
         /// Its counter is further ahead than a session may skip.
         TooFarAhead = "too-far-ahead", "Too many messages before this one are missing, so that its key can't be computed safely. Replace the session and ask the sender to send it again.";
         /// It starts a session with a prekey that is not ours, or was used before.
         UnknownPreKey = "unknown-prekey", "The message starts a session with a prekey that this device no longer has. Write to the sender once, and ask them to send it again.";
         /// Keys did not arrive in time.
-        Expired = "expired", "The keys needed did not arrive in time. Check the connection and send it again.";
+        Expired = "expired", "The keys needed did not arrive in time. Check the connection and send it again; what came is tried again with the next connection.";
         /// The server said no to what was needed.
         ServerRefused = "server-refused", "The server refused what is needed to encrypt; nothing was sent. Try again later, or ask its operator.";
         /// The server did not say which devices there are.
@@ -109,7 +109,7 @@ coded! {
         /// Not what the protocol says it must be.
         Malformed = "malformed", "The encrypted message is not well-formed. The sender's program may be broken; ask them to update it.";
         /// Encrypted in a way that no installed engine speaks.
-        Unsupported = "unsupported", "The message is encrypted in a way that this program does not know. Ask the sender to use another.";
+        Unsupported = "unsupported", "The message is encrypted in a way that this program does not know. Ask the sender to use another; it is tried again when this program can more.";
         /// What the engine made of it is of a type that the application can't show.
         ContentType = "content-type", "The message is of a type that this program can't show. Ask the sender to send it as text or as a file.";
         /// In a room: some of its members have no device that can read it.
