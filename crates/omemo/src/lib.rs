@@ -26,6 +26,8 @@
 //! | | |
 //! |---|---|
 //! | `join` | a device joins the account and stays published: its bundle, then its place on the list |
+//! | `memory` | whether the store was put back from a copy: then no key of it is used again |
+//! | `heal` | lost sessions are set up again, within limits |
 //! | `directory` | who has which devices: lists and bundles, learned from pushes and answers |
 //! | `outgoing` | one message to all devices that may read it, omemo:2 where a device has it |
 //! | `incoming` | one message from one device, and what it asks for in return |
