@@ -1,12 +1,20 @@
 //! Chats of many: who is in which room, and what a person chose for it. Owns one row for each room; knows no transport.
 use crate::codec::{Reader, Writer};
+use crate::error::Why;
 use crate::*;
 use std::borrow::Cow;
 
 impl Step<'_> {
-    /// The room that this chat is.
+    /// The room that this chat is. One that is damaged has nobody in it: nothing leaves, what comes waits, until it is told anew who is.
     pub(crate) fn room(&mut self, chat: &ChatId) -> Result<Option<Room>, Halt> {
-        Ok(self.rows().get(row(chat))?.cloned())
+        match self.rows().get(row(chat)) {
+            Ok(room) => Ok(room.cloned()),
+            Err(Halt(Why::Failed(error))) => {
+                tracing::error!(%error, "who is in a room is lost until its server says so again");
+                Ok(Some(Room::default()))
+            }
+            Err(cold) => Err(cold),
+        }
     }
     /// Whether that says anything new.
     pub(crate) fn set_room(&mut self, chat: &ChatId, members: Option<&[Address]>) -> Result<bool, Halt> {
@@ -25,16 +33,16 @@ impl Step<'_> {
         Ok(new)
     }
     pub(crate) fn set_leave_out(&mut self, chat: &ChatId, leave_out: bool) -> Result<(), Halt> {
-        if let Some(room) = self.rows().edit(row(chat))? {
-            room.leave_out = leave_out;
+        if let Some(room) = self.room(chat)?.filter(|room| room.leave_out != leave_out) {
+            self.rows().put(row(chat), Room { leave_out, ..room });
         }
         Ok(())
     }
 }
-/// Whom a message is for, by name. `None`: for a room that we don't know.
+/// Whom a message is for, by name. `None`: for a room that we don't know, or in which nobody is.
 pub(crate) fn resolve<'r>(to: &'r Recipients, room: Option<&Room>) -> Option<Cow<'r, Recipients>> {
     match to {
-        Recipients::Room => room.map(|room| Cow::Owned(Recipients::People(room.members.clone()))),
+        Recipients::Room => room.filter(|room| !room.members.is_empty()).map(|room| Cow::Owned(Recipients::People(room.members.clone()))),
         to => Some(Cow::Borrowed(to)),
     }
 }

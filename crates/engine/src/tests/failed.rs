@@ -156,6 +156,7 @@ fn what_can_never_be_read_is_told_once_and_not_kept() {
     assert_eq!(said(&mut machine, &mut store, vec![text("1", "bob@x", "broken")]), ["refuse 1 488", "not-received 1 damaged"]);
     assert!(said(&mut machine, &mut store, vec![text("1", "bob@x", "broken")]).is_empty());
     assert_eq!(said(&mut machine, &mut store, vec![text("1", "carol@x", "broken")]).len(), 2, "of somebody else");
+    assert_eq!(said(&mut machine, &mut store, vec![text("1c", "bob@x", "broken")]).len(), 2, "an engine without devices may make the same twice");
     assert_eq!(said(&mut machine, &mut store, vec![text("2", "bob@x", "no")]), ["refuse 2 603", "not-received 2 engine"]);
     assert!(store.keys_for_tests().all(|key| key.kind() != "failed"));
     // the same words in clear are two messages, if there are two
@@ -236,4 +237,30 @@ fn what_was_read_is_not_told_as_unreadable_when_it_comes_again() {
         assert_eq!(words_of_new(again), Vec::<String>::new(), "{n}");
     }
     assert_eq!(words_of_new(step(&mut machine, &mut store, vec![once(0, "z")])), ["refuse z 488", "not-received z damaged"], "long ago");
+}
+/// Somebody writes more than is kept: it is at the cost of their own chat.
+#[test]
+fn a_flood_in_one_chat_takes_nothing_from_another() {
+    let (mut machine, mut store) = (with("one"), MemoryStore::default());
+    let mut all: Vec<Input> = (0..3).map(|n| text(&format!("b{n}"), "bob@x", &format!("two b{n}"))).collect();
+    all.extend((0..2 * KEPT).map(|n| text(&n.to_string(), "mallory@x", &format!("two m{n}"))));
+    step(&mut machine, &mut store, all).len();
+    let read = words(step(&mut with("two"), &mut store, Vec::new()));
+    assert_eq!(read.iter().filter(|word| word.starts_with("message b")).count(), 3);
+    assert_eq!(read.iter().filter(|word| word.starts_with("message")).count(), KEPT);
+    assert_eq!(read.last().unwrap(), &format!("message {n} m{n}", n = 2 * KEPT - 1), "of their own the latest");
+}
+/// All that is stored of a message counts, not its body alone.
+#[test]
+fn ids_and_headers_count_too() {
+    let (mut machine, mut store) = (with("one"), MemoryStore::default());
+    let long = "x".repeat(KEPT_BYTES as usize / 8);
+    for n in 0..20 {
+        let Input::Receive { chat, from, sent, kind, content_type, body, .. } = text("", "bob@x", &format!("two {n}")) else { panic!() };
+        let (id, headers) =
+            if n % 2 == 0 { (format!("{n}{long}"), Headers::default()) } else { (n.to_string(), Headers::default().with("a", &long)) };
+        let id = MessageId(id.as_str().into());
+        step(&mut machine, &mut store, vec![Input::Receive { id, chat, from, sent, kind, content_type, body, headers, answer_by: None }]).len();
+    }
+    assert_eq!(store.keys_for_tests().filter(|key| key.kind() == "failed" && key.number().is_some()).count(), 7);
 }

@@ -42,3 +42,22 @@ fn what_a_person_chose_for_a_room_stays_while_people_come_and_go() {
     assert_eq!(room, Room { members: vec!["bob@x".into(), "carol@x".into()], leave_out: true });
     assert_eq!(Room::decode(&room.encode()), Some(room));
 }
+/// Nobody is in it, this account neither: a message would be for nobody.
+#[test]
+fn an_empty_room_gets_nothing() {
+    let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
+    assert_eq!(settle(&mut machine, &mut store, vec![people(&[]), say_there("1")], &[7]), ["not-sent 1 not-in-room"]);
+}
+/// What was stored of a room is damaged: nothing leaves, everything that comes is told, and the next list of members mends it.
+#[test]
+fn a_damaged_room_loses_no_message() {
+    let ((mut machine, _), mut store) = (machine(), MemoryStore::default());
+    settle(&mut machine, &mut store, vec![people(&["bob@x"])], &[7]);
+    let key = store.keys_for_tests().find(|key| key.kind() == "room").unwrap().clone();
+    store.commit(&Batch::for_tests(vec![(key, Some(vec![9, 9]))])).unwrap();
+    let (mut again, _) = super::machine();
+    let told = settle(&mut again, &mut store, vec![say_there("1"), receive("2", ROOM, Kind::Text, "refuse 403")], &[7]);
+    assert!(told.contains(&"not-sent 1 not-in-room".to_owned()) && told.iter().any(|word| word.starts_with("not-received 2")), "{told:?}");
+    let all = settle(&mut again, &mut store, vec![Input::LeaveOut(ChatId(ROOM.into()), true), people(&["bob@x"]), say_there("3")], &[7]);
+    assert!(all.contains(&"sent 3 1".to_owned()), "{all:?}");
+}
