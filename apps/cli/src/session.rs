@@ -79,15 +79,17 @@ impl Accounts {
             let jid = dir.jid.clone();
             match Slot::open(dir, settings.clone(), engine.cloned()).await {
                 Ok(slot) => accounts.slots.push(slot),
-                Err(failure) => {
-                    tracing::error!(account = %jid, code = %failure.code, "{failure}");
-                    accounts.failed.push((jid, failure));
-                }
+                Err(failure) => accounts.failed.push((jid, failure)),
             }
         }
         match accounts.failed.first() {
             Some((_, failure)) if accounts.slots.is_empty() => Err(failure.clone()),
-            _ => Ok(accounts),
+            _ => {
+                for (account, failure) in &accounts.failed {
+                    tracing::error!(%account, code = %failure.code, "{failure}");
+                }
+                Ok(accounts)
+            }
         }
     }
     /// Several of them.

@@ -4,10 +4,11 @@
 //! So whoever dies in between asks for that page again, and what comes twice is known by its ids.
 use super::drive::{Drive, now};
 use super::ledger::Ledger;
+use super::memory::Reached;
 use super::step::Fact;
 use crate::failure::Failure;
 use crate::rpc::types::{CatchUp, Notification};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use subrosa_engine::{Address, ChatId, Input, Time};
 use subrosa_history::At;
@@ -15,6 +16,8 @@ use subrosa_xmpp::archive::{ArchiveError, Finished, Query};
 
 /// Results of one page: one step's worth.
 const PAGE: u16 = 250;
+/// In milliseconds.
+const DAY: u64 = 86_400_000;
 /// The pause before an archive that is busy is asked again.
 const PAUSE: Duration = Duration::from_secs(20);
 
@@ -23,13 +26,17 @@ const PAUSE: Duration = Duration::from_secs(20);
 pub struct Reading {
     open: HashMap<Address, Open>,
     /// Read to the end on this stream: what comes now follows without a gap.
-    whole: std::collections::HashSet<Address>,
+    whole: HashSet<Address>,
     /// The engines were told.
     running: bool,
     /// Messages so far.
     done: u64,
     /// When the last message of each conversation was sent.
     last: HashMap<ChatId, Time>,
+    /// When the last message of each archive came there.
+    at: HashMap<Address, Time>,
+    /// Those that had forgotten where they were left.
+    afresh: HashSet<Address>,
 }
 #[derive(Debug)]
 enum Open {
@@ -49,21 +56,37 @@ impl Reading {
     pub fn follows(&self, by: &Address) -> bool {
         self.whole.contains(by)
     }
+    /// A message came to this archive then.
+    pub fn came(&mut self, by: &Address, at: Time) {
+        self.at.insert(by.clone(), at);
+    }
+    /// The message of this id is the last one.
+    pub fn reached(&self, by: &Address, id: String) -> Reached {
+        Reached { id, at: self.at.get(by).copied() }
+    }
 }
 
 impl Drive {
-    /// A new stream: nothing that was asked will be answered.
+    /// A new stream: nothing that was asked will be answered. What is left to be read is read on it: the engines keep what they may need
+    /// for that until it ends, or there turns out to be no archive ([`Drive::nothing_to_read`]).
     pub(super) fn forget_reading(&mut self) {
-        let running = std::mem::take(&mut self.reading).running;
-        if running {
-            self.facts.push(Fact::Input(Input::CatchUp { running: false }));
-        }
+        let running = self.reading.running;
+        self.reading = Reading { running, ..Reading::default() };
+    }
+    /// The account has no archive. An earlier process may have been reading one.
+    pub(super) fn nothing_to_read(&mut self) {
+        self.reading.running |= self.reading.open.is_empty();
+        self.read_to_the_end();
     }
     /// This archive is read from where it was left.
     pub(super) fn read_archive(&mut self, by: &Address) {
         let query = match self.start_of(by) {
             Ok(query) => query,
-            Err(failure) => return tracing::error!(code = %failure.code, "an archive can't be read"),
+            Err(failure) => {
+                tracing::error!(code = %failure.code, "an archive can't be read");
+                self.reading.open.remove(by);
+                return self.read_to_the_end();
+            }
         };
         if !self.reading.running {
             self.reading.running = true;
@@ -83,11 +106,8 @@ impl Drive {
     fn start_of(&mut self, by: &Address) -> Result<Query, Failure> {
         let of = by.clone();
         let known = self.look(self.ledger, move |_, cx| Ledger::position(cx, &of))?;
-        Ok(match known {
-            Some(id) => Query::after(id),
-            None => return Ok(self.last_days()),
-        }
-        .page(PAGE))
+        let Some(Reached { id, at }) = known else { return Ok(self.last_days(None)) };
+        Ok(if self.reading.afresh.contains(by) { self.last_days(at) } else { Query::after(id).page(PAGE) })
     }
     /// A message out of an archive, for the machine. Archives may tell whole seconds: within one, what stands behind another was said later.
     pub(super) fn archived(&mut self, input: Input) -> Input {
@@ -108,13 +128,14 @@ impl Drive {
         match page {
             Ok(Finished { position: Some(position), next, .. }) => {
                 self.reading.open.insert(by.clone(), Open::Storing(next));
-                self.facts.push(Fact::Reached(by, position));
+                let reached = self.reading.reached(&by, position);
+                self.facts.push(Fact::Reached(by, reached));
             }
             Ok(Finished { position: None, .. }) => self.read(&by),
-            Err(ArchiveError::Gone) => {
-                tracing::info!(archive = %by, "the archive no longer has where it was left; reading the last days");
-                self.reading.open.insert(by.clone(), Open::Storing(Some(self.last_days())));
-                self.facts.push(Fact::Position(by, None));
+            // once: what follows a time never is
+            Err(ArchiveError::Gone) if self.reading.afresh.insert(by.clone()) => {
+                tracing::info!(archive = %by, "the archive no longer has where it was left; reading from that time");
+                self.read_archive(&by);
             }
             Err(ArchiveError::Busy) => drop(self.reading.open.insert(by, Open::Paused(now().after(PAUSE)))),
             Err(why) => {
@@ -125,8 +146,10 @@ impl Drive {
         }
         self.tell_reading();
     }
-    fn last_days(&self) -> Query {
-        Query::since(Time(now().0.saturating_sub(self.first_days.saturating_mul(86_400_000)))).page(PAGE)
+    /// What came in the last days, and since then: with a day for clocks that differ.
+    fn last_days(&self, since: Option<Time>) -> Query {
+        let first = now().0.saturating_sub(self.first_days.saturating_mul(DAY));
+        Query::since(Time(since.map_or(first, |since| since.0.saturating_sub(DAY).min(first)))).page(PAGE)
     }
     /// A position is stored.
     pub(super) fn positioned(&mut self, by: &Address) {

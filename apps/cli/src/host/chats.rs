@@ -4,6 +4,7 @@
 use super::step::Fact;
 use crate::failure::Failure;
 use crate::rpc::types::Notification;
+use std::collections::hash_map::Entry as At;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use subrosa_engine::{Address, ChatId, Content, MessageId, OutputId, Time};
 use subrosa_history::{Added, Entry, History, HistoryError, Message, Place, State};
@@ -57,13 +58,18 @@ pub struct Outcome {
     pub receipts: Vec<Owed>,
 }
 
+/// Where, by whom, under which id: two may use the same.
+type Said = (ChatId, Address, MessageId);
+/// What its archive calls a message, and when it was sent.
+type Known = (Option<String>, Time);
+
 /// The history, and what waits for it.
 pub struct Chats {
     pub(super) history: History,
     deeds: Vec<Deed>,
     after: Vec<After>,
-    known: HashMap<(ChatId, MessageId), (Option<String>, Time)>,
-    order: VecDeque<(ChatId, MessageId)>,
+    known: HashMap<Said, Known>,
+    order: VecDeque<Said>,
     /// Conversations that are rooms, those that were left too.
     rooms: HashSet<ChatId>,
 }
@@ -97,10 +103,20 @@ impl Chats {
     }
     /// A message came, was sent then, and its archive calls it so: the history learns it with the message, whenever its engine is done
     /// with it.
-    pub fn came(&mut self, chat: &ChatId, id: &MessageId, stanza_id: Option<&str>, sent: Time) {
-        let key = (chat.clone(), id.clone());
-        if self.known.insert(key.clone(), (stanza_id.map(str::to_owned), sent)).is_none() {
-            self.order.push_back(key);
+    pub fn came(&mut self, chat: &ChatId, from: &Address, id: &MessageId, stanza_id: Option<&str>, sent: Time) {
+        let key = (chat.clone(), from.clone(), id.clone());
+        let stanza_id = stanza_id.map(str::to_owned);
+        match self.known.entry(key.clone()) {
+            At::Vacant(new) => {
+                new.insert((stanza_id, sent));
+                self.order.push_back(key);
+            }
+            // one id for two messages: which is which nobody can say here
+            At::Occupied(mut known) => match (&known.get().0, &stanza_id) {
+                (Some(before), Some(now)) if before != now => drop(known.insert((None, sent))),
+                (Some(_), _) => {}
+                (None, _) => drop(known.insert((stanza_id, sent))),
+            },
         }
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
@@ -108,9 +124,10 @@ impl Chats {
             self.known.remove(&oldest);
         }
     }
-    /// What its archive calls a message, and when it was sent.
-    pub fn known(&self, chat: &ChatId, id: &MessageId) -> Option<(Option<String>, Time)> {
-        self.known.get(&(chat.clone(), id.clone())).cloned()
+    /// Of a message of theirs, or, where the transport named the room only, of nobody's.
+    pub fn known(&self, chat: &ChatId, from: &Address, id: &MessageId) -> Option<Known> {
+        let known = |from: &Address| self.known.get(&(chat.clone(), from.clone(), id.clone()));
+        known(from).or_else(|| known(&chat.0).filter(|_| self.is_room(chat))).cloned()
     }
 
     /// All that waits, in one transaction. `Err`: nothing was stored, and it waits on.

@@ -4,6 +4,7 @@ use super::drive::{Drive, now};
 use super::ledger;
 use super::notes;
 use super::step::Fact;
+use crate::failure::{Failure, FaultName};
 use crate::rpc::types::{ChatChanged, EntryChanged, Fate, Notification, Receipt, TypingSeen};
 use std::collections::BTreeSet;
 use subrosa_engine::{ChatId, Content, Event, Input, Kind, MessageId, Omission, OutputId, Reason, Received, Typing};
@@ -67,7 +68,7 @@ impl Drive {
             Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => self.chats.after(After::Done(id)),
             event => {
                 if let Event::NotReceived { id: message, chat, from, why, .. } = &event {
-                    let sent = self.chats.known(chat, message).map_or_else(now, |(_, sent)| sent);
+                    let sent = self.chats.known(chat, from, message).map_or_else(now, |(_, sent)| sent);
                     // what an archive has of before: nobody could have encrypted it to this device
                     if why.reason == Reason::NotForThisDevice && sent < self.born {
                         return self.chats.after(After::Done(id));
@@ -101,7 +102,8 @@ impl Drive {
             if !own {
                 self.hub.tell(&Notification::Typing(TypingSeen { account, from, chat: room, composing }));
             }
-            return;
+            // owed where more stands beside it
+            return self.chats.after(After::Done(output));
         }
         if let Content::Delivered { of } | Content::Displayed { of } = &said
             && !own
@@ -125,15 +127,22 @@ impl Drive {
         self.chats.after(note.map_or(After::Done(output), |note| After::Owe(output, note)));
     }
     fn add(&mut self, entry: Entry, receipt: Option<Owed>) {
-        let stanza_id = self.chats.known(&entry.chat, &entry.id).and_then(|(stanza_id, _)| stanza_id);
+        let stanza_id = self.chats.known(&entry.chat, &entry.from, &entry.id).and_then(|(stanza_id, _)| stanza_id);
         let entry = entry.archived(stanza_id);
         let entry = if self.chats.is_room(&entry.chat) { entry.in_room(None) } else { entry };
         self.chats.deed(Deed::Add(Box::new(entry), receipt));
     }
-    /// A message came back: it did not arrive.
+    /// A message came back, or a part of one: it did not arrive. Whoever waits for it hears so, whatever is acknowledged of it later.
     pub(super) fn bounced(&mut self, bounce: Bounce) {
+        let id = super::hears::names(bounce.id.as_str()).find(|id| self.is_asked_for(id)).unwrap_or(bounce.id.as_str()).to_owned();
+        if self.sends.recipient(&id) == Some(bounce.from.as_str()) {
+            let sentence = format!("message {id} came back from {} ({}); it did not arrive", bounce.from, bounce.condition);
+            self.sends.refused(&id, &Failure::new("send.bounced", FaultName::Peer, sentence));
+            self.facts.push(Fact::Failed(id.clone()));
+        }
         let chat = ChatId(bounce.from.clone());
-        self.chats.deed(Deed::State { chat, id: bounce.id.clone(), state: State::Failed(Reason::NotInRoom) });
+        let why = if self.chats.is_room(&chat) { Reason::NotInRoom } else { Reason::ServerRefused };
+        self.chats.deed(Deed::State { chat, id: MessageId::from(id.as_str()), state: State::Failed(why) });
         self.hub.tell(&notes::bounced(&self.account, bounce));
     }
     /// A message that an earlier process accepted and that leaves only now.
@@ -147,6 +156,13 @@ impl Drive {
     /// Somebody asked for this message, now or in an earlier process.
     fn is_asked_for(&mut self, id: &str) -> bool {
         self.sends.recipient(id).is_some() || !matches!(self.sent(id), Ok(None))
+    }
+    /// A message can't leave as it is.
+    pub(super) fn not_sendable(&mut self, id: &str) {
+        if let Some(to) = self.sends.recipient(id) {
+            let chat = ChatId(to.into());
+            self.chats.deed(Deed::State { chat, id: MessageId::from(id), state: State::Failed(Reason::TooLarge) });
+        }
     }
     /// The server has all of a message.
     pub(super) fn arrived(&mut self, id: &str) {

@@ -1,5 +1,5 @@
 //! What the connection says: stanzas, answers, what the server has, how the connection is.
-use super::drive::{Drive, Settling};
+use super::drive::{Drive, Settling, now};
 use super::link::{Came, Said};
 use super::step::Fact;
 use crate::rpc::types::{self, Notification, State};
@@ -28,6 +28,8 @@ impl Drive {
                 if found.archive {
                     let me = self.me.clone();
                     self.read_archive(&me);
+                } else {
+                    self.nothing_to_read();
                 }
                 self.resume_transfers();
             }
@@ -45,6 +47,7 @@ impl Drive {
             Said::Unsendable(output, failure) => {
                 if let Some(id) = self.sends.message(output) {
                     self.sends.acknowledged(output);
+                    self.not_sendable(&id);
                     self.sends.refused(&id, &failure);
                     self.facts.push(Fact::Failed(id));
                 }
@@ -93,10 +96,13 @@ impl Drive {
         let Came { inputs, ids, news, archived, mark } = came;
         for input in inputs {
             let input = if archived { self.archived(input) } else { input };
-            if let Input::Receive { id, chat, sent, .. } = &input {
-                self.chats.came(chat, id, ids.archive.as_ref().map(|place| place.id.as_str()), *sent);
+            if let Input::Receive { id, chat, from, sent, .. } = &input {
+                self.chats.came(chat, from, id, ids.archive.as_ref().map(|place| place.id.as_str()), *sent);
             }
-            if let (Input::Receive { id, chat, from, .. }, Some(place)) = (&input, &ids.archive) {
+            if let (Input::Receive { id, chat, from, sent, .. }, Some(place)) = (&input, &ids.archive) {
+                if archived {
+                    self.reading.came(&place.by, *sent);
+                }
                 let came = Fact::Came(chat.clone(), from.clone(), id.clone(), place.id.clone());
                 // the archive has what this device sent too
                 if archived && *from == self.me && self.is_sent(id.as_str()) {
@@ -110,14 +116,20 @@ impl Drive {
             }
         }
         if let Some(place) = ids.archive.filter(|place| !archived && self.reading.follows(&place.by)) {
-            self.facts.push(Fact::Reached(place.by, place.id));
+            self.reading.came(&place.by, now());
+            let reached = self.reading.reached(&place.by, place.id);
+            self.facts.push(Fact::Reached(place.by, reached));
         }
         news.into_iter().for_each(|news| self.room_news(news));
         self.facts.extend(mark.map(Fact::Handled));
     }
     /// Whether it is a message of this device, or a part of one.
     fn is_sent(&mut self, id: &str) -> bool {
-        let whole = id.rsplit_once('.').filter(|(_, part)| part.bytes().all(|b| b.is_ascii_digit())).map(|(whole, _)| whole);
-        [Some(id), whole].into_iter().flatten().any(|id| self.sends.recipient(id).is_some() || matches!(self.sent(id), Ok(Some(_))))
+        names(id).any(|id| self.sends.recipient(id).is_some() || matches!(self.sent(id), Ok(Some(_))))
     }
+}
+/// What a stanza's id may be: a message's, or that of a part of one, which has its number behind a dot.
+pub(super) fn names(id: &str) -> impl Iterator<Item = &str> {
+    let whole = id.rsplit_once('.').filter(|(_, part)| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())).map(|(whole, _)| whole);
+    std::iter::once(id).chain(whole)
 }

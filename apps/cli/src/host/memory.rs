@@ -44,6 +44,14 @@ pub struct KeptInvitation {
     /// What it takes to enter.
     pub password: Option<String>,
 }
+/// Up to where an archive was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The message, as the archive calls it.
+    pub id: String,
+    /// When that came there: archives forget old ones.
+    pub at: Option<Time>,
+}
 /// All rooms and invitations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeptRooms {
@@ -69,15 +77,12 @@ impl Ledger {
         Ok(())
     }
     /// The last message of this archive that was taken over.
-    pub fn position(cx: &mut Context<'_>, by: &Address) -> Result<Option<String>, Halt> {
-        Ok(cx.records.get(position(by))?.map(|p| p.0.clone()))
+    pub fn position(cx: &mut Context<'_>, by: &Address) -> Result<Option<Reached>, Halt> {
+        Ok(cx.records.get(position(by))?.cloned())
     }
-    /// Everything up to this message of the archive is in the history. `None`: nothing is known of it.
-    pub fn set_position(cx: &mut Context<'_>, by: &Address, id: Option<&str>) -> Result<(), Halt> {
-        match id {
-            Some(id) => cx.records.put(position(by), Position(id.to_owned())),
-            None => cx.records.remove(position(by)),
-        }
+    /// Everything up to this message of the archive is in the history.
+    pub fn set_position(cx: &mut Context<'_>, by: &Address, reached: Reached) -> Result<(), Halt> {
+        cx.records.put(position(by), reached);
         Ok(())
     }
     /// Rooms and invitations.
@@ -93,7 +98,7 @@ impl Ledger {
 fn draft(id: &str) -> RowOf<Draft> {
     RowOf::person("draft", &Address::from(id))
 }
-fn position(by: &Address) -> RowOf<Position> {
+fn position(by: &Address) -> RowOf<Reached> {
     RowOf::person("position", by)
 }
 
@@ -110,19 +115,19 @@ impl Record for Draft {
         Some(draft)
     }
 }
-#[derive(Clone)]
-struct Position(String);
-impl Record for Position {
+impl Record for Reached {
     fn encode(&self) -> Vec<u8> {
         let mut out = Writer::versioned(FORM);
-        out.str(&self.0);
+        out.str(&self.id).option(self.at, |out, at| {
+            out.u64(at.0);
+        });
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::versioned(bytes, FORM)?;
-        let id = input.str()?.to_owned();
+        let reached = Reached { id: input.str()?.to_owned(), at: input.option(|input| input.u64().map(Time))? };
         input.end()?;
-        Some(Position(id))
+        Some(reached)
     }
 }
 impl Record for KeptRooms {
@@ -177,6 +182,9 @@ mod tests {
         };
         assert_eq!(KeptRooms::decode(&rooms.encode()), Some(rooms));
         assert!(KeptRooms::decode(b"\x01\x09").is_none() && Draft::decode(b"\x02").is_none());
-        assert_eq!(Position::decode(&Position("a".into()).encode()).map(|p| p.0).as_deref(), Some("a"));
+        for at in [None, Some(Time(7))] {
+            let reached = Reached { id: "a".into(), at };
+            assert_eq!(Reached::decode(&reached.encode()), Some(reached));
+        }
     }
 }

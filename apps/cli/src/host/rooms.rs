@@ -15,7 +15,8 @@ use crate::rpc::types::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use subrosa_engine::{Address, ChatId, Coded, Input};
+use subrosa_engine::{Address, ChatId, Coded, Input, Time};
+use subrosa_history::At;
 use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
 use subrosa_xmpp::rooms::{Affiliation, Invitation, Left, Presence, RoomError, RoomNews, Task};
 
@@ -23,7 +24,7 @@ use subrosa_xmpp::rooms::{Affiliation, Invitation, Left, Presence, RoomError, Ro
 const INVITATIONS: usize = 100;
 
 /// A room.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Known {
     nick: String,
     password: Option<String>,
@@ -135,9 +136,14 @@ impl Drive {
     /// The stream is there: every room is entered again. The connection keeps those that it knows; these are for one that is new.
     pub(super) fn enter_rooms(&mut self) {
         for (room, known) in &self.rooms.rooms {
-            let ask = RoomAsk::Join { room: room.clone(), nick: known.nick.clone(), password: known.password.clone(), after: None };
-            self.link.room(ask);
+            let (nick, password, after) = (known.nick.clone(), known.password.clone(), self.newest(room));
+            self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after });
         }
+    }
+    /// When the last message was said there that we have.
+    fn newest(&self, room: &Address) -> Option<Time> {
+        let page = self.chats.history.page(&ChatId(room.clone()), At::Newest, 1);
+        page.ok()?.messages.pop().map(|message| message.time)
     }
     pub(super) fn rooms(&mut self) -> Result<Value, Failure> {
         let invited = |i: &KeptInvitation| Invited {
@@ -162,10 +168,29 @@ impl Drive {
     /// What waited for this is asked again.
     fn take_up_later(&mut self, what: Option<&Address>) {
         for (waits, call, waiter) in std::mem::take(&mut self.rooms.later) {
+            // who was told that nobody answered does not want it any more
+            if waiter.is_closed() {
+                continue;
+            }
             if waits.as_ref() == what {
                 self.call(call, waiter);
             } else {
                 self.rooms.later.push((waits, call, waiter));
+            }
+        }
+    }
+    /// We do not come in: who wants to leave has left, the others are told.
+    fn refuse_later(&mut self, room: &Address, failure: &Failure) {
+        for (waits, call, waiter) in std::mem::take(&mut self.rooms.later) {
+            match call {
+                call if waits.as_ref() != Some(room) => self.rooms.later.push((waits, call, waiter)),
+                Call::RoomLeave(_) => {
+                    self.rooms.rooms.remove(room);
+                    self.facts.push(Fact::Rooms(self.rooms.kept()));
+                    self.link.bookmark(Err(room.clone()));
+                    let _ = waiter.send(Ok(json!({})));
+                }
+                _ => drop(waiter.send(Err(failure.clone()))),
             }
         }
     }
@@ -225,9 +250,9 @@ impl Drive {
             return drop(waiter.send(self.room_info(&room)));
         }
         let password = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
-        let nick = self.my_nick(join.nick);
+        let (nick, after) = (self.my_nick(join.nick), self.newest(&room));
         self.link.connect();
-        self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after: None });
+        self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after });
         self.wait(room, What::Joined, waiter);
     }
     fn room_info(&self, room: &Address) -> Result<Value, Failure> {
@@ -242,6 +267,10 @@ impl Drive {
         };
         self.link.connect();
         let invited = self.rooms.invitations.iter().position(|i| i.room == room.as_str());
+        if self.rooms.rooms.get(&room).is_some_and(|known| !known.joined || !known.listed) {
+            // from a room that we are not in nothing can be taken back: the others would go on seeing us
+            return self.rooms.later.push((Some(room), Call::RoomLeave(leave.clone()), waiter));
+        }
         match (self.rooms.is_known(&room), invited) {
             (true, _) if leave.destroy => self.link.room(RoomAsk::Destroy { room: room.clone() }),
             (true, _) => self.link.room(RoomAsk::Leave { room: room.clone() }),
@@ -355,6 +384,7 @@ impl Drive {
                 let (chat, by) = (ChatId(room.clone()), room);
                 self.chats.deed(Deed::Moderated { chat, stanza_id: room_id, by, reason, time: now() });
             }
+            RoomNews::Bounced(bounce) => self.bounced(bounce),
             RoomNews::Invited(invitation) => self.invited(invitation),
             RoomNews::Declined { room, who, reason } => {
                 let reason = if reason.is_empty() { "the invitation was declined".into() } else { format!("the invitation was declined: {reason}") };
@@ -395,7 +425,10 @@ impl Drive {
             let known = self.rooms.rooms.get_mut(room);
             // what a person did not ask for now may work another time: a room is forgotten only where it says that it is not for us
             let over = !again && matches!(why, RoomError::NoSuchRoom | RoomError::Banned | RoomError::Moved(_));
-            if over && known.is_some() {
+            // it was never entered: the name comes with that
+            if known.as_ref().is_some_and(|known| known.nick.is_empty()) {
+                self.rooms.rooms.remove(room);
+            } else if over && known.is_some() {
                 self.rooms.rooms.remove(room);
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
                 self.link.bookmark(Err(room.clone()));
@@ -403,6 +436,9 @@ impl Drive {
                 known.joined = false;
             }
             self.room_note(room, RoomEvent::Refused, None, Some(why.to_string()));
+            if !again {
+                self.refuse_later(room, &failure);
+            }
         }
         let concerns = |what: &What| match (what, task) {
             (What::Joined, Task::Join | Task::Create) | (What::Left, Task::Destroy) => true,
@@ -440,8 +476,8 @@ impl Drive {
             }
             (Some(known), false) if known.bookmarked => self.link.room(RoomAsk::Leave { room }),
             (None, true) => {
-                let nick = self.my_nick(nick);
-                self.link.room(RoomAsk::Join { room: room.clone(), nick: nick.clone(), password: password.clone(), after: None });
+                let (nick, after) = (self.my_nick(nick), self.newest(&room));
+                self.link.room(RoomAsk::Join { room: room.clone(), nick: nick.clone(), password: password.clone(), after });
                 self.chats.set_room(ChatId(room.clone()));
                 self.rooms.rooms.insert(room, Known { nick, password, bookmarked: true, ..Known::default() });
                 self.facts.push(Fact::Rooms(self.rooms.kept()));

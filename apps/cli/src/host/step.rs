@@ -3,7 +3,7 @@ use super::chats::{After, Deed};
 use super::drive::{Drive, now};
 use super::ledger::{Ledger, Login, Report, Seen};
 use super::link::Mark;
-use super::memory::{Draft, KeptRooms};
+use super::memory::{self, Draft, KeptRooms};
 use super::says::Outbound;
 use super::sends::Waiter;
 use crate::failure::Failure;
@@ -25,9 +25,9 @@ pub enum Fact {
     /// A message came, and its archive calls it so.
     Came(ChatId, Address, MessageId, String),
     /// Everything of this archive up to this message was fed.
-    Reached(Address, String),
+    Reached(Address, memory::Reached),
     /// And is in the history.
-    Position(Address, Option<String>),
+    Position(Address, memory::Reached),
     /// Rooms and invitations.
     Rooms(KeptRooms),
     Acknowledged(String),
@@ -94,10 +94,10 @@ impl Drive {
                     Kept::Fact(Fact::Drafted(id))
                 }
                 fact @ (Fact::Came(..) | Fact::Reached(..)) => Kept::Fact(fact),
-                Fact::Position(by, id) => {
-                    let (of, position) = (by.clone(), id.clone());
-                    step.call(ledger, move |_, cx| Ledger::set_position(cx, &of, position.as_deref()));
-                    Kept::Fact(Fact::Position(by, id))
+                Fact::Position(by, reached) => {
+                    let (of, position) = (by.clone(), reached.clone());
+                    step.call(ledger, move |_, cx| Ledger::set_position(cx, &of, position.clone()));
+                    Kept::Fact(Fact::Position(by, reached))
                 }
                 Fact::Rooms(rooms) => {
                     let kept = rooms.clone();
@@ -168,7 +168,7 @@ impl Drive {
         match fact {
             // one that its engine had before brings its archive's id all the same
             Fact::Came(chat, from, id, stanza_id) => self.chats.deed(Deed::Confirm { chat, from, id, stanza_id }),
-            Fact::Reached(by, id) => self.chats.after(After::Fact(Fact::Position(by, Some(id)))),
+            Fact::Reached(by, reached) => self.chats.after(After::Fact(Fact::Position(by, reached))),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@ mod missed;
 
 use super::drive::Job;
 use super::ledger::Login;
-use super::link::{Ask, Came, Link, Mark, Said};
+use super::link::{Ask, Came, Link, Mark, RoomAsk, Said};
 use super::open;
 use crate::args::Level;
 use crate::config::TrustPolicy;
@@ -17,7 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use subrosa_engine::{ChatId, Headers, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Wire};
+use subrosa_xmpp::Bounce;
+use subrosa_xmpp::archive::Query;
 use tokio::sync::{mpsc, oneshot};
+
+mod hostile;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -30,6 +34,11 @@ struct Server {
     clients: Mutex<Vec<(String, u64, mpsc::UnboundedSender<Job>)>>,
     /// Messages are taken and not acknowledged.
     silent: Mutex<bool>,
+    /// Messages come back, and are acknowledged then.
+    bounces: Mutex<bool>,
+    /// What was asked of rooms and archives.
+    rooms: Mutex<Vec<RoomAsk>>,
+    queries: Mutex<Vec<Query>>,
     count: AtomicU64,
     handled: AtomicU64,
     /// What each account sent and received, in order; read by `missed`. `None`: the server keeps nothing.
@@ -55,8 +64,12 @@ impl Server {
                     Ask::Put(id, output) if online => server.put(&jid, me, &jobs, id, output),
                     // requests come again after Online, by themselves
                     Ask::Put(id, output) => waiting.extend((!matches!(output, Output::Request(..))).then_some((id, output))),
-                    Ask::Archive(by, query) => server.page(&jid, &by, &query, &jobs),
-                    Ask::Handled(Mark::Real(_)) | Ask::Room(_) | Ask::Position(_) | Ask::Block(_) | Ask::Bookmark(_) => {}
+                    Ask::Room(ask) => server.rooms.lock().expect("unpoisoned").push(ask),
+                    Ask::Archive(by, query) => {
+                        server.queries.lock().expect("unpoisoned").push(query.clone());
+                        server.page(&jid, &by, &query, &jobs);
+                    }
+                    Ask::Handled(Mark::Real(_)) | Ask::Position(_) | Ask::Block(_) | Ask::Bookmark(_) => {}
                     Ask::Handled(Mark::Test(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
                     Ask::Stop(done) => {
                         let _ = done.send(());
@@ -78,6 +91,11 @@ impl Server {
                     Recipients::Room => Vec::new(), // no rooms on this server
                 };
                 let to_chat = people.first().map_or_else(|| jid.into(), |p| p.to_string());
+                if *self.bounces.lock().expect("unpoisoned") {
+                    let condition = "service-unavailable".into();
+                    say(Said::Bounced(Bounce { id: message, from: to_chat.as_str().into(), condition, refused: None }));
+                    return say(Said::Acknowledged(id));
+                }
                 let place = self.keep(jid, &to_chat, &message, kind, &part);
                 for (owner, client, queue) in self.clients.lock().expect("unpoisoned").iter().filter(|c| c.1 != me) {
                     let chat = match (people.iter().any(|p| p.as_str() == owner), owner == jid) {

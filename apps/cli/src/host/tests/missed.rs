@@ -42,9 +42,9 @@ impl Server {
         Some(kept.len() - 1)
     }
     pub(super) fn page(&self, owner: &str, by: &Address, query: &Query, jobs: &mpsc::UnboundedSender<Job>) {
-        assert_eq!(by.as_str(), owner);
         let archive = self.archive.lock().expect("unpoisoned");
-        let all = archive.as_ref().expect("an archive");
+        let Some(all) = archive.as_ref() else { return }; // who asks is answered by the test
+        assert_eq!(by.as_str(), owner);
         let start = (0..all.len()).find(|n| *query == Query::after(name(*n)).page(250)).map_or(0, |n| n + 1);
         let mine = |kept: &&(usize, &Kept)| kept.1.from == owner || kept.1.to == owner;
         let rest: Vec<_> = all.iter().enumerate().skip(start).collect();
