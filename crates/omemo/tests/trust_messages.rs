@@ -215,3 +215,45 @@ fn nobody_is_verified_by_their_own_word() {
     let of = Device::of(&BOB.into(), bob.id);
     assert_eq!(trust(&mut world, alice, &of), Trust::Trusted, "it is kept until the device is verified, and says nothing then");
 }
+/// A person refused a key that a device showed in the place of its own, and by a link one that no device has shown: no contact can
+/// allow either; the person elsewhere can.
+#[test]
+fn a_contact_can_not_undo_a_refusal_of_a_key_that_is_not_there() {
+    let (mut world, alice, mut bob) = talking::<Omemo2>(7);
+    let (_, of) = second(&mut world, alice, &bob);
+    verify(&mut world, alice, &bob);
+    let new = IdentityKeyPair::generate(&mut Seeded::new(8));
+    let shown = Fingerprint(new.public().fingerprint());
+    world.feed(alice, Input::SetTrust(of.clone(), shown, Trust::Untrusted));
+    world.run_for(1_000);
+    let now = affixes(world.now());
+    say(&mut world, &mut bob, &about(BOB, &new, true), &now);
+    let other = IdentityKeyPair::generate(&mut Seeded::new(10));
+    let hex: String = other.public().ed25519().iter().map(|byte| format!("{byte:02x}")).collect();
+    let link = format!("xmpp:{BOB}?trust-message;encryption=urn:xmpp:omemo:2;distrust={hex}");
+    let engine = *world.client(alice).handle();
+    world.call(alice, engine, move |o, cx| o.verify_uri(cx, &link, None)).unwrap().unwrap();
+    world.run_for(1_000);
+    let now = affixes(world.now());
+    say(&mut world, &mut bob, &about(BOB, &other, true), &now);
+    // both keys are shown, each by a device that has another or none
+    for (id, identity) in [(5, new), (6, other)] {
+        let mut puppet = Puppet::<Omemo2>::new(70 + u64::from(id), bob.alice.clone());
+        (puppet.id, puppet.identity) = (id, identity.clone());
+        puppet.initiate(&world);
+        puppet.say(&mut world, "let me in");
+        let of = Device::of(&BOB.into(), id);
+        let key = Fingerprint(identity.public().fingerprint());
+        let all = world.call(alice, engine, move |_, cx| cx.identities(&BOB.into())).unwrap();
+        let worth: Vec<Trust> = all.into_iter().filter(|i| i.device == of && i.key == key).map(|i| i.trust).collect();
+        assert_eq!(worth, [Trust::Untrusted], "{id}");
+    }
+}
+/// Whose keys a message names is kept with every key of it, so that it is no longer than an address can be.
+#[test]
+fn an_address_that_is_too_long_for_one() {
+    for (length, fits) in [(3_071, true), (3_072, false)] {
+        let owner = KeyOwner { jid: "x".repeat(length), trust: vec![[1; 32]], distrust: vec![] };
+        assert_eq!(trust_message::find(&trust_message::write(&[owner])).is_ok(), fits);
+    }
+}

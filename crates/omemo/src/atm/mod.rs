@@ -92,16 +92,19 @@ fn apply(cx: &mut Context<'_>, by: &Device, statement: &Statement) -> Result<Vec
     if *owner == *cx.me && cx.records.get(records::account())?.is_some_and(|a| a.identity.public().fingerprint() == key.0) {
         return Ok(Vec::new()); // this device knows what it is
     }
-    let said = cx.records.get(records::verdicts(owner))?.and_then(|v| v.about(&key)).map(|v| (v.time, v.trust));
-    if said.is_some_and(|(at, was)| at > *time || (at == *time && (*trust || was == Trust::Untrusted))) {
+    let said = cx.records.get(records::verdicts(owner))?.and_then(|v| v.about(&key)).map(|v| (v.time, v.trust, v.by.is_none()));
+    if said.is_some_and(|(at, was, _)| at > *time || (at == *time && (*trust || was == Trust::Untrusted))) {
         return Ok(Vec::new());
     }
     let worth = if *trust { Trust::Verified } else { Trust::Untrusted };
-    let known: Vec<Identity> = cx.identities(owner)?.into_iter().filter(|i| i.current && i.key == key).collect();
-    let person_refused = |i: &Identity| i.trust == Trust::Untrusted && i.by == Decider::Person;
-    if *trust && by.owner != *cx.me && known.iter().any(person_refused) {
+    // with keys that a device had or showed, and those that no device has shown
+    let mut known: Vec<Identity> = cx.identities(owner)?.into_iter().filter(|i| i.key == key).collect();
+    let refused_unseen = said.is_some_and(|(_, was, by_person)| by_person && was == Trust::Untrusted);
+    let refused = |i: &Identity| i.trust == Trust::Untrusted && i.by == Decider::Person;
+    if *trust && by.owner != *cx.me && (refused_unseen || known.iter().any(refused)) {
         return Ok(Vec::new());
     }
+    known.retain(|i| i.current);
     note(cx, owner, Verdict { key, device: None, trust: worth, time: *time, by: Some(by.clone()), met: !known.is_empty() })?;
     let mut verified = Vec::new();
     for identity in known.into_iter().filter(|i| i.trust != worth) {

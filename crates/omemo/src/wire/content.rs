@@ -14,7 +14,7 @@ const FALLBACK: &str = "urn:xmpp:fallback:0";
 const RECEIPTS: &str = "urn:xmpp:receipts";
 const MARKERS: &str = "urn:xmpp:chat-markers:0";
 /// The longest address, id or thread in clear, in bytes: no address is longer (RFC 7622).
-const MAX_VALUE: usize = 3071;
+pub(super) const MAX_VALUE: usize = 3071;
 /// The most ranges of one fallback.
 const MAX_RANGES: usize = 8;
 /// The longest reason of an opt-out that is kept, in characters.

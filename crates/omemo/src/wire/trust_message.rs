@@ -2,6 +2,7 @@
 //! authentic and whose are not, named by the Ed25519 identity keys of OMEMO 2.
 //!
 //! Owns names, shape and limits. Knows nothing of who may say what.
+use super::content::MAX_VALUE;
 use super::read::{Element, Reader};
 use super::{WireError, write};
 
@@ -36,7 +37,7 @@ pub enum Found {
 /// Looks for a trust message among the children of `<content>`.
 ///
 /// # Errors
-/// [`WireError`]: not XML, two of them, something missing, a key of a length that none has, or more than [`MAX_KEYS`].
+/// [`WireError`]: not XML, two of them, something missing, a key or an address of a length that none has, or more than [`MAX_KEYS`].
 pub fn find(content: &[u8]) -> Result<Found, WireError> {
     let mut reader = Reader::new(content)?;
     let mut found = Found::Nothing;
@@ -65,6 +66,10 @@ fn message(reader: &mut Reader<'_>, element: &Element) -> Result<Found, WireErro
             continue;
         }
         let jid = child.attribute("jid").ok_or(WireError::MissingAttribute { element: "key-owner", attribute: "jid" })?;
+        // it is kept with each key
+        if jid.len() > MAX_VALUE {
+            return Err(WireError::TooLarge(jid.len()));
+        }
         let mut owner = KeyOwner { jid: jid.to_owned(), ..KeyOwner::default() };
         while let Some(child) = reader.child()? {
             let (list, name) = if child.is(NAMESPACE, "trust") {
