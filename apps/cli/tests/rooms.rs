@@ -188,3 +188,20 @@ fn members_without_keys_stop_a_message_until_somebody_decides() {
     assert_eq!(sent["left_out"], json!(["carol@localhost"]));
     bob.message("anybody else?");
 }
+
+#[test]
+fn all_devices_of_a_person_go_into_a_room_and_out() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob)) = (online(&server, "alice"), online(&server, "bob"));
+    let (place, mut other) = online(&server, "bob");
+    let room = room_of(&mut alice, &mut [("bob", &mut bob)]);
+    let is_in = |rooms: &Value| rooms["rooms"].as_array().unwrap().iter().any(|r| r["room"] == room.as_str() && r["joined"] == true);
+    until(&mut other, "rooms", &json!({}), is_in);
+    other.kill();
+    bob.call("room_leave", json!({"room": room}));
+    // and one that was away meanwhile leaves it when it comes back
+    let mut other = place.rpc();
+    until(&mut other, "rooms", &json!({}), |rooms| rooms["rooms"].as_array().unwrap().is_empty());
+    let again = bob.call("rooms", json!({}));
+    assert_eq!(again["rooms"], json!([]));
+}
