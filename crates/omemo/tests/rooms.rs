@@ -372,6 +372,44 @@ fn nobody_writes_in_the_name_of_another() {
     unnamed(&mut world, alice, body);
     assert_eq!((texts(&world, alice).pop().unwrap().as_str(), authors(&world, alice).pop().unwrap().as_str()), ("really Bob", BOB));
 }
+/// Whoever publishes another's keys as their own has not written what the other writes.
+#[test]
+fn a_copy_of_somebodys_keys_makes_nobody_their_author() {
+    const AARON: &str = "aaron@example.org";
+    fn check<P: Speaks>(seed: u64) {
+        let (mut world, alice, mut bob) = alone::<P>(seed);
+        room(&mut world, &[AARON, ALICE, BOB]);
+        for owner in [AARON, BOB] {
+            bob.owner = owner;
+            bob.publish(&mut world);
+        }
+        words(&mut world, alice, "hello both");
+        // in an envelope the author names themselves
+        bob.initiate(&world);
+        let body = written(&mut bob, "by Bob", Some(BOB), Some(ROOM));
+        unnamed(&mut world, alice, body);
+        let (of, told) = match P::VERSION {
+            Version::Omemo2 => (vec![BOB.to_owned()], vec![]),
+            Version::Legacy => (vec![], vec![Reason::UnknownMember]),
+        };
+        assert_eq!((authors(&world, alice), unread(&world, alice)), (of, told.clone()));
+        bob.initiate(&world);
+        let body = written(&mut bob, "by whom?", None, Some(ROOM));
+        unnamed(&mut world, alice, body);
+        assert_eq!(unread(&world, alice), [told, vec![Reason::UnknownMember]].concat());
+        // whom a person compared keys with, or whose session it is
+        let (device, shown_key) = (Device::of(&BOB.into(), bob.id), Fingerprint(bob.identity.public().fingerprint()));
+        world.feed(alice, Input::SetTrust(device, shown_key, Trust::Verified));
+        bob.initiate(&world);
+        for text in ["by Bob himself", "and again"] {
+            let body = written(&mut bob, text, None, Some(ROOM));
+            unnamed(&mut world, alice, body);
+            assert_eq!((texts(&world, alice).pop().unwrap().as_str(), authors(&world, alice).pop().unwrap().as_str()), (text, BOB));
+        }
+    }
+    check::<Omemo2>(30);
+    check::<Legacy>(30);
+}
 /// A number that is on no list makes us ask for the lists of the members; with those the message is read.
 #[test]
 fn a_number_of_nobody_makes_us_look_whose_it_is() {

@@ -1,15 +1,17 @@
 //! Who sent a message of a room whose server does not say: the member whose key it is.
 //!
 //! Invariants: only members, and ourselves, are thought of; a session that is there proves its owner by decrypting, an exchange only if its
-//! identity key is the one that the member's device is known by; a hostile message costs a bounded number of tries.
-use super::{Read, Unread, read};
+//! identity key is the one that the member's device is known by. Anybody can publish another's bundle as their own, so that a key may be
+//! known as that of two: then it is whose session has the exchange, else whose key a person compared, else whom the envelope names, else
+//! nobody's. A hostile message costs a bounded number of tries.
+use super::{Read, Unread, is_bare, read};
 use crate::directory::refresh;
-use crate::records;
-use crate::wire::Version;
+use crate::records::{self, Spoken};
 use crate::wire::encrypted::{Encrypted, Key};
+use crate::wire::{Version, sce};
 use std::cmp::Reverse;
 use subrosa_engine::*;
-use subrosa_ratchet::{KeyExchange, Legacy, MessageKind, Omemo2, Profile};
+use subrosa_ratchet::{KeyExchange, Legacy, MessageKind, Omemo2};
 
 /// The most ratchet messages that are tried for one stanza.
 const TRIES: usize = 16;
@@ -43,55 +45,111 @@ pub(super) fn read_any(cx: &mut Context<'_>, room: &Room, senders: Vec<Device>, 
     if senders.is_empty() {
         room.members.iter().try_for_each(|member| refresh(cx, member))?;
     }
-    let (mut left, mut unread) = (TRIES, None);
+    let mut claims = Vec::with_capacity(senders.len());
     for device in senders {
-        let (mut keys, exchanges) = theirs(cx, &device, found)?;
+        let (keys, by) = theirs(cx, &device, found)?;
+        claims.push(Claim { device, keys, by });
+    }
+    let contested = contested(&mut claims);
+    let (mut left, mut unread) = (TRIES, None);
+    for Claim { device, mut keys, by } in claims {
         keys.truncate(left);
         left = left.saturating_sub(keys.len());
         if keys.is_empty() {
             continue;
         }
-        match read(cx, &device, found, &keys)? {
+        let exchange = by >= By::Key;
+        let read = if contested && exchange { read_named(cx, &device, found, &keys)? } else { read(cx, &device, found, &keys)? };
+        match read {
             Err(Unread::Duplicate) => return Ok(Some((device, Err(Unread::Duplicate)))),
-            Err(why) if exchanges && unread.is_none() => unread = Some((device, Err(why))),
+            Err(why) if exchange && !contested && unread.is_none() => unread = Some((device, Err(why))),
             Err(_) => {}
             read => return Ok(Some((device, read))),
         }
     }
     Ok(unread)
 }
-/// Those of the keys that may be this device's, and whether one is an exchange.
-fn theirs(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<(Vec<Key>, bool), Halt> {
+/// Keys of a message that may be this device's.
+struct Claim {
+    device: Device,
+    keys: Vec<Key>,
+    by: By,
+}
+/// What speaks for that, the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum By {
+    /// A session, as soon as it decrypts: there is no exchange.
+    Session,
+    /// The identity key in an exchange.
+    Key,
+    /// That, and a person compared the key.
+    Compared,
+    /// The session has come of this exchange.
+    Exchange,
+}
+/// Leaves the strongest of those whose key an exchange shows. Whether they are still more than one.
+fn contested(claims: &mut Vec<Claim>) -> bool {
+    let Some(best) = claims.iter().map(|claim| claim.by).max().filter(|best| *best >= By::Key) else { return false };
+    claims.retain(|claim| claim.by == By::Session || claim.by == best);
+    claims.iter().filter(|claim| claim.by == best).count() > 1
+}
+/// Only if the envelope names its author.
+fn read_named(cx: &mut Context<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Read, Halt> {
+    cx.attempt(|cx| {
+        Ok(read(cx, device, found, keys)?.and_then(|(opened, plain)| {
+            let envelope = plain.as_ref().filter(|_| found.version == Version::Omemo2).and_then(|plain| sce::parse(plain).ok());
+            let author = envelope.and_then(|envelope| envelope.from);
+            if author.is_some_and(|author| is_bare(&author, &device.owner)) {
+                Ok((opened, plain))
+            } else {
+                Err(Unread::Reason(Reason::UnknownMember))
+            }
+        }))
+    })
+}
+/// Those of the keys that may be this device's, and by what.
+fn theirs(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<(Vec<Key>, By), Halt> {
     match found.version {
         Version::Omemo2 => theirs_of::<Omemo2>(cx, device, found),
         Version::Legacy => theirs_of::<Legacy>(cx, device, found),
     }
 }
-fn theirs_of<P: Profile>(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<(Vec<Key>, bool), Halt> {
+fn theirs_of<P: Spoken>(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<(Vec<Key>, By), Halt> {
     let session = cx.records.get(records::session(device))?.is_some();
-    let (mut keys, mut exchanges) = (Vec::new(), false);
+    let (mut keys, mut by) = (Vec::new(), By::Session);
     let mut known = None;
     for key in &found.keys {
         let is_theirs = match MessageKind::sniff::<P>(&key.data) {
             Some(MessageKind::Message) => session,
             Some(MessageKind::KeyExchange) => {
-                let shown = KeyExchange::<P>::parse(&key.data).ok().map(|exchange| Fingerprint(exchange.identity().fingerprint()));
+                let Ok(exchange) = KeyExchange::<P>::parse(&key.data) else { continue };
                 if known.is_none() {
                     known = Some(key_of(cx, device)?);
                 }
-                shown.is_some() && known == Some(shown)
+                let shown = Fingerprint(exchange.identity().fingerprint());
+                let worth = known.flatten().filter(|(key, _)| *key == shown).map(|(_, trust)| trust);
+                if let Some(worth) = worth {
+                    let made = session && cx.records.edit(records::session(device))?.and_then(|s| s.of::<P>()).is_some_and(|s| s.knows(&exchange));
+                    by = by.max(if made {
+                        By::Exchange
+                    } else if worth == Trust::Verified {
+                        By::Compared
+                    } else {
+                        By::Key
+                    });
+                }
+                worth.is_some()
             }
             None => false,
         };
         if is_theirs {
-            exchanges |= MessageKind::sniff::<P>(&key.data) == Some(MessageKind::KeyExchange);
             keys.push(key.clone());
         }
     }
-    Ok((keys, exchanges))
+    Ok((keys, by))
 }
-/// The identity key that a device is known by.
-fn key_of(cx: &mut Context<'_>, device: &Device) -> Result<Option<Fingerprint>, Halt> {
+/// The identity key that a device is known by, and what it is worth.
+fn key_of(cx: &mut Context<'_>, device: &Device) -> Result<Option<(Fingerprint, Trust)>, Halt> {
     let identities = cx.identities(&device.owner)?;
-    Ok(identities.into_iter().find(|known| known.current && known.device == *device).map(|known| known.key))
+    Ok(identities.into_iter().find(|known| known.current && known.device == *device).map(|known| (known.key, known.trust)))
 }
