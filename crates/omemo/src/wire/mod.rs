@@ -12,6 +12,7 @@ mod date;
 pub mod device_list;
 pub mod encrypted;
 mod error;
+mod plain;
 mod read;
 pub mod sce;
 pub mod trust_message;

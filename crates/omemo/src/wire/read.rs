@@ -2,7 +2,8 @@
 //!
 //! Knows elements, attributes and text; no schema. Invariant: whoever is handed an element by [`Reader::child`] consumes it
 //! to its end with `child`, `text` or `skip`, or comes back to a known place with [`Reader::leave`].
-use super::{MAX_BYTES, MAX_DEPTH, WireError};
+use super::plain::{Open, Piece, Plain};
+use super::{CLIENT, MAX_BYTES, MAX_DEPTH, WireError};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rxml::error::EndOrError;
@@ -44,25 +45,38 @@ pub(super) enum Token {
 }
 
 pub(super) struct Reader<'a> {
-    parser: Parser,
-    /// The input between the tags of a root of ours, because siblings have none.
-    chunks: [&'a [u8]; 3],
+    source: Source<'a>,
     depth: usize,
+    /// That of the element before, which has most often that of the next.
+    namespace: Namespace<'static>,
+}
+enum Source<'a> {
+    Plain(Plain<'a>),
+    /// With the input between the tags of a root of ours, because siblings have none.
+    Parsed(Box<Parser>, [&'a [u8]; 3]),
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(xml: &'a [u8]) -> Result<Self, WireError> {
-        Self::within(b"<r>", xml)
+        Self::within("", xml)
     }
     /// The children of a message: those that name no namespace have its.
     pub(super) fn children(xml: &'a [u8]) -> Result<Self, WireError> {
-        Self::within(b"<r xmlns='jabber:client'>", xml)
+        Self::within(CLIENT, xml)
     }
-    fn within(root: &'static [u8], xml: &'a [u8]) -> Result<Self, WireError> {
+    fn within(namespace: &'static str, xml: &'a [u8]) -> Result<Self, WireError> {
         if xml.len() > MAX_BYTES {
             return Err(WireError::TooLarge(xml.len()));
         }
-        let mut reader = Reader { parser: Parser::new(), chunks: [root, xml, b"</r>"], depth: 0 };
+        Self::plainly(namespace, xml).map_or_else(|| Self::parsing(namespace, xml), Ok)
+    }
+    pub(super) fn plainly(namespace: &'static str, xml: &'a [u8]) -> Option<Self> {
+        Plain::read(namespace, xml).map(|plain| Reader { source: Source::Plain(plain), depth: 1, namespace: Namespace::NONE })
+    }
+    pub(super) fn parsing(namespace: &'static str, xml: &'a [u8]) -> Result<Self, WireError> {
+        let root: &[u8] = if namespace == CLIENT { b"<r xmlns='jabber:client'>" } else { b"<r>" };
+        let source = Source::Parsed(Box::new(Parser::new()), [root, xml, b"</r>"]);
+        let mut reader = Reader { source, depth: 0, namespace: Namespace::NONE };
         match reader.next()? {
             Some(Token::Start(_)) => Ok(reader),
             _ => Err(WireError::NotXml),
@@ -72,37 +86,40 @@ impl<'a> Reader<'a> {
     pub(super) fn depth(&self) -> usize {
         self.depth
     }
-    fn event(&mut self) -> Result<Option<Event>, WireError> {
-        let [open, inner, close] = &mut self.chunks;
-        for chunk in [open, inner] {
-            match self.parser.parse(chunk, false) {
-                Ok(Some(event)) => return Ok(Some(event)),
-                Err(EndOrError::NeedMoreData) => {}
-                Ok(None) | Err(EndOrError::Error(_)) => return Err(WireError::NotXml),
-            }
-        }
-        self.parser.parse(close, true).map_err(|_| WireError::NotXml)
-    }
     /// The next token; `None` when all siblings have been read.
     pub(super) fn next(&mut self) -> Result<Option<Token>, WireError> {
-        let event = self.event()?;
-        Ok(Some(match event {
-            None => return Ok(None),
-            Some(Event::StartElement(_, (namespace, name), attributes)) => {
-                self.depth = self.depth.saturating_add(1);
-                // the root of ours is not counted
-                if self.depth > MAX_DEPTH.saturating_add(1) {
-                    return Err(WireError::TooDeep);
+        let token = match &mut self.source {
+            Source::Plain(plain) => match plain.next() {
+                Some(Piece::Open(open)) => {
+                    if *self.namespace != *open.namespace {
+                        self.namespace = Namespace::from(open.namespace.to_owned());
+                    }
+                    Some(Token::Start(element(self.namespace.clone(), &open, plain)?))
                 }
-                Token::Start(Element { namespace, name, attributes })
-            }
-            Some(Event::EndElement(_)) => {
-                self.depth = self.depth.saturating_sub(1);
-                Token::End
-            }
-            Some(Event::Text(_, text)) => Token::Text(Zeroizing::new(text)),
-            Some(Event::XmlDeclaration(..)) => return Err(WireError::NotXml),
-        }))
+                Some(Piece::Text(text)) => Some(Token::Text(Zeroizing::new(text.to_owned()))),
+                Some(Piece::Close) => Some(Token::End),
+                // the root of ours
+                None => (self.depth > 0).then_some(Token::End),
+            },
+            Source::Parsed(parser, chunks) => match event(parser, chunks)? {
+                None => None,
+                Some(Event::StartElement(_, (namespace, name), attributes)) => Some(Token::Start(Element { namespace, name, attributes })),
+                Some(Event::EndElement(_)) => Some(Token::End),
+                Some(Event::Text(_, text)) => Some(Token::Text(Zeroizing::new(text))),
+                Some(Event::XmlDeclaration(..)) => return Err(WireError::NotXml),
+            },
+        };
+        match &token {
+            Some(Token::Start(_)) => self.opened()?,
+            Some(Token::End) => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        Ok(token)
+    }
+    fn opened(&mut self) -> Result<(), WireError> {
+        self.depth = self.depth.saturating_add(1);
+        // the root of ours is not counted
+        if self.depth > MAX_DEPTH.saturating_add(1) { Err(WireError::TooDeep) } else { Ok(()) }
     }
     /// The next child of the open element, or `None` at its end, which is consumed.
     pub(super) fn child(&mut self) -> Result<Option<Element>, WireError> {
@@ -121,7 +138,14 @@ impl<'a> Reader<'a> {
     /// Consumes elements until `depth` are open.
     pub(super) fn leave(&mut self, depth: usize) -> Result<(), WireError> {
         while self.depth > depth {
-            self.next()?;
+            match &mut self.source {
+                Source::Plain(plain) => match plain.next() {
+                    Some(Piece::Open(_)) => self.opened()?,
+                    Some(Piece::Text(_)) => {}
+                    Some(Piece::Close) | None => self.depth = self.depth.saturating_sub(1),
+                },
+                Source::Parsed(..) => drop(self.next()?),
+            }
         }
         Ok(())
     }
@@ -139,11 +163,16 @@ impl<'a> Reader<'a> {
     }
     /// The bytes in the open element, which is consumed.
     pub(super) fn base64(&mut self, element: &'static str) -> Result<Vec<u8>, WireError> {
-        let mut text = self.text()?;
-        if text.bytes().any(|b| b.is_ascii_whitespace()) {
-            text.retain(|c| !c.is_ascii_whitespace());
+        if let Source::Plain(plain) = &mut self.source
+            && let Some(text) = plain.only_text()
+        {
+            self.depth = self.depth.saturating_sub(1);
+            return match BASE64.decode(text) {
+                Err(_) if text.bytes().any(|b| b.is_ascii_whitespace()) => decode(Zeroizing::new(text.to_owned()), element),
+                decoded => decoded.map_err(|_| WireError::BadBase64(element)),
+            };
         }
-        BASE64.decode(text.as_bytes()).map_err(|_| WireError::BadBase64(element))
+        decode(self.text()?, element)
     }
     /// The one element that the input has to be, opened; [`Reader::finish`] afterwards.
     pub(super) fn root(&mut self, namespace: &str, name: &'static str) -> Result<Element, WireError> {
@@ -163,6 +192,29 @@ impl<'a> Reader<'a> {
             None => self.next().map(drop),
         }
     }
+}
+
+fn element(namespace: Namespace<'static>, open: &Open<'_>, plain: &Plain<'_>) -> Result<Element, WireError> {
+    let name = |name: &str| NcName::try_from(name).map_err(|_| WireError::NotXml);
+    let mut attributes = AttrMap::new();
+    for (attribute, value) in plain.attributes(open) {
+        attributes.insert(Namespace::NONE, name(attribute)?, (*value).to_owned());
+    }
+    Ok(Element { namespace, name: name(open.name)?, attributes })
+}
+fn event(parser: &mut Parser, [open, inner, close]: &mut [&[u8]; 3]) -> Result<Option<Event>, WireError> {
+    for chunk in [open, inner] {
+        match parser.parse(chunk, false) {
+            Ok(Some(event)) => return Ok(Some(event)),
+            Err(EndOrError::NeedMoreData) => {}
+            Ok(None) | Err(EndOrError::Error(_)) => return Err(WireError::NotXml),
+        }
+    }
+    parser.parse(close, true).map_err(|_| WireError::NotXml)
+}
+fn decode(mut text: Zeroizing<String>, element: &'static str) -> Result<Vec<u8>, WireError> {
+    text.retain(|c| !c.is_ascii_whitespace());
+    BASE64.decode(text.as_bytes()).map_err(|_| WireError::BadBase64(element))
 }
 
 /// Keeps what may stand once.

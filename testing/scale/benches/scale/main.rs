@@ -1,4 +1,4 @@
-//! What is promised of OMEMO with many devices, many messages and many sessions: `cargo bench -p subrosa-scale --bench scale [-- --json]`.
+//! What is promised of OMEMO with many devices, many messages and many sessions: `cargo bench -p subrosa-scale --bench scale [-- room catch_up start --json]`.
 //!
 //! - `room_200`: a message to a room of fifty people with four devices each is one transaction, beside the floor of its encryptions and of a
 //!   transaction with the same rows in another store of the same kind.
@@ -64,9 +64,11 @@ fn main() {
         return start::child(directory(at));
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let measures: [fn() -> Vec<Line>; 3] = [room::measure, catch_up::measure, start::measure];
-    for line in measures.iter().flat_map(|measure| measure()) {
-        line.print(json);
+    let measures: [(&str, fn() -> Vec<Line>); 3] = [("room", room::measure), ("catch_up", catch_up::measure), ("start", start::measure)];
+    let named = |name: &str| arguments.iter().any(|argument| argument == name);
+    let all = !measures.iter().any(|(name, _)| named(name));
+    for (_, measure) in measures.iter().filter(|(name, _)| all || named(name)) {
+        measure().iter().for_each(|line| line.print(json));
     }
 }
 
