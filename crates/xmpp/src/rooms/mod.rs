@@ -278,7 +278,9 @@ impl Rooms {
             }
             Some(_) if task == Task::Create => return RoomTurn::failed(room, task, None, RoomError::Exists),
             // by another way: with a password, under another name
-            Some(known) if matches!(known.phase, Phase::Asking | Phase::Away(_)) => known.entry = entry,
+            Some(known) if matches!(known.phase, Phase::Asking | Phase::Away(_)) => {
+                known.entry = Entry { after: entry.after.max(known.entry.after), ..entry }; // what came meanwhile is here
+            }
             Some(_) => return turn,
             None if is_full => return RoomTurn::failed(room, task, None, RoomError::TooManyRooms),
             None => drop(self.rooms.insert(room.clone(), Room::new(entry, Phase::Asking))),
