@@ -244,7 +244,7 @@ pub const TABLE: &[Binding] = {
         row(W::Trust, &[ch('t')], A::Admit, "trust it"),
         row(W::Trust, &[ch('u')], A::Reject, "do not trust it"),
         row(W::Trust, &[ch('a')], A::Approve, "approve an own new device"),
-        row(W::Trust, &[ch('A')], A::ApproveWithHistory, "approve it and send it the history"),
+        row(W::Trust, &[ch('A')], A::ApproveWithHistory, "approve it with the history: sent to it, or taken from it"),
         row(W::Trust, &[ch('s')], A::Replace, "replace the session with it"),
         row(W::Trust, &[ch('D')], A::RemoveDevice, "take an own device off the list"),
         row(W::Trust, &[ch('c')], A::Code, "this device's QR code and link"),

@@ -15,8 +15,10 @@ use crate::session::Accounts;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, KeyEventKind};
-use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size};
-use ratatui::crossterm::{cursor, execute};
+use ratatui::crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
+};
+use ratatui::crossterm::{cursor, execute, queue};
 use serde_json::Value;
 use std::io::{IsTerminal, Stdout, stdin, stdout};
 use tokio::sync::mpsc;
@@ -52,7 +54,10 @@ async fn on_terminal(accounts: &Accounts) -> Result<(), Failure> {
     let (interrupted, ended) = (interrupted(), accounts.ended());
     tokio::pin!(interrupted, ended);
     loop {
+        // terminals that know it show a picture only when it is whole
+        queue!(stdout(), BeginSynchronizedUpdate).map_err(broken)?;
         terminal.draw(|frame| view::draw(frame, &screen, theme)).map_err(broken)?;
+        execute!(stdout(), EndSynchronizedUpdate).map_err(broken)?;
         let mut event = tokio::select! {
             () = &mut interrupted => return Ok(()),
             failure = &mut ended => return Err(failure),
@@ -175,6 +180,6 @@ impl Drop for Taken {
 }
 /// As it was. A terminal that is gone needs nothing.
 fn give_back() {
-    let _ = execute!(stdout(), DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = execute!(stdout(), EndSynchronizedUpdate, DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
 }

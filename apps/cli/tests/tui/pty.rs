@@ -120,8 +120,7 @@ impl Tty {
             while let Ok(bytes) = self.bytes.try_recv() {
                 self.took(&bytes);
             }
-            let text = self.text();
-            if fits(&text) {
+            if self.is_whole() && fits(&self.text()) {
                 return self;
             }
             match self.bytes.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -136,6 +135,11 @@ impl Tty {
     fn took(&mut self, bytes: &[u8]) {
         self.raw.extend_from_slice(bytes);
         self.parser.process(bytes);
+    }
+    /// No picture is being drawn: the last one is all there.
+    fn is_whole(&self) -> bool {
+        let last = |mark: &[u8]| self.raw.windows(mark.len()).rposition(|part| part == mark);
+        last(b"\x1b[?2026l") >= last(b"\x1b[?2026h")
     }
     fn framed(&self) -> String {
         self.text().lines().map(|row| format!("|{row}\n")).collect()

@@ -1,6 +1,6 @@
 //! One account: its chats by when they were last spoken in, drafts, notices, how it is connected.
 use super::page::{Draft, Page};
-use crate::rpc::types::{CatchUp, Chat, HistoryProgress, Invited, Lock, State as Link};
+use crate::rpc::types::{CatchUp, Chat, HistoryProgress, Invited, Lock, RoomInfo, State as Link};
 use std::collections::HashMap;
 
 /// One account.
@@ -105,6 +105,14 @@ impl Account {
     pub fn begin(&mut self, jid: &str, room: bool) {
         if self.chat(jid).is_none() {
             self.put(Chat { chat: jid.to_owned(), room, name: None, last: None, unread: 0, lock: Lock::Omemo, why: None });
+        }
+    }
+    /// What is known of a room.
+    pub fn put_room(&mut self, room: RoomInfo) {
+        let RoomInfo { room, name, lock, why, .. } = room;
+        match self.chats.iter_mut().find(|chat| chat.chat == room) {
+            Some(chat) => (chat.name, chat.lock, chat.why) = (name.or(chat.name.take()), lock, why),
+            None => self.put(Chat { chat: room, room: true, name, last: None, unread: 0, lock, why }),
         }
     }
     /// It goes from the list, and from the screen.

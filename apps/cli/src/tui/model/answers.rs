@@ -22,14 +22,10 @@ impl Screen {
             Tag::Rooms(jid) => self.have(answer, |state, rooms: Rooms| {
                 let Some(account) = state.account_of(&jid) else { return };
                 account.invitations = rooms.invitations;
-                for room in rooms.rooms {
-                    if account.chat(&room.room).is_none() {
-                        account.put(Chat { chat: room.room, room: true, name: room.name, last: None, unread: 0, lock: room.lock, why: room.why });
-                    }
-                }
+                rooms.rooms.into_iter().for_each(|room| account.put_room(room));
             }),
             Tag::Page { account, chat, way, serial } => self.have_page(&account, &chat, way, serial, answer),
-            Tag::Sent { account, chat, text, about } => self.have_sent(account, chat, text, about, answer),
+            Tag::Sent(words) => self.have_sent(words, answer),
             Tag::Said => self.have(answer, |state, result: SendResult| state.tell_unsaid(&result)),
             Tag::Read => {}
             Tag::Devices { jid } => {
@@ -62,6 +58,13 @@ impl Screen {
                     (now.members, now.leave_out) = (Some(list.members), list.leave_out);
                 }
             }
+            Tag::LeftOut(words) => match answer {
+                Ok(_) => self.send_words(words),
+                Err(failure) => {
+                    self.give_back(&words);
+                    self.fail(&failure);
+                }
+            },
             Tag::MembersChanged(room) => self.have(answer, |state, _: Value| state.ask_members(&room)),
             Tag::Found { serial } => {
                 let found = self.read::<Messages>(answer);
@@ -76,23 +79,14 @@ impl Screen {
                 }
             }
             Tag::Entered { account } => self.have(answer, |state, room: RoomInfo| {
+                let jid = room.room.clone();
                 if let Some(account) = state.account_of(&account) {
-                    account.invitations.retain(|known| known.room != room.room);
-                    if account.chat(&room.room).is_none() {
-                        account.put(Chat {
-                            chat: room.room.clone(),
-                            room: true,
-                            name: room.name,
-                            last: None,
-                            unread: 0,
-                            lock: room.lock,
-                            why: room.why,
-                        });
-                    }
+                    account.invitations.retain(|known| known.room != jid);
+                    account.put_room(room);
                 }
                 if state.jid().as_ref() == Some(&account) {
                     state.dialogs.clear();
-                    state.open(&room.room);
+                    state.open(&jid);
                 }
             }),
             Tag::LeftRoom { account } => self.have(answer, |state, _: Value| state.ask_chats(&account)),
@@ -161,7 +155,7 @@ impl Screen {
             self.with_page(|page, height, look| page.show(place, height, look));
         }
     }
-    fn have_sent(&mut self, account: String, chat: String, text: String, about: Option<About>, answer: Answer) {
+    fn have_sent(&mut self, words: Words, answer: Answer) {
         match answer {
             Ok(value) => {
                 if let Some(result) = self.read(Ok(value)) {
@@ -170,15 +164,15 @@ impl Screen {
             }
             // stored: it leaves at the next connection, and its line says that it waits
             Err(failure) if failure.code == "send.queued" => {}
-            Err(failure) if failure.code.ends_with("members-without-keys") => {
+            Err(failure) if failure.code.ends_with("members-without-keys") && !words.decided => {
                 let who = failure.details.as_ref().map(|result| result.left_out.clone()).unwrap_or_default();
-                let names = if who.is_empty() { "Some members".to_owned() } else { people(&who, &account) };
-                let text_ = format!("{names}: no device that could decrypt. Leave them out in this room from now on, and send it to the others?");
-                self.give_back(&account, &chat, &text, about.clone());
-                self.dialogs.push(Dialog::Question { text: text_, what: Sure::LeaveOut { room: chat, text, about } });
+                let names = if who.is_empty() { "Some members".to_owned() } else { people(&who, &words.account) };
+                let text = format!("{names}: no device that could decrypt. Leave them out in this room from now on, and send it to the others?");
+                self.give_back(&words);
+                self.dialogs.push(Dialog::Question { text, what: Sure::LeaveOut(words) });
             }
             Err(failure) => {
-                self.give_back(&account, &chat, &text, about);
+                self.give_back(&words);
                 self.fail(&failure);
             }
         }

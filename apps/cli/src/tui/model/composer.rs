@@ -26,7 +26,7 @@ impl Screen {
         page.new_from = None;
         let newer = page.newer;
         let text = line.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(&line).to_owned();
-        self.send_text(account, chat, text, about);
+        self.send_words(Words { account, chat, text, about, decided: false });
         if newer {
             self.load(page::Load::Newest);
         }
@@ -34,30 +34,27 @@ impl Screen {
             page.told_typing = false; // the message says so
         }
     }
-    pub(super) fn send_text(&mut self, account: String, chat: String, text: String, about: Option<About>) {
-        let named = Some(account.clone());
+    pub(super) fn send_words(&mut self, words: Words) {
+        let Words { account, chat, text, about, .. } = words.clone();
+        let account = Some(account);
         let (id, timeout) = (None, None);
-        let call = match &about {
-            None => Call::Send(SendText { to: chat.clone(), text: text.clone(), id, timeout, account: named }),
-            Some(About::Reply { place, .. }) => {
-                Call::Reply(Reply { chat: chat.clone(), of: Of::Place(*place), text: text.clone(), id, timeout, account: named })
-            }
-            Some(About::Edit { place }) => {
-                Call::Edit(crate::rpc::types::Edit { chat: chat.clone(), of: Of::Place(*place), text: text.clone(), id, timeout, account: named })
-            }
+        let call = match about {
+            None => Call::Send(SendText { to: chat, text, id, timeout, account }),
+            Some(About::Reply { place, .. }) => Call::Reply(Reply { chat, of: Of::Place(place), text, id, timeout, account }),
+            Some(About::Edit { place }) => Call::Edit(crate::rpc::types::Edit { chat, of: Of::Place(place), text, id, timeout, account }),
         };
-        self.call(Tag::Sent { account, chat, text, about }, call);
+        self.call(Tag::Sent(words), call);
     }
     /// It could not be sent: back it comes, where nothing else is being written.
-    pub(super) fn give_back(&mut self, account: &str, chat: &str, text: &str, about: Option<About>) {
-        let Some(account) = self.account_of(account) else { return };
-        let draft = match account.page.as_mut().filter(|page| page.chat == chat) {
+    pub(super) fn give_back(&mut self, words: &Words) {
+        let Some(account) = self.account_of(&words.account) else { return };
+        let draft = match account.page.as_mut().filter(|page| page.chat == words.chat) {
             Some(page) => &mut page.draft,
-            None => account.drafts.entry(chat.to_owned()).or_default(),
+            None => account.drafts.entry(words.chat.clone()).or_default(),
         };
         if draft.editor.is_empty() {
-            draft.editor = Editor::with(text);
-            draft.about = about;
+            draft.editor = Editor::with(&words.text);
+            draft.about = words.about.clone();
         }
     }
     /// Up and down while writing.

@@ -152,15 +152,12 @@ impl Screen {
             Sure::RemoveMember { room, jid } => {
                 self.call(Tag::MembersChanged(room.clone()), Call::RoomRemove(RoomRemove { room, jid, account: named }));
             }
-            Sure::LeaveOut { room, text, about } => {
-                self.call(
-                    Tag::MembersChanged(room.clone()),
-                    Call::RoomLeaveOut(RoomLeaveOut { room: room.clone(), leave_out: true, account: named }),
-                );
-                if let Some(page) = self.page_mut().filter(|page| page.chat == room && page.draft.editor.text() == text) {
+            Sure::LeaveOut(words) => {
+                if let Some(page) = self.page_mut().filter(|page| page.chat == words.chat && page.draft.editor.text() == words.text) {
                     page.draft.take();
                 }
-                self.send_text(account, room, text, about);
+                let call = Call::RoomLeaveOut(RoomLeaveOut { room: words.chat.clone(), leave_out: true, account: Some(words.account.clone()) });
+                self.call(Tag::LeftOut(Words { decided: true, ..words }), call);
             }
             Sure::Block(jid) => self.call(Tag::Decided(jid.clone()), Call::Block(OfPerson { jid, account: named })),
             Sure::Erase(chat) => {

@@ -77,11 +77,7 @@ pub enum Sure {
         jid: String,
     },
     /// The words that could not be sent are sent then.
-    LeaveOut {
-        room: String,
-        text: String,
-        about: Option<super::About>,
-    },
+    LeaveOut(super::Words),
     Block(String),
     Erase(String),
 }

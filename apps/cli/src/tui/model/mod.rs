@@ -70,12 +70,7 @@ pub enum Tag {
         serial: u64,
     },
     /// Words that were sent: back they come where that failed.
-    Sent {
-        account: String,
-        chat: String,
-        text: String,
-        about: Option<About>,
-    },
+    Sent(Words),
     /// Something else that goes to a chat.
     Said,
     Read,
@@ -91,6 +86,8 @@ pub enum Tag {
     },
     /// Who is in the room changed.
     MembersChanged(String),
+    /// Members without keys are left out from here on: then these words go to the others.
+    LeftOut(Words),
     Found {
         serial: u64,
     },
@@ -111,6 +108,16 @@ pub enum Tag {
     Done(String),
 }
 
+/// Words on their way to a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    pub account: String,
+    pub chat: String,
+    pub text: String,
+    pub about: Option<About>,
+    /// Members of the room who have no keys are left out: that was asked.
+    pub decided: bool,
+}
 /// Which part of the screen has the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Focus {
@@ -196,7 +203,10 @@ impl Screen {
     /// The same; what is heard of one first may be a notification.
     fn known(&mut self, jid: &str) -> Option<&mut Account> {
         if !self.accounts.iter().any(|account| account.jid == jid) {
-            self.accounts.push(Account::new(jid.to_owned()));
+            let at = self.accounts.partition_point(|account| account.jid.as_str() < jid);
+            // whoever is at one stays there
+            self.at += usize::from(at <= self.at && (self.page().is_some() || !self.dialogs.is_empty()));
+            self.accounts.insert(at, Account::new(jid.to_owned()));
             self.ask_chats(jid);
         }
         self.account_of(jid)

@@ -36,14 +36,7 @@ impl Screen {
             }
             Notification::Connection(Connection { state, reason, .. }) => self.connection(&jid, state, reason),
             Notification::CatchUp(catch_up) => account.catch_up = Some(catch_up).filter(|now| now.running),
-            Notification::HistoryProgress(progress) => {
-                let done = progress.of.is_some_and(|of| progress.done >= of);
-                let text = format!("the history is {} device {}", if progress.outgoing { "with" } else { "here, from" }, progress.device);
-                account.transfer = (!done).then_some(progress);
-                if done {
-                    self.say(text);
-                }
-            }
+            Notification::HistoryProgress(progress) => self.history_moves(progress),
             Notification::Invitation(Invitation { room, from, reason, .. }) => {
                 account.invitations.retain(|known| known.room != room);
                 account.invitations.push(Invited { room, from, reason });
@@ -125,6 +118,30 @@ impl Screen {
             self.refresh(jid);
         }
     }
+    /// A history is on its way between own devices, or is offered by one.
+    fn history_moves(&mut self, progress: HistoryProgress) {
+        let jid = progress.account.clone();
+        let Some(account) = self.account_of(&jid) else { return };
+        let (device, outgoing) = (text::line(&progress.device.to_string()), progress.outgoing);
+        let done = progress.of.is_some_and(|of| progress.done >= of);
+        if !outgoing && progress.done == 0 && !done {
+            let of = progress.of.map_or(String::new(), |of| format!(" of {of} messages"));
+            let words = format!("Your device {device} offers its history{of}. To take it approve that device with its history (A).");
+            if account.notices.iter().all(|notice| notice.text != words) {
+                account.notice(NoticeKind::Devices(jid), words, None);
+            }
+            return;
+        }
+        account.transfer = (!done).then_some(progress);
+        match (done, outgoing) {
+            (true, true) => self.say(format!("device {device} has the history")),
+            (true, false) => {
+                self.refresh(&jid);
+                self.say(format!("the history of device {device} is here"));
+            }
+            _ => {}
+        }
+    }
     /// Chats, rooms and the end of the open chat, anew.
     pub(super) fn refresh(&mut self, jid: &str) {
         self.ask_chats(jid);
@@ -152,6 +169,9 @@ impl Screen {
             RoomEvent::MemberAdded if open => self.say(format!("{who} is a member now")),
             RoomEvent::MemberRemoved if open => self.say(format!("{who} is no member any more")),
             _ => {}
+        }
+        if matches!(event, RoomEvent::Joined | RoomEvent::Changed | RoomEvent::Removed) {
+            self.call(Tag::Rooms(jid.clone()), Call::Rooms(OfAccount { account: Some(jid) }));
         }
         if self.dialogs.iter().any(|dialog| matches!(dialog, Dialog::Members(now) if now.room == room)) {
             self.ask_members(&room);

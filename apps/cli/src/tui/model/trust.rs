@@ -93,8 +93,11 @@ impl Screen {
             Action::Reject => self.decide(jid, number, device.fingerprint, Level::Untrusted),
             Action::Approve | Action::ApproveWithHistory if own => {
                 let history = action == Action::ApproveWithHistory;
-                let what =
-                    if history { "It can read all messages from now on, and gets the history." } else { "It can read all messages from now on." };
+                let what = if history {
+                    "It can read all messages from now on, and gets the history, or gives the one that it offers."
+                } else {
+                    "It can read all messages from now on."
+                };
                 let key = device.fingerprint.as_deref().map_or(String::new(), |key| format!("\n\n{}\n", show::groups(key)));
                 let text = format!("Is device {number} yours, and does it show this fingerprint?{key}\n{what}");
                 self.dialogs.push(Dialog::Question { text, what: Sure::Approve { device: number, history } });

@@ -184,8 +184,12 @@ fn help_is_whole_and_can_be_read_to_its_end() {
 fn accounts_are_switched_and_keep_their_places() {
     let mut desk = Desk::with_bob(1);
     desk.keys("draft");
-    // heard of before it was asked about: not lost
-    desk.note(Notification::Chat(ChatChanged { account: "work@y".into(), chat: chat("boss@y", Some(entry("boss@y", 1, "boss@y", "well?")), 3) }));
+    // what is told of one that is not known yet is not lost
+    let boss = chat("boss@y", Some(entry("boss@y", 1, "boss@y", "well?")), 3);
+    desk.fake.elsewhere = vec![boss.clone()];
+    let (code, sentence) = ("rolled-back".to_owned(), "The memory of this device is older.".to_owned());
+    desk.note(Notification::Warning(Warned { account: "work@y".into(), seq: 6, again: true, code, chat: None, device: None, sentence }));
+    desk.sees("1 notice");
     desk.sees("3 unread elsewhere");
     desk.keys("<A-s>j<Enter>");
     desk.sees("work@y  connecting");

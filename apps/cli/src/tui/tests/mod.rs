@@ -25,6 +25,8 @@ pub const START: u64 = 1_795_788_180_000;
 #[derive(Default)]
 pub struct Fake {
     pub chats: Vec<Chat>,
+    /// Of other accounts.
+    pub elsewhere: Vec<Chat>,
     pub entries: BTreeMap<String, Vec<Entry>>,
     pub devices: BTreeMap<String, Vec<DeviceInfo>>,
     pub members: Vec<Member>,
@@ -107,6 +109,7 @@ impl Fake {
                     engine: None,
                 }],
             }),
+            Call::Chats(of) if of.account.as_deref() != Some(ME) => json!(Chats { chats: self.elsewhere.clone() }),
             Call::Chats(_) => json!(Chats { chats: self.chats.clone() }),
             Call::Rooms(_) => json!(Rooms::default()),
             Call::History(ask) => json!(self.history(ask)),
