@@ -102,7 +102,7 @@ fn said(n: usize) -> Vec<String> {
 async fn whoever_dies_while_reading_what_was_missed_reads_on_and_shows_all_once() {
     let (_dir, home) = place();
     let server = archiving();
-    let mut alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
     let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
     alice.send("bob@x", "before", "m").await.expect("sends");
     assert_eq!(bob.message().await.text, "before");
@@ -162,7 +162,7 @@ async fn what_comes_live_while_the_rest_is_read_stands_there_once() {
 async fn without_room_for_the_history_nothing_is_told_and_nothing_lost() {
     let (_dir, home) = place();
     let server = archiving();
-    let mut alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
     let bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
     let place = bob.stopped().await;
     // a directory where the history's file should be: it can't be opened, and says so
