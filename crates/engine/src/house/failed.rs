@@ -56,11 +56,12 @@ impl Hope {
 impl Step<'_> {
     /// Takes note of a message that failed. `true`: for the first time, so that it has to be told.
     pub(crate) fn fails(&mut self, message: &Arc<Message>, engine: &EngineName, why: &Refusal, asked: bool) -> Result<bool, Halt> {
-        let Message::In { kind, answer_by, .. } = &**message else { return Ok(true) };
+        let Message::In { kind, chat, answer_by, .. } = &**message else { return Ok(true) };
         if *kind == Kind::Typing {
             return Ok(true);
         }
-        let (Some(digest), Some(unique)) = (digest(message, by_id(why)), digest(message, false)) else { return Ok(true) };
+        let by_id = by_id(why, self.room(chat)?.is_some());
+        let (Some(digest), Some(unique)) = (digest(message, by_id), digest(message, false)) else { return Ok(true) };
         if self.was_read(&unique)? {
             return Ok(false);
         }
@@ -236,9 +237,11 @@ fn digest(message: &Message, by_id: bool) -> Option<[u8; 32]> {
     }
     Some(hash.finalize().into())
 }
-/// Clear text can be said twice, and an engine that names no device may make the same of the same words.
-fn by_id(why: &Refusal) -> bool {
-    why.device.is_none() && why.reason != Reason::UnknownMember
+/// Clear text can be said twice, and an engine that names no device may make the same of the same words. In rooms it may be that nobody
+/// says whose device it is.
+fn by_id(why: &Refusal, in_room: bool) -> bool {
+    let clear = matches!(why.reason, Reason::NotEncrypted | Reason::ContentType);
+    clear || (why.device.is_none() && !in_room)
 }
 /// What it takes to keep it: whoever sent it chose how long all of this is.
 fn size(message: &Message) -> u64 {

@@ -110,6 +110,14 @@ fn a_message_of_nobody_is_read_when_somebody_is_there() {
     let all = vec![people("room@x", &["carol@x"]), text("1", "room@x", "bob@x hello"), text("2", "other@x", "bob@x hi")];
     let told = said(&mut machine, &mut store, all);
     assert_eq!(told, ["refuse 1 488", "not-received 1 unknown-member", "refuse 2 488", "not-received 2 unknown-member"]);
+    let other_way = receive("1c", "room@x", Kind::Text, "bob@x hello");
+    assert!(said(&mut machine, &mut store, vec![other_way]).is_empty(), "another id");
+    let broken = |id: &str, from: &str| {
+        let Input::Receive { chat, sent, kind, content_type, body, headers, answer_by, .. } = text("", "room@x", "broken") else { panic!() };
+        Input::Receive { id: id.into(), chat, from: from.into(), sent, kind, content_type, body, headers, answer_by }
+    };
+    assert_eq!(said(&mut machine, &mut store, vec![broken("3", "carol@x")]).len(), 2);
+    assert!(said(&mut machine, &mut store, vec![broken("3b", "room@x")]).is_empty(), "an archive that does not say who wrote it");
     for nothing_new in [people("room@x", &["carol@x"]), people("room@x", &["dave@x"])] {
         assert!(said(&mut machine, &mut store, vec![nothing_new]).is_empty());
     }
@@ -164,6 +172,15 @@ fn what_can_never_be_read_is_told_once_and_not_kept() {
     for id in ["3", "4"] {
         let told = said(&mut bare, &mut store, vec![text(id, "dave@x", "hello"), text(id, "dave@x", "hello")]);
         assert_eq!(told, [format!("refuse {id} 488"), format!("not-received {id} not-encrypted")]);
+    }
+}
+/// What nobody looked into may be the same words twice: a notice that something is encrypted, in the way of somebody else.
+#[test]
+fn two_messages_that_nobody_speaks_are_two() {
+    let (mut machine, mut store) = (with("one"), MemoryStore::default());
+    for id in ["1", "2"] {
+        let told = said(&mut machine, &mut store, vec![text(id, "bob@x", "two"), text(id, "bob@x", "two")]);
+        assert_eq!(told, [format!("refuse {id} 488"), format!("not-received {id} unsupported")]);
     }
 }
 #[test]
