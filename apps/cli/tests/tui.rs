@@ -95,8 +95,8 @@ fn a_conversation() {
     assert_eq!(got["from"], "alice@localhost");
     let answered = bob.line("alice@localhost", "so\nthey\nsay");
     assert_eq!(answered["reply"]["text"], "to your greeting");
-    // a correction, from what was written before
-    tty.keys("<Tab>e").sees("corrects your message").keys(", bob<Enter>").row("say, bob", "edited");
+    // a correction
+    tty.left("say").keys("<Tab>e").sees("corrects your message").keys(", bob<Enter>").row("say, bob", "edited");
     bob.wait("entry", |l| l["method"] == "entry" && l["params"]["entry"]["text"] == "so\nthey\nsay, bob");
     // a reaction, taken back
     tty.keys("<Tab>kk").keys("+").sees("React with an emoji").keys("1<Enter>");

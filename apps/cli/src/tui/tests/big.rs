@@ -52,6 +52,29 @@ fn what_comes_does_not_move_what_is_read() {
 }
 
 #[test]
+fn what_comes_is_put_in_its_place_or_loaded_later() {
+    let mut desk = Desk::with_bob(1000);
+    // late, by its time between others
+    let late = entry("bob@x", 998, "bob@x", "late");
+    let texts = |desk: &Desk| desk.screen.page().unwrap().entries.iter().rev().take(3).map(|e| e.place).collect::<Vec<_>>();
+    desk.screen.accounts[0].page.as_mut().unwrap().entries.retain(|e| e.place != 998);
+    desk.entry(late);
+    assert_eq!(texts(&desk), [1000, 999, 998]);
+    // far from the end: not shown as if it followed
+    desk.keys("<C-f>message 100<Enter>");
+    desk.sees("message 100");
+    let newest = entry("bob@x", 1001, "bob@x", "message 1001");
+    desk.fake.entries.get_mut("bob@x").unwrap().push(newest.clone());
+    desk.entry(newest);
+    for _ in 0..80 {
+        desk.keys("<PgDn>");
+        let places: Vec<_> = desk.screen.page().unwrap().entries.iter().map(|e| e.place).collect();
+        assert!(places.windows(2).all(|two| two[1] == two[0] + 1), "{places:?}");
+    }
+    desk.sees("message 1001");
+}
+
+#[test]
 fn five_hundred_chats_are_in_order_and_move() {
     let mut fake = Fake::default();
     for n in 0..500_i64 {

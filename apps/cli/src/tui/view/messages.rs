@@ -68,7 +68,7 @@ fn lock_line(buffer: &mut Buffer, area: Area, screen: &Screen, page: &Page, them
         Some(chat) => {
             let why = chat.why.as_deref().map_or(String::new(), |why| format!(": {}", sentence(why)));
             let words = match chat.lock {
-                Lock::Omemo => "encrypted".to_owned(),
+                Lock::Omemo => format!("encrypted{why}"),
                 Lock::Clear => format!("NOT encrypted{why}"),
                 Lock::Impossible => format!("can't be encrypted{why}"),
             };
