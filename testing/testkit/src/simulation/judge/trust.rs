@@ -72,7 +72,8 @@ impl Allowed {
 impl Judge {
     /// A device was met: what the engine made of it may not be more than the rules give.
     pub(super) fn met(&mut self, client: ClientId, allowed: &Allowed, device: &Device, key: Fingerprint, trust: Trust) -> Verdict {
-        let real = self.client_of(device).map(|other| self.seats[other.0].born);
+        // what it was itself, before its store was put back, was there when it was made anew
+        let real = self.client_of(device).filter(|other| *other != client).map(|other| self.seats[other.0].born);
         let seat = &mut self.seats[client.0];
         if seat.book.get(device).is_some() {
             return Ok(()); // a person decided in the same step, or this was told before a crash
