@@ -135,7 +135,8 @@ impl Drive {
     /// A message came back, or a part of one: it did not arrive. Whoever waits for it hears so, whatever is acknowledged of it later.
     pub(super) fn bounced(&mut self, bounce: Bounce) {
         let id = super::hears::names(bounce.id.as_str()).find(|id| self.is_asked_for(id)).unwrap_or(bounce.id.as_str()).to_owned();
-        if self.sends.recipient(&id) == Some(bounce.from.as_str()) {
+        // what the other side's engine refuses is told beside the answer, with its code
+        if bounce.refused.is_none() && self.sends.recipient(&id) == Some(bounce.from.as_str()) {
             let sentence = format!("message {id} came back from {} ({}); it did not arrive", bounce.from, bounce.condition);
             self.sends.refused(&id, &Failure::new("send.bounced", FaultName::Peer, sentence));
             self.facts.push(Fact::Failed(id.clone()));

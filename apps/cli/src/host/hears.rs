@@ -15,6 +15,7 @@ impl Drive {
                     Input::Answer(request, _) => drop(self.asked.remove(request)),
                     Input::Online { resumed: false } => {
                         self.forget_reading();
+                        self.rooms.anew();
                         self.enter_rooms();
                     }
                     _ => {}

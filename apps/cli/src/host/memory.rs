@@ -19,7 +19,7 @@ pub struct Draft {
     pub run: Vec<u8>,
 }
 /// A room that is entered again with each connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptRoom {
     /// Its address.
     pub room: String,
@@ -29,9 +29,17 @@ pub struct KeptRoom {
     pub password: Option<String>,
     /// The account's bookmarks had it: where they have it no more, it was left on another device.
     pub bookmarked: bool,
+    /// Members without keys are left out, as was chosen; for show.
+    pub leave_out: bool,
+}
+/// Passwords stay out of logs.
+impl std::fmt::Debug for KeptRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeptRoom({} as {})", self.room, self.nick)
+    }
 }
 /// Somebody invited us, and nobody answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptInvitation {
     /// To which room.
     pub room: String,
@@ -43,6 +51,12 @@ pub struct KeptInvitation {
     pub reason: String,
     /// What it takes to enter.
     pub password: Option<String>,
+}
+/// Passwords stay out of logs.
+impl std::fmt::Debug for KeptInvitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeptInvitation({} by {})", self.room, self.from)
+    }
 }
 /// Up to where an archive was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +152,7 @@ impl Record for KeptRooms {
         let mut out = Writer::versioned(FORM);
         out.len(self.rooms.len());
         for room in &self.rooms {
-            out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password).bool(room.bookmarked);
+            out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password).bool(room.bookmarked).bool(room.leave_out);
         }
         out.len(self.invitations.len());
         for invited in &self.invitations {
@@ -152,7 +166,7 @@ impl Record for KeptRooms {
         let mut all = KeptRooms::default();
         for _ in 0..input.len()? {
             let (room, nick) = (input.str()?.to_owned(), input.str()?.to_owned());
-            all.rooms.push(KeptRoom { room, nick, password: password(input)?, bookmarked: input.bool()? });
+            all.rooms.push(KeptRoom { room, nick, password: password(input)?, bookmarked: input.bool()?, leave_out: input.bool()? });
         }
         for _ in 0..input.len()? {
             all.invitations.push(KeptInvitation {
@@ -177,10 +191,11 @@ mod tests {
         let draft = Draft { chat: "bob@x".into(), room: true, time: Time(7), run: b"<body>hi</body>".to_vec() };
         assert_eq!(Draft::decode(&draft.encode()), Some(draft));
         let rooms = KeptRooms {
-            rooms: vec![KeptRoom { room: "r@y".into(), nick: "alice".into(), password: Some("pw".into()), bookmarked: true }],
+            rooms: vec![KeptRoom { room: "r@y".into(), nick: "alice".into(), password: Some("hunter2".into()), bookmarked: true, leave_out: true }],
             invitations: vec![KeptInvitation { room: "s@y".into(), from: "bob@x".into(), direct: true, reason: "come".into(), password: None }],
         };
-        assert_eq!(KeptRooms::decode(&rooms.encode()), Some(rooms));
+        assert_eq!(KeptRooms::decode(&rooms.encode()).as_ref(), Some(&rooms));
+        assert!(!format!("{rooms:?}").contains("hunter2"));
         assert!(KeptRooms::decode(b"\x01\x09").is_none() && Draft::decode(b"\x02").is_none());
         for at in [None, Some(Time(7))] {
             let reached = Reached { id: "a".into(), at };

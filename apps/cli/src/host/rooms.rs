@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use subrosa_engine::{Address, ChatId, Coded, Input, Time};
 use subrosa_history::At;
 use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
-use subrosa_xmpp::rooms::{Affiliation, Invitation, Left, Presence, RoomError, RoomNews, Task};
+use subrosa_xmpp::rooms::{Affiliation, Invitation, Left, Presence, RoomError, RoomNews, RoomWarning, Task};
 
 /// Invitations that are kept; the oldest goes first.
 const INVITATIONS: usize = 100;
@@ -37,6 +37,8 @@ struct Known {
     members: usize,
     /// Why nothing can be encrypted in it; `None`: it can, or is not known to be otherwise.
     locked_out: Option<String>,
+    /// What a person should know of it all the same.
+    warning: Option<&'static str>,
     leave_out: bool,
 }
 /// What somebody waits for.
@@ -67,7 +69,10 @@ impl RoomBook {
     /// As earlier processes left it.
     pub fn new(kept: KeptRooms) -> Self {
         let known = |room: KeptRoom| {
-            (room.room.as_str().into(), Known { nick: room.nick, password: room.password, bookmarked: room.bookmarked, ..Known::default() })
+            (
+                room.room.as_str().into(),
+                Known { nick: room.nick, password: room.password, bookmarked: room.bookmarked, leave_out: room.leave_out, ..Known::default() },
+            )
         };
         RoomBook { rooms: kept.rooms.into_iter().map(known).collect(), invitations: kept.invitations, ..RoomBook::default() }
     }
@@ -77,6 +82,7 @@ impl RoomBook {
             nick: known.nick.clone(),
             password: known.password.clone(),
             bookmarked: known.bookmarked,
+            leave_out: known.leave_out,
         };
         KeptRooms { rooms: self.rooms.iter().map(room).collect(), invitations: self.invitations.clone() }
     }
@@ -97,12 +103,16 @@ impl RoomBook {
         match self.rooms.get(room) {
             None => (Lock::Impossible, Some("this account is not in the room any more".into())),
             Some(Known { locked_out: Some(why), .. }) => (Lock::Impossible, Some(why.clone())),
-            Some(_) => (Lock::Omemo, None),
+            Some(known) => (Lock::Omemo, known.warning.map(str::to_owned)),
         }
+    }
+    /// A new stream: we are nowhere until we come in again.
+    pub fn anew(&mut self) {
+        self.rooms.values_mut().for_each(|known| known.joined = false);
     }
     /// Nothing that was asked on the stream before is answered.
     pub fn lost(&mut self, failure: &Failure) {
-        self.rooms.values_mut().for_each(|known| known.joined = false);
+        self.anew();
         self.waiting.drain(..).for_each(|waiting| drop(waiting.waiter.send(Err(failure.clone()))));
         self.later.drain(..).for_each(|(_, _, waiter)| drop(waiter.send(Err(failure.clone()))));
         self.service = None;
@@ -314,6 +324,7 @@ impl Drive {
         let room = Address::from(crate::home::bare(&choice.room)?.as_str());
         let known = self.rooms.rooms.get_mut(&room).ok_or_else(|| not_in(&room))?;
         known.leave_out = choice.leave_out;
+        self.facts.push(Fact::Rooms(self.rooms.kept()));
         self.facts.push(Fact::Input(Input::LeaveOut(ChatId(room.clone()), choice.leave_out)));
         self.room_note(&room, RoomEvent::Changed, None, None);
         Ok(json!({}))
@@ -325,7 +336,7 @@ impl Drive {
             RoomNews::Joined { room, nick, .. } => {
                 let known = self.rooms.rooms.entry(room.clone()).or_default();
                 (known.nick, known.joined) = (nick, true);
-                let archive = known.archive;
+                let (archive, listed) = (known.archive, known.listed);
                 self.rooms.invitations.retain(|i| i.room != room.as_str());
                 self.chats.set_room(ChatId(room.clone()));
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
@@ -336,15 +347,21 @@ impl Drive {
                 self.room_note(&room, RoomEvent::Joined, None, None);
                 let answer = self.room_info(&room);
                 self.rooms.answer(&room, |what| *what == What::Joined, &answer);
+                if listed {
+                    self.take_up_later(Some(&room)); // who is in it is told only where that is new
+                }
             }
             RoomNews::Left { room, why, reason } => self.room_left(&room, &why, reason),
             RoomNews::About(room, about) => {
                 let known = self.rooms.rooms.entry(room.clone()).or_default();
                 (known.name, known.archive) = (about.name, about.archive);
             }
-            RoomNews::Members { room, members, .. } => {
+            RoomNews::Members { room, members, warnings } => {
                 if let Some(known) = self.rooms.rooms.get_mut(&room) {
                     (known.members, known.locked_out, known.listed) = (members.len(), None, true);
+                    known.warning = warnings.into_iter().find_map(warning);
+                    // the machine forgets it with the members
+                    self.facts.push(Fact::Input(Input::LeaveOut(ChatId(room.clone()), known.leave_out)));
                 }
                 self.take_up_later(Some(&room));
                 // rooms need not say it of those who are away
@@ -507,6 +524,13 @@ impl Drive {
     fn room_note(&mut self, room: &Address, event: RoomEvent, who: Option<&Address>, reason: Option<String>) {
         let note = RoomNote { account: self.account.clone(), room: room.to_string(), event, jid: who.map(ToString::to_string), reason };
         self.hub.tell(&Notification::Room(note));
+    }
+}
+fn warning(of: RoomWarning) -> Option<&'static str> {
+    match of {
+        RoomWarning::NotMembersOnly => Some("anybody may enter the room, and reads from then on; an owner can make it members-only"),
+        RoomWarning::AbsentUnknown => Some("the room gives no list of its members: those who were not seen yet can't read what is sent"),
+        _ => None,
     }
 }
 fn not_in(room: &Address) -> Failure {

@@ -1,10 +1,10 @@
 //! What servers, rooms and people do that should not be done, and what is left of it here.
 use super::*;
-use crate::rpc::types::{Entry, GetHistory, Messages, Rooms, Way};
+use crate::rpc::types::{Entry, GetHistory, Messages, RoomInfo, Rooms, Way};
 use subrosa_engine::{Address, ContentType, Event, Kind, Machine, Plaintext, Time};
 use subrosa_omemo::Omemo;
 use subrosa_xmpp::archive::{ArchiveError, Finished};
-use subrosa_xmpp::rooms::{About, RoomError, RoomNews, Task};
+use subrosa_xmpp::rooms::{About, RoomError, RoomNews, RoomWarning, Task};
 use subrosa_xmpp::{Ids, StanzaId};
 
 const ROOM: &str = "room@rooms.x";
@@ -42,9 +42,12 @@ impl Client {
         let value = self.call(Call::History(wanted)).await.expect("a history");
         serde_json::from_value::<Messages>(value).expect("entries").messages
     }
-    async fn rooms(&self) -> Vec<String> {
+    async fn infos(&self) -> Vec<RoomInfo> {
         let value = self.call(Call::Rooms(Default::default())).await.expect("rooms");
-        serde_json::from_value::<Rooms>(value).expect("rooms").rooms.into_iter().map(|room| room.room).collect()
+        serde_json::from_value::<Rooms>(value).expect("rooms").rooms
+    }
+    async fn rooms(&self) -> Vec<String> {
+        self.infos().await.into_iter().map(|room| room.room).collect()
     }
 }
 async fn eventually<T>(what: impl Fn() -> Option<T>) -> T {
@@ -176,6 +179,39 @@ async fn a_room_is_entered_again_from_where_it_was_left() {
         asked.iter().find_map(|ask| if let RoomAsk::Join { after, .. } = ask { Some(*after) } else { None })
     });
     assert_eq!(after.await, Some(sent));
+}
+
+#[tokio::test]
+async fn what_was_chosen_for_a_room_holds_and_is_said() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let members = |client: &Client, warnings: Vec<RoomWarning>| {
+        let (room, members): (Address, Vec<Address>) = (ROOM.into(), vec!["alice@x".into(), "bob@x".into(), "carol@x".into()]);
+        let inputs = vec![Input::Room(ChatId(room.clone()), Some(members.clone()))];
+        let news = vec![RoomNews::Members { room, members, warnings }];
+        client.say(Said::Came(Box::new(Came { inputs, news, ..Came::default() })));
+    };
+    alice.joined();
+    members(&alice, vec![RoomWarning::NotMembersOnly]);
+    let leave_out = types::RoomLeaveOut { room: ROOM.into(), leave_out: true, account: None };
+    alice.call(Call::RoomLeaveOut(leave_out)).await.expect("chosen");
+    let open = &alice.infos().await[0];
+    assert!(open.leave_out && open.lock == types::Lock::Omemo);
+    assert!(open.why.as_deref().is_some_and(|why| why.contains("anybody may enter")), "{:?}", open.why);
+    members(&alice, Vec::new());
+    assert_eq!(alice.infos().await[0].why, None);
+    let account = alice.killed().await;
+    let alice = Client::begin(&server, &account).await;
+    let _carol = Client::begin(&server, &home.prepare("carol@x").expect("room")).await;
+    assert!(alice.infos().await[0].leave_out);
+    // the machine forgets it where nothing can be encrypted for a while
+    let room = ChatId(ROOM.into());
+    alice.say(Said::Came(Box::new(Came { inputs: vec![Input::Room(room, None)], ..Came::default() })));
+    alice.joined();
+    members(&alice, Vec::new());
+    let result = alice.send(ROOM, "hello", "m1").await.expect("sends, though bob has no device");
+    assert_eq!(result.left_out, ["bob@x"]);
 }
 
 #[tokio::test]
