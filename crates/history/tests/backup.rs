@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use subrosa_engine::{Coded as _, Content, Device, Fingerprint, Reason, Time, Trust};
 use subrosa_history::backup::{BackupError, Opened, Section};
-use subrosa_history::{Decision, Entry, Gone, History, Message, SentBy, State};
+use subrosa_history::{Decision, Entry, Gone, History, Message, Place, SentBy, State};
 use zeroize::Zeroizing;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -241,4 +241,18 @@ fn as_it_is_made_for_people() {
     let bytes = std::fs::read(&path).unwrap();
     assert_eq!(bytes[16..28], [[0, 0, 1, 0], [3, 0, 0, 0], [4, 0, 0, 0]].concat(), "64 MiB, 3 passes, 4 lanes");
     assert_eq!(Opened::open(&path, PASSPHRASE).unwrap().rows(), 12);
+}
+
+#[test]
+fn nothing_is_read_before_it_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut history, path) = (filled(&directory.path().join("history.db"), 3), directory.path().join("backup"));
+    // as a damaged or hostile file could have it
+    history.read_up_to(&chat(&bob()), Place(i64::MAX as u64)).unwrap();
+    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(1)).unwrap();
+    let (_directory, mut other) = opened();
+    Opened::open(&path, PASSPHRASE).unwrap().restore_into(&mut other, at(1000), |_| {}).unwrap();
+    other.add(&from_bob("later", text("later"), 2000)).unwrap();
+    let unread = other.chats().unwrap().into_iter().find(|known| known.chat == chat(&bob())).unwrap().unread;
+    assert_eq!(unread, 1);
 }

@@ -65,7 +65,10 @@ fn info(room: &RoomInfo) -> String {
     let name = room.name.as_deref().map_or(String::new(), |name| format!("  {}", clean(name)));
     let here = if room.joined { "in it" } else { "not in it now" };
     let lock = match room.lock {
-        Lock::Omemo => format!("encrypted to {} members", room.members),
+        Lock::Omemo => {
+            let but = room.why.as_deref().map_or(String::new(), |why| format!("; {}", clean(why)));
+            format!("encrypted to {} members{but}", room.members)
+        }
         Lock::Clear => "not encrypted".into(),
         Lock::Impossible => format!("nothing can be sent: {}", clean(room.why.as_deref().unwrap_or("it can't be encrypted"))),
     };

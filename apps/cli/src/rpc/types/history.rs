@@ -248,7 +248,7 @@ pub struct Chat {
     pub unread: u64,
     /// What becomes of a message sent there.
     pub lock: Lock,
-    /// Why, where it is not encrypted.
+    /// Why, where it is not encrypted; and what to know of it where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

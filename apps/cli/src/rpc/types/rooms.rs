@@ -111,7 +111,7 @@ pub struct RoomInfo {
     pub joined: bool,
     /// What becomes of a message sent there.
     pub lock: Lock,
-    /// Why, where it is not encrypted or we are not in it.
+    /// Why, where it is not encrypted or we are not in it; and what to know of it where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// How many members it has, offline ones too.
