@@ -59,7 +59,7 @@ impl Suite {
             Self::Profanity => &[Need::Profanity],
             Self::Dino => &[Need::Dino],
             Self::OneOfEach => &[Need::Gajim, Need::Profanity, Need::Dino],
-            Self::Ejabberd => &[Need::Ejabberd],
+            Self::Ejabberd => &[Need::Ejabberd, Need::Gajim, Need::Profanity],
             Self::Liblinphone => &[Need::Linphone],
             Self::PythonOmemo2 | Self::PythonOmemoLegacy | Self::OmemoDr | Self::Kill => &[],
         }

@@ -203,7 +203,8 @@ class Gajim:
             return False
         if number == 15:
             self.sending = None
-            emit(failed="Gajim did not send it", to=command["to"])
+            log = [line for line in (self.dir / "gajim.log").read_text().splitlines() if "omemo" in line.lower()]
+            emit(failed="Gajim did not send it; its log: " + "\n".join(log)[-2000:], to=command["to"])
             self.send_next()
             return False
         if command["to"] in self.args.room:

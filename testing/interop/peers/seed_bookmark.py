@@ -21,7 +21,14 @@ class Seeder(Bot):
             form.add_field(var=f"pubsub#{name}", value=value)
         conference = ET.Element(f"{{{BOOKMARKS}}}conference", {"autojoin": "true", "name": "room"})
         ET.SubElement(conference, f"{{{BOOKMARKS}}}nick").text = self.nick
-        await self.plugin["xep_0060"].publish(self.boundjid.bare, BOOKMARKS, self.room, conference, form)
+        try:
+            await self.plugin["xep_0060"].publish(self.boundjid.bare, BOOKMARKS, self.room, conference, form)
+        except Exception:  # noqa: BLE001  (ejabberd knows two options only: there clients keep them in private storage, XEP-0048)
+            stanza = self.make_iq_set()
+            storage = ET.SubElement(ET.SubElement(stanza.xml, "{jabber:iq:private}query"), "{storage:bookmarks}storage")
+            conference = ET.SubElement(storage, "{storage:bookmarks}conference", {"autojoin": "true", "jid": self.room, "name": "room"})
+            ET.SubElement(conference, "{storage:bookmarks}nick").text = self.nick
+            await stanza.send()
         os._exit(0)
 
 
