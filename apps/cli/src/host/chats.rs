@@ -72,6 +72,8 @@ pub struct Chats {
     order: VecDeque<Said>,
     /// Conversations that are rooms, those that were left too.
     rooms: HashSet<ChatId>,
+    #[cfg(test)]
+    pub(super) full: bool,
 }
 
 impl Chats {
@@ -79,7 +81,16 @@ impl Chats {
     pub fn new(history: History) -> Result<Self, Failure> {
         let chats = history.chats().map_err(|e| Failure::coded(&e))?;
         let rooms = chats.into_iter().filter(|chat| chat.room).map(|chat| chat.chat).collect();
-        Ok(Chats { history, deeds: Vec::new(), after: Vec::new(), known: HashMap::new(), order: VecDeque::new(), rooms })
+        Ok(Chats {
+            history,
+            deeds: Vec::new(),
+            after: Vec::new(),
+            known: HashMap::new(),
+            order: VecDeque::new(),
+            rooms,
+            #[cfg(test)]
+            full: false,
+        })
     }
     /// It is a room, or was one.
     pub fn is_room(&self, chat: &ChatId) -> bool {
@@ -132,6 +143,10 @@ impl Chats {
 
     /// All that waits, in one transaction. `Err`: nothing was stored, and it waits on.
     pub fn keep(&mut self) -> Result<Outcome, Failure> {
+        #[cfg(test)]
+        if self.full {
+            return Err(Failure::disk_full(std::path::Path::new("history.db")));
+        }
         let deeds = std::mem::take(&mut self.deeds);
         let mut outcome = Outcome::default();
         let done = if deeds.is_empty() {

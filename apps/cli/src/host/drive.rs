@@ -63,6 +63,9 @@ pub enum Job {
     /// As if the disk had room for so many pages; 0: enough.
     #[cfg(test)]
     Room(u32),
+    /// As if the history's disk were full, or not any more.
+    #[cfg(test)]
+    HistoryFull(bool),
 }
 
 /// One account's machine and what belongs to it.
@@ -214,6 +217,8 @@ impl Drive {
                     }
                     #[cfg(test)]
                     Job::Room(pages) => self.store.limit_pages(pages).expect("limits"),
+                    #[cfg(test)]
+                    Job::HistoryFull(full) => self.chats.full = full,
                     Job::Stop(_) | Job::Erase(_) => end = Some(job),
                 }
             }

@@ -139,7 +139,7 @@ impl Drive {
         if bounce.refused.is_none() && self.sends.recipient(&id) == Some(bounce.from.as_str()) {
             let sentence = format!("message {id} came back from {} ({}); it did not arrive", bounce.from, bounce.condition);
             self.sends.refused(&id, &Failure::new("send.bounced", FaultName::Peer, sentence));
-            self.facts.push(Fact::Failed(id.clone()));
+            self.chats.after(After::Fact(Fact::Failed(id.clone())));
         }
         let chat = ChatId(bounce.from.clone());
         let why = if self.chats.is_room(&chat) { Reason::NotInRoom } else { Reason::ServerRefused };

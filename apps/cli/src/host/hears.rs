@@ -1,4 +1,5 @@
 //! What the connection says: stanzas, answers, what the server has, how the connection is.
+use super::chats::After;
 use super::drive::{Drive, Settling, now};
 use super::link::{Came, Said};
 use super::step::Fact;
@@ -50,9 +51,9 @@ impl Drive {
                     self.sends.acknowledged(output);
                     self.not_sendable(&id);
                     self.sends.refused(&id, &failure);
-                    self.facts.push(Fact::Failed(id));
+                    self.chats.after(After::Fact(Fact::Failed(id)));
                 }
-                self.facts.push(Fact::Input(Input::Done(output)));
+                self.chats.after(After::Done(output));
             }
             Said::Bounced(bounce) => self.bounced(bounce),
             Said::LeftOut(from, reason) => {
@@ -62,8 +63,9 @@ impl Drive {
             Said::Acknowledged(output) => {
                 let over = self.sends.acknowledged(output);
                 over.iter().for_each(|id| self.arrived(id));
-                self.facts.push(Fact::Input(Input::Done(output)));
-                self.facts.extend(over.map(Fact::Acknowledged));
+                // once the history has it: whoever dies before sends it again, and is told so again
+                self.chats.after(After::Done(output));
+                over.into_iter().for_each(|id| self.chats.after(After::Fact(Fact::Acknowledged(id))));
             }
             Said::State(state, failure) => {
                 self.was_online |= state == State::Online;

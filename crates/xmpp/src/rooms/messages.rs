@@ -155,7 +155,10 @@ impl Rooms {
         }
         turn.news.extend(bounce(stanza, from).map(RoomNews::Bounced));
         let is_out = error.and_then(condition) == Some("not-acceptable");
-        if is_out && self.is_joined(room) {
+        // of a message of ours only, once: else rooms could have us come in again and again
+        let known = self.rooms.get_mut(room).filter(|_| is_out);
+        let is_ours = known.and_then(|known| known.reflected(stanza.attr("id")?)).is_some();
+        if is_ours && self.is_joined(room) {
             self.lost(room, now, turn);
         }
     }

@@ -293,6 +293,7 @@ impl Rooms {
         self.open.retain(|_, question| question.room != *room);
         let Some(known) = self.rooms.get_mut(room) else { return };
         known.forget_occupants();
+        known.members.told = None; // on a new stream the machine waits to be told, though nothing may have changed
         known.nick = known.entry.nick.clone();
         known.renamed = 0;
         if known.entry.create.is_some() {

@@ -112,6 +112,32 @@ async fn what_came_back_is_not_told_as_sent() {
 }
 
 #[tokio::test]
+async fn what_the_server_has_is_told_as_sent_whoever_dies() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mut bob = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    alice.send("bob@x", "before", "m0").await.expect("sends");
+    let _ = alice.jobs.send(Job::HistoryFull(true));
+    let send = SendText { to: "bob@x".into(), text: "hello".into(), id: Some("m1".into()), timeout: None, account: None };
+    let (waiter, _answer) = oneshot::channel();
+    let _ = alice.jobs.send(Job::Call(Call::Send(send), waiter));
+    while bob.message().await.id != "m1" {}
+    alice.status().await; // behind the acknowledgement
+    let account = alice.killed().await;
+    let alice = Client::begin(&server, &account).await;
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let state = alice.history("bob@x").await.last().and_then(|entry| entry.state);
+        if state == Some(Way::Sent) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < until, "{state:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn what_a_room_sends_back_is_told() {
     let (_dir, home) = place();
     let server = Arc::new(Server::default());

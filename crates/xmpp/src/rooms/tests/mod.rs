@@ -168,6 +168,27 @@ fn affiliations_change_by_presence_by_message_and_by_lists() {
     assert_eq!(turns[2].send.len(), 1, "and once more, because it was said twice");
 }
 
+/// The machine lets nothing leave before that: on another stream others may be in the room.
+#[test]
+fn members_are_told_anew_on_every_stream() {
+    let mut witch = Witch::joined(&ALL);
+    let before: Vec<Address> = witch.rooms.members(&ROOM.into()).map(|(who, _)| who.clone()).collect();
+    let turn = witch.rooms.online(false, now());
+    witch.answer(&turn.send[0], &info(&ALL));
+    let turn = witch.presence("thirdwitch", "", "<item affiliation='member' role='participant'/><status code='110'/>", "");
+    let (lists, mut told) = (turn.send, turn.inputs.len());
+    for list in &lists {
+        let whole = String::from(list);
+        let items: String = match whole.contains("'member'") {
+            true => before.iter().map(|who| format!("<item affiliation='member' jid='{who}'/>")).collect(),
+            false => String::new(),
+        };
+        assert_eq!(told, 0, "not before all lists are there");
+        told += witch.answer(list, &format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{items}</query>")).inputs.len();
+    }
+    assert_eq!(told, 1);
+}
+
 #[test]
 fn a_room_that_becomes_anonymous_is_closed_at_once() {
     let mut witch = Witch::joined(&ALL);
@@ -558,4 +579,17 @@ fn who_is_brought_in_while_away_is_a_member_at_once() {
     ));
     let turn = witch.rooms.message(&bounced, &mut witch.mapping, now()).unwrap();
     assert_eq!(failure(&turn), (Task::Invite, RoomError::NotAllowed));
+}
+
+#[test]
+fn a_room_that_sends_back_what_was_never_sent_is_not_entered_again() {
+    let mut witch = Witch::joined(&ALL);
+    let back = |id: &str| element(&format!("<message type='error' from='{ROOM}' id='{id}'>{}</message>", error("not-acceptable")));
+    let turn = witch.rooms.message(&back("never"), &mut witch.mapping, now()).unwrap();
+    assert!(turn.send.is_empty() && witch.rooms.is_joined(&ROOM.into()));
+    // one of ours was: the room has forgotten us
+    let mut ours = element(&format!("<message to='{ROOM}' type='chat' id='m1'><body>x</body></message>"));
+    assert!(witch.rooms.send(&mut ours));
+    let turn = witch.rooms.message(&back("m1"), &mut witch.mapping, now()).unwrap();
+    assert!(turn.send.len() == 1 && !witch.rooms.is_joined(&ROOM.into()));
 }
