@@ -171,8 +171,9 @@ pub enum Input {
     SetTrust(Device, Fingerprint, Trust),
     /// What the chat does when its engine skips a message.
     SetPolicy(ChatId, Policy),
-    /// The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes; it holds
-    /// for messages that wait too. `None`: it is no room any more, or one where encryption is not possible: nothing leaves.
+    /// The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes, and once
+    /// on each new stream, behind [`Input::Online`]: until then messages wait, because who is in it may have changed meanwhile. It holds
+    /// for those too. `None`: it is no room any more, or one where encryption is not possible: nothing leaves.
     Room(ChatId, Option<Vec<Address>>),
     /// A person chose for this room: those who have no device that can read are left out (`true`), or stop the message (`false`, as at first).
     LeaveOut(ChatId, bool),

@@ -1,4 +1,6 @@
 //! Chats of many: who is in which room, and what a person chose for it. Owns one row for each room; knows no transport.
+//!
+//! Invariant: what was told of members on an earlier stream lets nothing leave: who was put out meanwhile would get keys.
 use crate::codec::{Reader, Writer};
 use crate::error::Why;
 use crate::*;
@@ -7,16 +9,39 @@ use std::borrow::Cow;
 impl Step<'_> {
     /// The room that this chat is. One that is damaged has nobody in it: nothing leaves, what comes waits, until it is told anew who is.
     pub(crate) fn room(&mut self, chat: &ChatId) -> Result<Option<Room>, Halt> {
+        Ok(self.told(chat)?.map(|told| told.room))
+    }
+    /// The same to write to: inner `None`, if who is in it was not told since the last stream began.
+    pub(crate) fn room_now(&mut self, chat: &ChatId) -> Result<Option<Option<Room>>, Halt> {
+        let stream = self.stream()?;
+        Ok(self.told(chat)?.map(|told| (told.stream == stream).then_some(told.room)))
+    }
+    fn told(&mut self, chat: &ChatId) -> Result<Option<Told>, Halt> {
         match self.rows().get(row(chat)) {
-            Ok(room) => Ok(room.cloned()),
+            Ok(told) => Ok(told.cloned()),
             Err(Halt(Why::Failed(error))) => {
                 tracing::error!(%error, "who is in a room is lost until its server says so again");
-                Ok(Some(Room::default()))
+                Ok(Some(Told::default()))
             }
             Err(cold) => Err(cold),
         }
     }
-    /// Whether that says anything new.
+    fn stream(&mut self) -> Result<u64, Halt> {
+        match self.rows().get(streams()) {
+            Ok(stream) => Ok(stream.map_or(0, |stream| stream.0)),
+            // no room has this one: all are told anew
+            Err(Halt(Why::Failed(_))) => Ok(u64::MAX),
+            Err(cold) => Err(cold),
+        }
+    }
+    /// A new stream.
+    pub(crate) fn new_stream(&mut self) -> Result<(), Halt> {
+        // a damaged number goes on far above any that was
+        let stream = self.stream()?.checked_add(1).unwrap_or(1 << 62);
+        self.rows().put(streams(), Stream(stream));
+        Ok(())
+    }
+    /// Whether that says anything new of who is in it.
     pub(crate) fn set_room(&mut self, chat: &ChatId, members: Option<&[Address]>) -> Result<bool, Halt> {
         let Some(members) = members else {
             self.rows().remove(row(chat));
@@ -24,17 +49,19 @@ impl Step<'_> {
         };
         let mut members = sorted(members.to_vec());
         members.dedup();
-        let before = self.room(chat)?;
-        let leave_out = before.as_ref().is_some_and(|room| room.leave_out);
-        let new = before.is_none_or(|room| room.members != members);
-        if new {
-            self.rows().put(row(chat), Room { members, leave_out });
+        let (before, stream) = (self.told(chat)?, self.stream()?);
+        let leave_out = before.as_ref().is_some_and(|told| told.room.leave_out);
+        let told = Told { room: Room { members, leave_out }, stream };
+        let new = before.as_ref().is_none_or(|before| before.room.members != told.room.members);
+        if before.as_ref() != Some(&told) {
+            self.rows().put(row(chat), told);
         }
         Ok(new)
     }
     pub(crate) fn set_leave_out(&mut self, chat: &ChatId, leave_out: bool) -> Result<(), Halt> {
-        if let Some(room) = self.room(chat)?.filter(|room| room.leave_out != leave_out) {
-            self.rows().put(row(chat), Room { leave_out, ..room });
+        if let Some(mut told) = self.told(chat)?.filter(|told| told.room.leave_out != leave_out) {
+            told.room.leave_out = leave_out;
+            self.rows().put(row(chat), told);
         }
         Ok(())
     }
@@ -46,22 +73,61 @@ pub(crate) fn resolve<'r>(to: &'r Recipients, room: Option<&Room>) -> Option<Cow
         to => Some(Cow::Borrowed(to)),
     }
 }
-fn row(chat: &ChatId) -> RowOf<Room> {
+fn row(chat: &ChatId) -> RowOf<Told> {
     RowOf::person("room", &chat.0)
 }
-impl Record for Room {
+fn streams() -> RowOf<Stream> {
+    RowOf::single("stream")
+}
+/// A room, as it was told on a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
+    room: Room,
+    stream: u64,
+}
+/// Version 1 had no stream.
+impl Record for Told {
     fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::versioned(1);
-        out.bool(self.leave_out).len(self.members.len());
-        self.members.iter().for_each(|member| {
+        let mut out = Writer::versioned(2);
+        out.varint(self.stream).bool(self.room.leave_out).len(self.room.members.len());
+        self.room.members.iter().for_each(|member| {
             out.str(member.as_str());
         });
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let input = &mut Reader::versioned(bytes, 1)?;
-        let leave_out = input.bool()?;
+        let old = bytes.first() == Some(&1);
+        let input = &mut Reader::versioned(bytes, if old { 1 } else { 2 })?;
+        let (stream, leave_out) = (if old { 0 } else { input.varint()? }, input.bool()?);
         let members = (0..input.len()?).map(|_| input.str().map(Address::from)).collect::<Option<_>>()?;
-        input.end().map(|()| Room { members, leave_out })
+        input.end().map(|()| Told { room: Room { members, leave_out }, stream })
+    }
+}
+/// How many streams there were.
+#[derive(Clone)]
+struct Stream(u64);
+impl Record for Stream {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(1);
+        out.varint(self.0);
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, 1)?;
+        let stream = Stream(input.varint()?);
+        input.end().map(|()| stream)
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_and_old_ones_are_read() {
+        let told = Told { room: Room { members: vec!["bob@x".into(), "carol@x".into()], leave_out: true }, stream: 300 };
+        assert_eq!(Told::decode(&told.encode()), Some(told.clone()));
+        let old = [b"\x01\x01\x02\x05bob@x".as_slice(), b"\x07carol@x"].concat();
+        assert_eq!(Told::decode(&old), Some(Told { stream: 0, ..told }));
+        assert!(Stream::decode(&Stream(7).encode()).is_some_and(|stream| stream.0 == 7));
     }
 }

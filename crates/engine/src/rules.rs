@@ -103,16 +103,18 @@ impl Step<'_> {
             }
             Input::Room(chat, members) => {
                 if self.set_room(chat, members.as_deref())? {
-                    self.members_changed(chat)
-                } else {
-                    Ok(())
+                    self.members_changed(chat)?;
                 }
+                // what waited to be told that
+                let first = self.machine.house.first_of(chat).filter(|id| self.machine.house.parked(*id).is_some_and(|p| p.wait == Wait::Turn));
+                self.resume(first, None)
             }
             Input::LeaveOut(chat, leave_out) => self.set_leave_out(chat, *leave_out),
             Input::Published(node, payload) => self.tell_all(&Notice::Published(node.clone(), payload.clone())),
             Input::Online { resumed } => {
                 if !resumed {
                     self.machine.house.disconnected();
+                    self.new_stream()?;
                 }
                 self.tell_all(&Notice::Online { resumed: *resumed })?;
                 let freed = self.machine.house.freed();
@@ -164,6 +166,9 @@ impl Step<'_> {
                     Some(parked) if parked.wait == Wait::Turn => self.go_on(id, &parked, None)?,
                     _ => break,
                 }
+                if self.machine.house.first_of(&chat) == Some(id) {
+                    break; // it waits for its room
+                }
             }
         }
         Ok(())
@@ -201,7 +206,12 @@ impl Step<'_> {
             Message::In { .. } if unwanted => self.settle_in(passing, Ok(Outcome::Skipped)),
             Message::File { .. } if unwanted => self.settle_file(passing, Ok(Outcome::Skipped)),
             Message::Out { id, chat, to, kind, plain, headers } => {
-                let room = if *to == Recipients::Room { self.room(chat)? } else { None };
+                let room = if *to == Recipients::Room { self.room_now(chat)? } else { None };
+                if room == Some(None) && *kind != Kind::Typing {
+                    self.park(passing, Wait::Turn);
+                    return Ok(());
+                }
+                let room = room.flatten();
                 let Some(to) = resolve(to, room.as_ref()) else { return self.settle_out(passing, Ok(Outcome::Rejected(Reason::NotInRoom.into()))) };
                 let view = Outgoing { id, chat, to: &to, kind: *kind, plain, headers, room: room.as_ref() };
                 let outcome = self.with(engine, |e, cx| e.outgoing(cx, &view)).unwrap_or_else(|| nobody(&passing));
