@@ -808,8 +808,8 @@ const char *subrosa_output_get_header_name(const subrosa_outputs *outputs, size_
 /* The value of one of them. */
 const char *subrosa_output_get_header_value(const subrosa_outputs *outputs, size_t index);
 
-/* The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes; it holds for
-   messages that wait too. */
+/* The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes, and once on
+   each new stream: until then messages wait, because who is in it may have changed meanwhile. */
 int subrosa_machine_set_room(subrosa_machine *machine, const char *chat, const char *const *members, size_t count, subrosa_error **error);
 
 /* The chat is no room any more, or one where encryption is not possible: nothing leaves. */

@@ -8,8 +8,8 @@ use crate::text::{name, texts};
 use std::ffi::{c_char, c_int};
 use subrosa_engine::*;
 
-/// The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes; it holds for
-/// messages that wait too.
+/// The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes, and once on
+/// each new stream: until then messages wait, because who is in it may have changed meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_machine_set_room(
     machine: *mut CMachine,
