@@ -37,6 +37,8 @@ mod config;
 mod error;
 mod flow;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod head;
 mod inbound;
 mod outbound;

@@ -59,6 +59,8 @@
 mod check;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod management;
 mod net;
 mod pin;
