@@ -16,6 +16,8 @@ use subrosa_xmpp::archive::{ArchiveError, Finished, Query};
 
 /// Results of one page: one step's worth.
 const PAGE: u16 = 250;
+/// Pages of one archive on one stream: a million messages. What has more, or no end, is read on with the next.
+const PAGES: usize = if cfg!(test) { 100 } else { 4000 };
 /// In milliseconds.
 const DAY: u64 = 86_400_000;
 /// The pause before an archive that is busy is asked again.
@@ -37,6 +39,8 @@ pub struct Reading {
     at: HashMap<Address, Time>,
     /// Those that had forgotten where they were left.
     afresh: HashSet<Address>,
+    /// Pages so far.
+    pages: HashMap<Address, usize>,
 }
 #[derive(Debug)]
 enum Open {
@@ -154,7 +158,14 @@ impl Drive {
     /// A position is stored.
     pub(super) fn positioned(&mut self, by: &Address) {
         let Some(Open::Storing(next)) = self.reading.open.get_mut(by) else { return };
+        let pages = self.reading.pages.entry(by.clone()).or_default();
+        *pages = pages.saturating_add(1);
         match next.take() {
+            Some(_) if *pages >= PAGES => {
+                tracing::warn!(archive = %by, "the archive has no end");
+                self.reading.open.remove(by);
+                self.read_to_the_end();
+            }
             Some(query) => {
                 self.reading.open.insert(by.clone(), Open::Asked);
                 self.link.archive(by.clone(), query);

@@ -254,6 +254,32 @@ async fn a_room_that_was_never_entered_is_none() {
 }
 
 #[tokio::test]
+async fn an_archive_without_an_end_is_not_read_for_ever() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let mut alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    alice.status().await; // from here on she listens
+    let mut abilities = subrosa_xmpp::Abilities::default();
+    abilities.archive = true;
+    alice.say(Said::Abilities(abilities));
+    let mut pages = 0;
+    // until they say that it is over
+    loop {
+        match tokio::time::timeout(PATIENCE, alice.notes.recv()).await.expect("in time").expect("told") {
+            Notification::CatchUp(note) if note.running || pages == 0 => {}
+            Notification::CatchUp(_) => break,
+            _ => {}
+        }
+        if server.queries.lock().expect("unpoisoned").len() > pages {
+            pages += 1;
+            assert!(pages < 1000, "it goes on and on");
+        }
+        let (position, next) = (Some(format!("p{pages}")), Some(Query::after(format!("p{pages}"))));
+        alice.say(Said::Page("alice@x".into(), Ok(Finished { complete: false, position, count: 0, total: None, next })));
+    }
+}
+
+#[tokio::test]
 async fn an_archive_without_the_position_is_read_from_its_time_and_not_for_ever() {
     let (_dir, home) = place();
     let server = Arc::new(Server::default());
