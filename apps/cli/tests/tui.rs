@@ -32,7 +32,7 @@ impl Tty {
     /// Of the two devices that are listed by number this one.
     fn choose(&mut self, number: &str) -> &mut Self {
         let text = self.text();
-        let first = text.find("this device").unwrap() > text.find(number).unwrap();
+        let first = text.rfind("this device").unwrap() > text.rfind(number).unwrap();
         if first { self } else { self.keys("j") }
     }
 }
@@ -218,7 +218,10 @@ fn devices_are_compared_trusted_and_refused() {
     let status = bob.call("status", json!({}))["accounts"][0].clone();
     let (device, key) = (status["device"].to_string(), status["fingerprint"].as_str().unwrap().to_owned());
     tty.keys("<C-t>").sees("Devices of bob@localhost").row(&device, "trusted").sees(&key[..8]);
-    tty.keys("u").row(&device, "untrusted").keys("t").row(&device, "trusted").sees_not("untrusted");
+    // what a refused device writes is marked
+    tty.keys("u").row(&device, "untrusted").keys("<Esc>").sees_not("Devices of");
+    bob.tell("from a refused device");
+    tty.sees("! bob: from a refused device").keys("<C-t>").row(&device, "untrusted").keys("t").row(&device, "trusted").sees_not("untrusted");
     tty.keys("v").sees("Is it the same").keys("n").sees_not("Is it the same");
     // by the link, as a scanner reads it
     tty.keys("l").sees("Paste the link").paste(&format!("xmpp:bob@localhost?omemo-sid-{device}={key}")).keys("<Enter>");
@@ -268,7 +271,7 @@ fn own_devices_are_approved_with_the_history_and_removed() {
     let second = Place::new();
     second.login(&server, "alice");
     let mut new = Tty::start(&second);
-    new.row("alice@localhost", "online").sees("(can't be read)");
+    new.row("alice@localhost", "online");
     let number =
         |place: &Place| place.ok(&["status"]).lines().find_map(|l| l.trim().strip_prefix("device ")?.split(',').next().map(str::to_owned)).unwrap();
     let (old_number, new_number) = (number(&alice), number(&second));
@@ -305,6 +308,28 @@ fn several_accounts_in_one_window() {
     // beside it other commands go through it
     assert!(place.ok(&["--account", "bob@localhost", "send", "alice@localhost", "from the shell"]).contains("sent"));
     tty.sees("bob: from the shell");
+    tty.end();
+}
+
+#[test]
+fn beside_the_process_that_has_the_account_and_in_its_place() {
+    let Some(server) = server() else { return };
+    let (alice, bob_place) = (Place::new(), Place::new());
+    alice.login(&server, "alice");
+    bob_place.login(&server, "bob");
+    let (mut holder, mut bob) = (alice.rpc(), bob_place.rpc());
+    holder.online();
+    bob.online();
+    let mut tty = Tty::start(&alice);
+    tty.row("alice@localhost", "online").write_to("bob@localhost").keys("through the other<Enter>").left("through the other");
+    bob.message("through the other");
+    bob.tell("heard by both");
+    tty.sees("bob: heard by both");
+    holder.message("heard by both");
+    holder.kill();
+    bob.tell("heard by one");
+    tty.sees("bob: heard by one").keys("on its own<Enter>").left("on its own");
+    bob.message("on its own");
     tty.end();
 }
 

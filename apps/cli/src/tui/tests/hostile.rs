@@ -166,6 +166,15 @@ fn any_size_is_survived_in_any_state() {
 }
 
 #[test]
+fn a_terminal_that_was_resized_since_is_survived() {
+    let desk = Desk::with_bob(300);
+    for (width, height) in [(1, 1), (79, 24), (80, 23), (81, 25), (300, 2)] {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, &desk.screen, desk.theme)).unwrap();
+    }
+}
+
+#[test]
 fn without_colours_everything_is_told_all_the_same() {
     let mut desk = Desk::with_bob(3);
     desk.theme.colours = false;

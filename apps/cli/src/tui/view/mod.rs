@@ -20,7 +20,10 @@ use ratatui::text::{Line, Span};
 /// Paints all of it.
 pub fn draw(frame: &mut Frame, screen: &Screen, theme: Theme) {
     let area = frame.area();
-    if (area.width, area.height) < SMALLEST || area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+    if (area.width, area.height) != screen.size {
+        return; // it was resized since; the model hears of it next
+    }
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         if !area.is_empty() {
             frame.buffer_mut().set_stringn(0, 0, "too small", usize::from(area.width), Style::new());
         }
@@ -41,7 +44,7 @@ pub fn draw(frame: &mut Frame, screen: &Screen, theme: Theme) {
         messages::draw(frame, &layout, screen, theme);
     }
     bottom(frame.buffer_mut(), layout.bottom, screen, theme);
-    for dialog in screen.dialogs.iter().rev().take(1) {
+    if let Some(dialog) = screen.dialogs.last() {
         dialogs::draw(frame, dialog, screen, theme);
     }
 }
