@@ -11,6 +11,7 @@ const CRATES: [(&str, &str); 8] = [
     ("ratchet", "crates/ratchet"),
     ("engine", "crates/engine"),
     ("xmpp", "crates/xmpp"),
+    ("history", "crates/history"),
     ("testkit", "testing/testkit"),
     ("interop", "testing/interop"),
     ("cli", "apps/cli"),
