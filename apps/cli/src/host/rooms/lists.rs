@@ -21,6 +21,10 @@ impl Drive {
             BookmarkNews::List(all) => {
                 let gone = |(room, known): (&Address, &Known)| (known.bookmarked && all.iter().all(|b| b.room != *room)).then(|| room.clone());
                 let gone: Vec<_> = self.rooms.rooms.iter().filter_map(gone).collect();
+                // a server that lost the list: nobody leaves all rooms at once, and in a room that was left nothing is heard any more
+                if all.is_empty() && gone.len() > 1 {
+                    return tracing::warn!(rooms = gone.len(), "the account has no bookmarks any more; its rooms are kept");
+                }
                 gone.into_iter().for_each(|room| self.link.room(RoomAsk::Leave { room }));
                 all.into_iter().for_each(|bookmark| self.bookmarked(bookmark));
             }

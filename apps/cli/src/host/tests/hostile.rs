@@ -4,6 +4,7 @@ use crate::rpc::types::{Entry, GetHistory, Messages, RoomInfo, Rooms, Way};
 use subrosa_engine::{Address, ContentType, Event, Kind, Machine, Plaintext, Time};
 use subrosa_omemo::Omemo;
 use subrosa_xmpp::archive::{ArchiveError, Finished};
+use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
 use subrosa_xmpp::rooms::{About, RoomError, RoomNews, RoomWarning, Task};
 use subrosa_xmpp::{Ids, StanzaId};
 
@@ -238,6 +239,30 @@ async fn what_was_chosen_for_a_room_holds_and_is_said() {
     members(&alice, Vec::new());
     let result = alice.send(ROOM, "hello", "m1").await.expect("sends, though bob has no device");
     assert_eq!(result.left_out, ["bob@x"]);
+}
+
+#[tokio::test]
+async fn a_server_that_lost_the_bookmarks_takes_nobody_out_of_their_rooms() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let mark = |room: &str| Bookmark { room: room.into(), name: String::new(), nick: Some("me".into()), password: None, autojoin: true };
+    let all = [mark(ROOM), mark("other@rooms.x"), mark("third@rooms.x")];
+    let listed = |some: &[Bookmark]| alice.say(Said::Bookmarks(BookmarkNews::List(some.to_vec())));
+    let left = || {
+        let asked = server.rooms.lock().expect("unpoisoned");
+        asked.iter().filter_map(|ask| if let RoomAsk::Leave { room } = ask { Some(room.to_string()) } else { None }).collect::<Vec<_>>()
+    };
+    listed(&all);
+    alice.status().await;
+    listed(&[]);
+    assert_eq!(alice.rooms().await.len(), 3);
+    assert_eq!(left(), [""; 0]);
+    // what is left elsewhere is left here
+    listed(&all[..2]);
+    alice.status().await;
+    eventually(|| (!left().is_empty()).then_some(())).await;
+    assert_eq!(left(), ["third@rooms.x"]);
 }
 
 #[tokio::test]
