@@ -327,6 +327,8 @@ fn words_are_no_notice_whatever_stands_beside_them() {
         (Kind::Typing, OWN, Kind::Other),
         (Kind::Text, DISPLAYED, Kind::Receipt),
         (Kind::Text, COMPOSING, Kind::Typing),
+        // what an application adds is not lost with the notice beside it
+        (Kind::Text, &format!("{COMPOSING}{OWN}"), Kind::Other),
         (Kind::Other, REACTION, Kind::Other),
     ] {
         let element = bob.sealed_element(&envelope(content));

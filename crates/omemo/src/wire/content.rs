@@ -122,7 +122,7 @@ impl Found {
         } else if self.receipt {
             Some(Kind::Receipt)
         } else {
-            self.typing.then_some(Kind::Typing)
+            (self.typing && !self.unknown).then_some(Kind::Typing)
         };
         let words = self.body.is_some();
         let unsaid = if self.reacts {
