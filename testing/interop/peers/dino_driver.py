@@ -4,8 +4,6 @@ It is read from its database and written to with the keyboard of a private X ser
 `localhost` and on a certificate that its system trusts: it gets a network and a mount namespace of its own, where
 that port leads to the test's server and the server's authority is trusted. Needs root. Run by the system's Python."""
 
-import argparse
-import json
 import os
 import socket
 import sqlite3
@@ -15,13 +13,10 @@ import threading
 import time
 from pathlib import Path
 
+from program import Program, arguments, commands, emit, until
+
 CA = "/etc/ssl/certs/ca-certificates.crt"
 PERSON, ROOM, OMEMO = 0, 1, 2
-
-
-def emit(**event):
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()
 
 
 def pump(one, other):
@@ -66,9 +61,10 @@ def outside(args, path):
     os._exit(inner.wait())
 
 
-class Dino:
+class Dino(Program):
     def __init__(self, args):
-        self.args, self.processes, self.seen = args, [], 0
+        super().__init__()
+        self.args, self.seen = args, 0
         self.dir = Path(args.dir).absolute()
         home, runtime = self.dir / "home", self.dir / "rt"
         for directory in (home, runtime):
@@ -89,11 +85,6 @@ class Dino:
         )
         self.database = home / "data/dino/dino.db"
 
-    def run(self, command, **how):
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **how)
-        self.processes.append(process)
-        return process
-
     def prepare(self):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         trusted = self.dir / "ca.crt"
@@ -101,14 +92,8 @@ class Dino:
         subprocess.run(["mount", "--bind", trusted, CA], check=True)
         listener = socket.create_server(("127.0.0.1", 5222))
         bridge(listener, lambda: by_path(self.args.bridge))
-        reader, writer = os.pipe()
-        screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
-        self.run(screen, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(writer)
-        with os.fdopen(reader) as answer:
-            os.environ["DISPLAY"] = ":" + answer.readline().strip()
-        daemon = self.run(["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        os.environ["DBUS_SESSION_BUS_ADDRESS"] = daemon.stdout.readline().strip()
+        self.start_screen()
+        self.start_bus()
 
     def query(self, sql, *values):
         try:
@@ -118,12 +103,10 @@ class Dino:
             return []
 
     def until(self, what, condition, seconds=60):
-        end = time.time() + seconds
-        while time.time() < end:
-            if found := condition():
-                return found
-            time.sleep(0.05)
-        raise TimeoutError(f"Dino: no {what}; its log: {self.log()[-1500:]}")
+        found = until(condition, seconds)
+        if not found:
+            raise TimeoutError(f"Dino: no {what}; its log: {self.log()[-1500:]}")
+        return found
 
     def action(self, name, *values):
         target = ["--session", "--dest", "im.dino.Dino", "--object-path", "/im/dino/Dino", "--method", "org.gtk.Actions.Activate"]
@@ -227,24 +210,9 @@ class Dino:
                 emit(**({"got": body} if encryption == OMEMO else {"clear": body}), **where)
             time.sleep(0.1)
 
-    def stop(self):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(2)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        os._exit(0)
-
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("--jid", "--host", "--dir", "--ca"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--contact", action="append", default=[])
-    parser.add_argument("--room", action="append", default=[], help="one that is in the bookmarks")
+    parser = arguments("--ca")
     parser.add_argument("--bridge", help="set by itself, inside the namespace")
     args = parser.parse_args()
     if not args.bridge:
@@ -256,14 +224,11 @@ def main():
         dino.start()
         emit(ready=args.jid, device=dino.own_device(), fingerprint=None)
         threading.Thread(target=dino.watch, daemon=True).start()
-        for line in sys.stdin:
-            command = json.loads(line)
+        for command in commands():
             if command["do"] == "send":
                 dino.send(command["to"], command["text"])
             elif command["do"] == "join":
                 dino.join(command["room"])
-            elif command["do"] == "quit":
-                break
     except Exception as error:  # noqa: BLE001
         emit(fatal=f"{type(error).__name__}: {error}")
     dino.stop()

@@ -4,17 +4,17 @@ Gajim keeps its settings in one SQLite file; contacts listed there have OMEMO on
 session bus of its own, in a directory of its own, on a clear-text connection to the loopback. Run by the system's
 Python, which has Gajim's modules."""
 
-import argparse
 import contextlib
 import io
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+from program import Program, arguments, commands, emit
 
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 
@@ -22,11 +22,6 @@ SERVICE, PATH, INTERFACE = "org.gajim.Gajim", "/org/gajim/dbus/RemoteObject", "o
 ACCOUNT = "acc"
 # It refuses uid 0, which tests in containers have; it is told another one.
 START = "import os, sys; os.geteuid = os.getuid = lambda: 1000; from gajim.gajim import main; sys.argv[0] = 'gajim'; main()"
-
-
-def emit(**event):
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()
 
 
 def write_settings(directory, args, user, domain):
@@ -64,8 +59,9 @@ def write_settings(directory, args, user, domain):
     rows.commit()
 
 
-class Gajim:
+class Gajim(Program):
     def __init__(self, args):
+        super().__init__()
         self.args = args
         user, domain = args.jid.split("@")
         self.dir = Path(args.dir).absolute()
@@ -85,30 +81,11 @@ class Gajim:
         )
         self.config = config
         write_settings(config, args, user, domain)
-        self.processes, self.waiting, self.sending = [], [], None
+        self.waiting, self.sending = [], None
         self.start_screen()
         self.start_bus()
         log = open(self.dir / "gajim.log", "w")
         self.run(["/usr/bin/python3", "-c", START, "--config-path", str(config), "--loglevel", "gajim=INFO"], stdout=log, stderr=log)
-
-    def run(self, command, **how):
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **how)
-        self.processes.append(process)
-        return process
-
-    def start_screen(self):
-        """The X server finds a free display itself and says which."""
-        reader, writer = os.pipe()
-        log = open(self.dir / "xvfb.log", "w")
-        screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
-        self.run(screen, pass_fds=[writer], stdout=log, stderr=log)
-        os.close(writer)
-        with os.fdopen(reader) as answer:
-            os.environ["DISPLAY"] = ":" + answer.readline().strip()
-
-    def start_bus(self):
-        daemon = self.run(["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        os.environ["DBUS_SESSION_BUS_ADDRESS"] = daemon.stdout.readline().strip()
 
     def connect(self):
         import dbus
@@ -214,25 +191,9 @@ class Gajim:
         self.glib.timeout_add(2000, self.attempt, command, number + 1)
         return False
 
-    def stop(self):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(2)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        os._exit(0)
-
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("--jid", "--host", "--dir"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--contact", action="append", default=[])
-    parser.add_argument("--room", action="append", default=[], help="one that is in the bookmarks")
-    gajim = Gajim(parser.parse_args())
+    gajim = Gajim(arguments().parse_args())
     from gi.repository import GLib
 
     try:
@@ -242,18 +203,15 @@ def main():
         emit(fatal=f"{type(error).__name__}: {error}")
         gajim.stop()
 
-    def commands():
-        for line in sys.stdin:
-            command = json.loads(line)
+    def obey():
+        for command in commands():
             if command["do"] == "send":
                 GLib.idle_add(gajim.send, command)
             elif command["do"] == "join":
                 GLib.timeout_add(200, gajim.joined, command["room"], time.time())
-            elif command["do"] == "quit":
-                break
         GLib.idle_add(gajim.stop)
 
-    threading.Thread(target=commands, daemon=True).start()
+    threading.Thread(target=obey, daemon=True).start()
     GLib.MainLoop().run()
 
 

@@ -2,8 +2,6 @@
 
 What it read and wrote is taken from its chat logs, which it is told to keep for OMEMO too."""
 
-import argparse
-import json
 import os
 import re
 import subprocess
@@ -12,10 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-
-def emit(**event):
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()
+from program import arguments, commands, emit
 
 
 class Profanity:
@@ -141,12 +136,7 @@ class Profanity:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("--jid", "--host", "--dir"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--contact", action="append", default=[])
-    args = parser.parse_args()
+    args = arguments().parse_args()
     seed = [sys.executable, str(Path(__file__).parent / "seed_list.py"), "--jid", args.jid, "--host", args.host, "--port", str(args.port)]
     subprocess.run(seed, check=True, stdin=subprocess.DEVNULL)
     profanity = Profanity(args)
@@ -156,14 +146,11 @@ def main():
         for contact in profanity.args.contact[:1]:
             profanity.open_chat(contact)
         emit(ready=profanity.args.jid, device=profanity.own(), fingerprint=None)
-        for line in sys.stdin:
-            command = json.loads(line)
+        for command in commands():
             if command["do"] == "send":
                 profanity.send(command["to"], command["text"])
             elif command["do"] == "join":
                 profanity.join(command["room"])
-            elif command["do"] == "quit":
-                break
     except Exception as error:  # noqa: BLE001
         emit(fatal=f"{type(error).__name__}: {error}")
     profanity.stop()

@@ -1,0 +1,77 @@
+"""What the drivers of programs with a screen share: the lines, the arguments, the processes and their end."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+
+def emit(**event):
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def arguments(*names):
+    parser = argparse.ArgumentParser()
+    for name in ("--jid", "--host", "--dir", *names):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--contact", action="append", default=[])
+    parser.add_argument("--room", action="append", default=[], help="one that is in the bookmarks")
+    return parser
+
+
+class Program:
+    """Processes that end with this one, on an X server and a session bus of their own."""
+
+    def __init__(self):
+        self.processes = []
+
+    def run(self, command, **how):
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **how)
+        self.processes.append(process)
+        return process
+
+    def start_screen(self):
+        """The X server finds a free display itself and says which."""
+        reader, writer = os.pipe()
+        screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+        self.run(screen, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(writer)
+        with os.fdopen(reader) as answer:
+            os.environ["DISPLAY"] = ":" + answer.readline().strip()
+
+    def start_bus(self):
+        daemon = self.run(["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        os.environ["DBUS_SESSION_BUS_ADDRESS"] = daemon.stdout.readline().strip()
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        os._exit(0)
+
+
+def until(condition, seconds):
+    """What the condition gives, once it gives something; None when the time is over."""
+    end = time.time() + seconds
+    while time.time() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    return None
+
+
+def commands():
+    """The lines of standard input, until it says to quit or ends."""
+    for line in sys.stdin:
+        command = json.loads(line)
+        if command["do"] == "quit":
+            return
+        yield command
