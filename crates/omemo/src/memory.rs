@@ -127,6 +127,9 @@ pub(crate) fn reflected(cx: &mut Context<'_>, message: &Incoming<'_>, found: &En
         return Ok(());
     }
     let me = cx.me.clone();
+    if let (Some(room), false) = (message.room, found.sent.iter().all(|sent| sent.jid.is_some())) {
+        cx.records.warm(room.members.iter().map(records::people))?;
+    }
     let mut looks = LOOKS;
     for sent in &found.sent {
         // legacy keys don't say whose they are
@@ -168,8 +171,10 @@ pub(crate) fn tell(cx: &mut Context<'_>) -> Result<(), Halt> {
     let memory = memory(cx)?;
     let Some(mut share) = memory.telling else { return Ok(()) };
     let mut told = 0usize;
+    cx.records.warm((share..SHARES).map(records::peers))?;
     while share < SHARES && told < AT_A_TIME {
         let owners = cx.records.get(records::peers(share))?.map(|p| p.0.clone()).unwrap_or_default();
+        cx.records.warm(owners.iter().map(records::people))?;
         for owner in owners {
             told = told.saturating_add(tell_devices(cx, &owner, memory.epoch)?);
         }

@@ -6,7 +6,9 @@ mod common;
 mod puppet;
 use common::*;
 use puppet::*;
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::rc::Rc;
 use subrosa_engine::*;
 use subrosa_omemo::wire::device_list::ListedDevice;
 use subrosa_omemo::wire::{Version, device_list, encrypted};
@@ -317,4 +319,39 @@ fn a_damaged_bundle_is_repaired_and_told() {
     world.server.lose_node(&ALICE.into(), &node);
     again(&mut world);
     assert_eq!((warnings(&world, alice).len(), published(&world, ALICE, id, Version::Omemo2)), (1, Some(good)));
+}
+/// What we wrote to a large room comes back to a process that has loaded nothing: its members are looked up together.
+#[test]
+fn a_reflection_in_a_large_room_is_looked_at_in_a_few_rounds() {
+    struct Rounds(MemoryStore, Rc<Cell<usize>>);
+    impl Store for Rounds {
+        type Error = std::convert::Infallible;
+        fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, Self::Error> {
+            self.1.set(self.1.get() + 1);
+            self.0.load(keys)
+        }
+        fn commit(&mut self, batch: &Batch) -> Result<(), Self::Error> {
+            self.0.commit(batch)
+        }
+    }
+    let (mut world, rounds) = (subrosa_testkit::World::<Installed<subrosa_omemo::Omemo>, Rounds>::new(11), Rc::new(Cell::new(0)));
+    let alice = world.join_with(ALICE, Rounds(MemoryStore::default(), rounds.clone()), omemo);
+    world.run();
+    let engine = *world.client(alice).handle();
+    let ours = world.call(alice, engine, |o, cx| o.own_device(cx)).flatten().unwrap();
+    let chat = ChatId("room@conference.example.org".into());
+    let members = (0..60).map(|n| Address::from(format!("m{n}@example.org").as_str())).chain([ALICE.into()]).collect();
+    world.feed(alice, Input::Room(chat.clone(), Some(members)));
+    world.run();
+    world.crash(alice);
+    world.run();
+    let mut builder = encrypted::Builder::legacy(number(&ours), &[1; 12], 1);
+    (77..80).for_each(|rid| builder.key(rid, false, &[0x33; 40]));
+    let (id, sent, kind, content_type, body) = ("r".into(), world.now(), Kind::Text, ContentType::STANZA, builder.element(Some(&[1; 9])));
+    let before = rounds.get();
+    let headers = Headers::default();
+    world.feed(alice, Input::Receive { id, chat, from: ALICE.into(), sent, kind, content_type, body, headers, answer_by: None });
+    world.run();
+    let rounds = rounds.get() - before;
+    assert!(rounds < 10, "{rounds} rounds");
 }
