@@ -1,6 +1,7 @@
 //! What was said: what a step brought goes into the history in one transaction, and only then is anything told or given back.
 //!
 //! Owns the history and what waits for it. Knows no machine: what is to follow a deed stands beside it ([`After`]).
+use super::link::Mark;
 use super::step::Fact;
 use crate::failure::Failure;
 use crate::rpc::types::Notification;
@@ -42,6 +43,8 @@ pub enum After {
     Owe(OutputId, Notification),
     /// Who is there is told.
     Tell(Notification),
+    /// The server may forget incoming stanzas up to here.
+    Handled(Mark),
     /// For the next step.
     Fact(Fact),
 }

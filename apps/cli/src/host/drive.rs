@@ -1,8 +1,8 @@
 //! The machine's thread: takes what waits, makes one step of it, commits, and only then lets anything out.
 //!
 //! Everything that changes the store is a [`Fact`]; facts survive a commit that fails and are tried again, all but what
-//! a caller is told has failed. An incoming stanza is acknowledged to the server, and an answer given to a caller,
-//! after the commit that holds it.
+//! a caller is told has failed. An answer is given to a caller after the commit that holds it; an incoming stanza is
+//! acknowledged to the server when the history has what came of it, too.
 use super::blocked::Blocked;
 use super::catch_up::Reading;
 use super::chats::Chats;

@@ -195,6 +195,7 @@ impl Drive {
                 After::Done(id) => self.facts.push(Fact::Input(Input::Done(id))),
                 After::Owe(id, note) => self.hub.owe(id, note),
                 After::Tell(note) => drop(self.hub.tell(&note)),
+                After::Handled(mark) => self.link.handled(mark),
                 After::Fact(fact) => self.facts.push(fact),
             }
         }

@@ -35,7 +35,8 @@ struct Known {
     /// Who its members are is known.
     listed: bool,
     archive: bool,
-    members: usize,
+    /// As the machine was told last.
+    members: Vec<Address>,
     /// Why nothing can be encrypted in it; `None`: it can, or is not known to be otherwise.
     locked_out: Option<String>,
     /// What a person should know of it all the same.
@@ -137,7 +138,7 @@ impl RoomBook {
             joined: known.joined,
             lock,
             why,
-            members: u64::try_from(known.members).unwrap_or(u64::MAX),
+            members: u64::try_from(known.members.len()).unwrap_or(u64::MAX),
             leave_out: known.leave_out,
         })
     }
@@ -303,7 +304,11 @@ impl Drive {
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
         self.link.room(RoomAsk::Invite { room: room.clone(), who: who.clone(), reason: invite.reason.unwrap_or_default() });
-        self.wait(room, What::Member(who), waiter);
+        // who is a member already is told once more, and nothing changes
+        match self.rooms.rooms.get(&room).is_some_and(|known| known.members.contains(&who)) {
+            true => drop(waiter.send(Ok(json!({})))),
+            false => self.wait(room, What::Member(who), waiter),
+        }
     }
     pub(super) fn room_remove(&mut self, remove: &RoomRemove, waiter: Waiter) {
         let again = || Call::RoomRemove(remove.clone());
@@ -359,7 +364,7 @@ impl Drive {
             }
             RoomNews::Members { room, members, warnings } => {
                 if let Some(known) = self.rooms.rooms.get_mut(&room) {
-                    (known.members, known.locked_out, known.listed) = (members.len(), None, true);
+                    (known.members, known.locked_out, known.listed) = (members.clone(), None, true);
                     known.warning = warnings.into_iter().find_map(warning);
                     // the machine forgets it with the members
                     self.facts.push(Fact::Input(Input::LeaveOut(ChatId(room.clone()), known.leave_out)));

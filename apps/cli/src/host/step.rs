@@ -13,7 +13,7 @@ use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, MessageId, Tru
 /// What goes into a step.
 pub enum Fact {
     Input(Input),
-    /// The server may forget incoming stanzas up to here, once this step is stored.
+    /// The server may forget incoming stanzas up to here, once this step is stored, and the history has what came of it.
     Handled(Mark),
     Pin(String),
     Accept(Box<Outbound>, Draft),
@@ -151,14 +151,13 @@ impl Drive {
     /// What may be done because it is on disk. `Some`: once the step's outputs were taken.
     fn stored(&mut self, kept: Kept) -> Option<Fact> {
         match kept {
-            Kept::Fact(Fact::Handled(mark)) => self.link.handled(mark),
             Kept::Decide(answer, waiter) => drop(waiter.send(answer)),
             Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
             Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id, self.engine.other()),
             Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
             Kept::Accept(outbound, draft) => self.accepted(&outbound, &draft),
             Kept::Fact(Fact::Position(by, _)) => self.positioned(&by),
-            Kept::Fact(fact @ (Fact::Came(..) | Fact::Reached(..))) => return Some(fact),
+            Kept::Fact(fact @ (Fact::Came(..) | Fact::Reached(..) | Fact::Handled(_))) => return Some(fact),
             Kept::Input | Kept::Fact(_) => {}
         }
         None
@@ -168,6 +167,8 @@ impl Drive {
         match fact {
             // one that its engine had before brings its archive's id all the same
             Fact::Came(chat, from, id, stanza_id) => self.chats.deed(Deed::Confirm { chat, from, id, stanza_id }),
+            // what rooms say stands in the history only
+            Fact::Handled(mark) => self.chats.after(After::Handled(mark)),
             Fact::Reached(by, reached) => self.chats.after(After::Fact(Fact::Position(by, reached))),
             _ => {}
         }

@@ -139,6 +139,26 @@ async fn what_the_server_has_is_told_as_sent_whoever_dies() {
 }
 
 #[tokio::test]
+async fn the_server_keeps_what_the_history_has_not() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    alice.joined();
+    alice.status().await;
+    let _ = alice.jobs.send(Job::HistoryFull(true));
+    let (room, room_id, reason) = (ROOM.into(), "s1".into(), String::new());
+    let news = vec![RoomNews::Moderated { room, room_id, nick: None, reason }];
+    let mark = Some(Mark::Test(1_000_000));
+    alice.say(Said::Came(Box::new(Came { news, mark, ..Came::default() })));
+    alice.status().await;
+    alice.status().await; // the step before this one is over
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(server.handled.load(Ordering::Relaxed) < 1_000_000);
+    let _ = alice.jobs.send(Job::HistoryFull(false));
+    eventually(|| (server.handled.load(Ordering::Relaxed) == 1_000_000).then_some(())).await;
+}
+
+#[tokio::test]
 async fn what_a_room_sends_back_is_told() {
     let (_dir, home) = place();
     let server = Arc::new(Server::default());
