@@ -176,6 +176,8 @@ fn members_without_keys_stop_a_message_until_somebody_decides() {
     let room = room_of(&mut alice, &mut [("bob", &mut bob)]);
     // carol never switched encryption on
     alice.call("room_invite", json!({"room": room, "jid": "carol@localhost"}));
+    // who is a member already is told again
+    alice.call("room_invite", json!({"room": room, "jid": "carol@localhost"}));
     members(&mut alice, &room, &["alice@localhost", "bob@localhost", "carol@localhost"]);
     let error = alice.error("send", json!({"to": room, "text": "anybody?", "id": "m1"}));
     assert_eq!(error["data"]["code"], "send.members-without-keys");
