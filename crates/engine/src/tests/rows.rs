@@ -1,6 +1,7 @@
 //! Keys, records, the journal, eviction, the stored forms.
 use super::*;
 use crate::records::Cache;
+use crate::wire::Stored;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -259,4 +260,44 @@ fn the_stored_forms_stay_readable() {
     ]
     .write(&mut out);
     assert_eq!(hex(&out.into_bytes()), "02000362407800ac0201700700ac02096e6f2d62756e646c65");
+}
+
+/// Written before anybody could be left out of a message and before refusals were about people.
+#[test]
+fn outputs_of_an_older_version_are_read() {
+    use crate::codec::{Reader, Writer};
+    use crate::wire::{read_output, write_output};
+    let bytes = |event: Event| {
+        let mut out = Writer::with_capacity(64);
+        write_output(&mut out, &Output::Event(event));
+        out.into_bytes()
+    };
+    let read = |bytes: &[u8]| {
+        let mut input = Reader::new(bytes);
+        let output = read_output(&mut input)?;
+        input.end().map(|()| format!("{output:?}"))
+    };
+    let sent = |left_out| Event::Sent { id: "1".into(), kind: Kind::Text, report: Vec::new(), left_out, unsaid: vec![] };
+    let old = bytes(sent(vec![]));
+    assert_eq!(read(&old[..old.len() - 2]), read(&old));
+    assert_eq!(read(&old), Some(format!("{:?}", Output::Event(sent(vec![])))));
+    assert_eq!(read(&bytes(sent(vec!["bob@x".into()]))), Some(format!("{:?}", Output::Event(sent(vec!["bob@x".into()])))));
+    let refused = |people: Vec<Address>| Event::NotSent {
+        id: "1".into(),
+        kind: Kind::Text,
+        why: Refusal::from(Reason::MembersWithoutKeys).about(people),
+        report: Vec::new(),
+        ask: None,
+    };
+    for people in [vec![], vec!["bob@x".into()]] {
+        assert_eq!(read(&bytes(refused(people.clone()))), Some(format!("{:?}", Output::Event(refused(people)))));
+    }
+    // as it was written before: status, reason, device, and what stands behind it
+    let why = Refusal::from(Reason::Untrusted);
+    let mut old = Writer::with_capacity(64);
+    old.u8(2).u8(3).str("1").u8(0);
+    (why.status.code()).write(&mut old);
+    old.str("untrusted").u8(0).len(0).u8(0);
+    let output = Output::Event(Event::NotSent { id: "1".into(), kind: Kind::Text, why, report: Vec::new(), ask: None });
+    assert_eq!(read(&old.into_bytes()), Some(format!("{output:?}")));
 }
