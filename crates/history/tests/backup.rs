@@ -256,3 +256,21 @@ fn nothing_is_read_before_it_was_written() {
     let unread = other.chats().unwrap().into_iter().find(|known| known.chat == chat(&bob())).unwrap().unread;
     assert_eq!(unread, 1);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_lies_in_the_way_is_not_written_into() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let (history, path) = (filled(&directory.path().join("history.db"), 3), directory.path().join("backup"));
+    let (half, other) = (directory.path().join("backup.part"), directory.path().join("other"));
+    std::fs::write(&half, "half").unwrap();
+    std::fs::set_permissions(&half, std::fs::Permissions::from_mode(0o666)).unwrap();
+    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(1)).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::write(&other, "another's").unwrap();
+    std::os::unix::fs::symlink(&other, &half).unwrap();
+    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(2)).unwrap();
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "another's");
+    assert!(!std::fs::symlink_metadata(&path).unwrap().is_symlink());
+}

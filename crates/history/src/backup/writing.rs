@@ -95,7 +95,13 @@ impl History {
         half.push(".part");
         let half = Path::new(&half);
         let write = || {
-            let file = private().write(true).create(true).truncate(true).open(half)?;
+            // what an earlier attempt left, or somebody put there, is not written into
+            if let Err(e) = std::fs::remove_file(half)
+                && e.kind() != io::ErrorKind::NotFound
+            {
+                return Err(e.into());
+            }
+            let file = private().write(true).create_new(true).open(half)?;
             let (file, done) = self.write_backup(file, seal, sections, decisions, now)?;
             file.sync_all()?;
             std::fs::rename(half, path)?;
