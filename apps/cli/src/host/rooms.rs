@@ -12,8 +12,8 @@ use super::step::Fact;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::Call;
 use crate::rpc::types::{
-    Invitation as InvitationNote, Invited, Lock, Member, Members, Notification, OfRoom, RoomCreate, RoomEvent, RoomInfo, RoomInvite, RoomJoin,
-    RoomLeave, RoomLeaveOut, RoomNews as RoomNote, RoomRemove, Rooms as RoomList,
+    Invitation as InvitationNote, Invited, LeftOut, Lock, Member, Members, Notification, OfRoom, RoomCreate, RoomEvent, RoomInfo, RoomInvite,
+    RoomJoin, RoomLeave, RoomLeaveOut, RoomNews as RoomNote, RoomRemove, Rooms as RoomList,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -91,6 +91,10 @@ impl RoomBook {
     /// It was created or entered, and not left.
     pub fn is_known(&self, room: &Address) -> bool {
         self.rooms.contains_key(room)
+    }
+    /// Somebody invited us, and it was not answered.
+    pub fn is_invited(&self, room: &Address) -> bool {
+        self.invitations.iter().any(|i| i.room == room.as_str())
     }
     /// All of them.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
@@ -292,7 +296,10 @@ impl Drive {
                 self.link.room(RoomAsk::Decline { invitation });
                 return drop(waiter.send(Ok(json!({}))));
             }
-            (false, None) => return drop(waiter.send(Err(not_in(&room)))),
+            (false, None) => {
+                let sentence = format!("this account is neither in the room {room} nor invited; `subrosa room list` shows where it is");
+                return drop(waiter.send(Err(Failure::new("room.not-joined", FaultName::Caller, sentence))));
+            }
         }
         self.wait(room, What::Left, waiter);
     }
@@ -317,6 +324,10 @@ impl Drive {
             Ok(who) => Address::from(who.as_str()),
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
+        if who == self.me {
+            let sentence = format!("nobody can put oneself out; leave the room instead (`room_leave`, `subrosa room leave {room}`)");
+            return drop(waiter.send(Err(Failure::usage(sentence))));
+        }
         self.link.room(RoomAsk::Remove { room: room.clone(), who: who.clone() });
         self.wait(room, What::NoMember(who), waiter);
     }
@@ -351,10 +362,8 @@ impl Drive {
                     self.read_archive(&room);
                 }
                 self.room_note(&room, RoomEvent::Joined, None, None);
-                let answer = self.room_info(&room);
-                self.rooms.answer(&room, |what| *what == What::Joined, &answer);
                 if listed {
-                    self.take_up_later(Some(&room)); // who is in it is told only where that is new
+                    self.listed_room(&room); // who is in it is told only where that is new
                 }
             }
             RoomNews::Left { room, why, reason } => self.room_left(&room, &why, reason),
@@ -369,7 +378,7 @@ impl Drive {
                     // the machine forgets it with the members
                     self.facts.push(Fact::Input(Input::LeaveOut(ChatId(room.clone()), known.leave_out)));
                 }
-                self.take_up_later(Some(&room));
+                self.listed_room(&room);
                 // rooms need not say it of those who are away
                 let is_member = |what: &What| matches!(what, What::Member(who) if members.contains(who));
                 self.rooms.answer(&room, is_member, &Ok(json!({})));
@@ -381,7 +390,7 @@ impl Drive {
                 if let Some(known) = self.rooms.rooms.get_mut(&room) {
                     (known.locked_out, known.listed) = (Some(why.to_string()), true);
                 }
-                self.take_up_later(Some(&room));
+                self.listed_room(&room);
                 self.room_note(&room, RoomEvent::Changed, None, Some(why.to_string()));
             }
             RoomNews::Presence(room, presence) => {
@@ -408,6 +417,12 @@ impl Drive {
                 self.chats.deed(Deed::Moderated { chat, stanza_id: room_id, by, reason, time: now() });
             }
             RoomNews::Bounced(bounce) => self.bounced(bounce),
+            // of our own, another device of ours knows
+            RoomNews::Private { room, nick } if self.rooms.rooms.get(&room).is_none_or(|known| known.nick != nick) => {
+                let reason = "it was written in a room to this account alone, which can't be encrypted; ask them to write directly".into();
+                let note = LeftOut { account: self.account.clone(), from: Some(format!("{room}/{nick}")), reason };
+                self.hub.tell(&Notification::LeftOut(note));
+            }
             RoomNews::Invited(invitation) => self.invited(invitation),
             RoomNews::Declined { room, who, reason } => {
                 let reason = if reason.is_empty() { "the invitation was declined".into() } else { format!("the invitation was declined: {reason}") };
@@ -416,6 +431,14 @@ impl Drive {
             RoomNews::Failed { room, task, who, why, again } => self.room_failed(&room, task, who.as_ref(), &why, again.is_some()),
             _ => {}
         }
+    }
+    /// Who is in it is known: whoever waited to be in it can go on.
+    fn listed_room(&mut self, room: &Address) {
+        if self.rooms.rooms.get(room).is_some_and(|known| known.joined) {
+            let answer = self.room_info(room);
+            self.rooms.answer(room, |what| *what == What::Joined, &answer);
+        }
+        self.take_up_later(Some(room));
     }
     fn room_left(&mut self, room: &Address, why: &Left, reason: String) {
         self.leave_archive(room);

@@ -173,6 +173,11 @@ async fn what_a_room_sends_back_is_told() {
             _ => panic!("something else"),
         }
     }
+    // who writes to us alone is heard of, and we ourselves are not
+    alice.news(RoomNews::Private { room: ROOM.into(), nick: "me".into() });
+    alice.news(RoomNews::Private { room: ROOM.into(), nick: "bob".into() });
+    let Notification::LeftOut(left) = alice.next().await else { panic!("something else") };
+    assert_eq!(left.from.as_deref(), Some("room@rooms.x/bob"));
 }
 
 #[tokio::test]
