@@ -187,6 +187,9 @@ pub enum Command {
     Backup {
         /// Where
         file: PathBuf,
+        /// Take the place of a file that is there already
+        #[arg(long)]
+        replace: bool,
         /// Read the passphrase from the first line of this file (else SUBROSA_PASSPHRASE, else a prompt)
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
@@ -239,6 +242,9 @@ pub enum RoomCommand {
         /// End the room for everybody; only its owners can
         #[arg(long)]
         destroy: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Make somebody a member and tell them
     Invite {

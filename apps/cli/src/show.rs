@@ -135,7 +135,11 @@ pub fn note(note: &Notification, accounts: bool) -> String {
     match note {
         Notification::Message(m) => format!("{account}{}{}", mark(m.again), message(m)),
         Notification::Undecryptable(u) => {
-            let why = subrosa_engine::Reason::from_code(&u.reason).map_or("", |r| r.sentence());
+            let own = u.from == u.account && u.reason == subrosa_engine::Reason::NotForThisDevice.code();
+            let why = match subrosa_engine::Reason::from_code(&u.reason) {
+                _ if own => "That device of yours does not write to this one: approve it there (`subrosa approve`)",
+                reason => reason.map_or("", |r| r.sentence()),
+            };
             let device = u.device.as_ref().map_or(String::new(), |d| format!(" (device {})", clean(&d.to_string())));
             format!("{account}{}! {}{device} wrote something that can't be read: {}. {why}", mark(u.again), clean(&u.from), u.reason)
         }
@@ -250,7 +254,11 @@ fn warning(w: &Warned) -> String {
         (None, Some(device)) => format!("device {}: ", clean(&device.to_string())),
         (None, None) => String::new(),
     };
-    format!("{about}{} ({})", clean(&w.sentence), clean(&w.code))
+    let todo = match &w.chat {
+        Some(chat) if w.code == subrosa_engine::Warning::OptOut.code() => format!("; `subrosa go-on {}` goes on encrypted", clean(chat)),
+        _ => String::new(),
+    };
+    format!("{about}{} ({}){todo}", clean(&w.sentence), clean(&w.code))
 }
 fn message(m: &Message) -> String {
     let from = if m.from == m.account && m.chat != m.account { format!("you to {}", clean(&m.chat)) } else { clean(&m.from) };

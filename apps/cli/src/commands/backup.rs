@@ -6,7 +6,11 @@ use crate::rpc::Call;
 use crate::rpc::types::{Kept, Sealed};
 use std::path::{Path, PathBuf};
 
-pub async fn back_up(home: &Home, account: Option<&str>, file: &Path, passphrase: Option<PathBuf>) -> Result<(), Failure> {
+pub async fn back_up(home: &Home, account: Option<&str>, file: &Path, replace: bool, passphrase: Option<PathBuf>) -> Result<(), Failure> {
+    if !replace && file.symlink_metadata().is_ok() {
+        let sentence = format!("{} is there already; name another file, or take its place with --replace", file.display());
+        return Err(Failure::usage(sentence));
+    }
     let sealed = sealed(file, passphrase.as_deref(), true)?;
     let done: Kept = ask(home, account, false, Call::Backup(sealed)).await?;
     print(&format!("{} holds {} messages; without its passphrase nobody opens it, not even you\n", file.display(), done.messages))

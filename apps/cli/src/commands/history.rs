@@ -12,7 +12,15 @@ pub async fn show(home: &Home, account: Option<&str>, chat: Option<String>, sear
         (Some(chat), None) => Call::History(GetHistory { chat, limit, ..GetHistory::default() }),
         (None, None) => return Err(Failure::usage("say whose history (an address), or what to look for (--search WORDS)")),
     };
+    let nothing = match &call {
+        Call::Search(search) => format!("no message has “{}”\n", clean(&search.query)),
+        Call::History(of) => format!("nothing with {} is stored here; `subrosa listen` fetches what waits at the server\n", clean(&of.chat)),
+        _ => String::new(),
+    };
     let found: Messages = ask(home, account, false, call).await?;
+    if found.messages.is_empty() {
+        return print(&nothing);
+    }
     let more = if found.more { "there is more; ask for it with a larger --limit\n" } else { "" };
     print(&(found.messages.iter().map(|entry| line(entry) + "\n").collect::<String>() + more))
 }

@@ -10,6 +10,10 @@ use serde_json::Value;
 /// `what`: a link, or an address with a number and a key.
 pub async fn verify(home: &Home, account: Option<&str>, what: String, device: Option<u32>, fingerprint: Option<String>) -> Result<(), Failure> {
     let link = what.contains(':');
+    if !link && device.is_none() {
+        let sentence = "say what was compared: the link of their QR code (xmpp:…), or their address, the device's number and the key they read out";
+        return Err(Failure::usage(sentence));
+    }
     let verify = if link { Verify { uri: Some(what), ..Verify::default() } } else { Verify { jid: Some(what), ..Verify::default() } };
     let done: Verified = ask(home, account, false, Call::Verify(Verify { device, fingerprint, ..verify })).await?;
     let mut text: String = done.devices.iter().map(|device| format!("device {device} of {} is verified now\n", clean(&done.jid))).collect();
@@ -46,7 +50,7 @@ pub async fn stale(home: &Home, account: Option<&str>) -> Result<(), Failure> {
 }
 pub async fn opt_out(home: &Home, account: Option<&str>, chat: String, reason: Option<String>) -> Result<(), Failure> {
     let text = format!("{} was told that encrypted messages are not read here\n", clean(&chat));
-    ask::<Value>(home, account, false, Call::OptOut(OptOut { chat, reason, account: None })).await?;
+    ask::<Value>(home, account, false, Call::OptOut(OptOut { chat, reason, id: None, timeout: None, account: None })).await?;
     print(&text)
 }
 pub async fn go_on(home: &Home, account: Option<&str>, chat: String) -> Result<(), Failure> {
@@ -58,6 +62,9 @@ pub async fn go_on(home: &Home, account: Option<&str>, chat: String) -> Result<(
 pub async fn block(home: &Home, account: Option<&str>, jid: Option<String>, block: bool) -> Result<(), Failure> {
     let Some(jid) = jid else {
         let list: Blocked = ask(home, account, false, Call::Blocked(OfAccount::default())).await?;
+        if list.blocked.is_empty() {
+            return print("nobody is blocked\n");
+        }
         return print(&list.blocked.iter().map(|who| clean(who) + "\n").collect::<String>());
     };
     let text = format!("{} {}\n", clean(&jid), if block { "is blocked: nothing more comes from there" } else { "may write again" });

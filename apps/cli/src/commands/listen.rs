@@ -4,7 +4,7 @@ use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
 use crate::home::Home;
 use crate::rpc::server::Backend;
-use crate::rpc::types::{Connection, Notification, State};
+use crate::rpc::types::{Connection, Notification, RoomEvent, RoomNews, State};
 use crate::session::Accounts;
 use crate::show;
 use tokio::sync::mpsc;
@@ -56,6 +56,8 @@ pub fn is_quiet(note: &Notification) -> bool {
     match note {
         Notification::Connection(connection) => connection.state == State::Offline && connection.reason.is_none(),
         Notification::State(state) => state.to.is_some(), // a message of this process: its answer says it
+        // who is in it is told by itself
+        Notification::Room(RoomNews { event: RoomEvent::Changed, reason: None, .. }) => true,
         // for screens
         Notification::Entry(_) | Notification::Chat(_) | Notification::CatchUp(_) => true,
         _ => false,

@@ -1,15 +1,16 @@
 //! `subrosa logout`: withdraws the device, erases the keys. What was received and not read is gone too.
-use super::print;
+use super::{confirmed, print};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::rpc::Call;
 use crate::rpc::types::Logout;
 use crate::session::Accounts;
-use std::io::{BufRead, IsTerminal, Write};
 
 pub async fn run(home: &Home, account: Option<&str>, yes: bool, offline: bool) -> Result<(), Failure> {
     let dir = home.account(account)?;
-    if !yes && !confirmed(&dir.jid)? {
+    let what = "and erases its keys; messages not read yet can't be read any more";
+    let question = format!("This withdraws the device from {} {what}. Go on?", dir.jid);
+    if !yes && !confirmed(&question, "say --yes if the keys shall be erased")? {
         return print("nothing was done\n");
     }
     let opened = Accounts::open(home, Some(&dir.jid), false, None).await;
@@ -27,16 +28,4 @@ pub async fn run(home: &Home, account: Option<&str>, yes: bool, offline: bool) -
         Err(failure) => return Err(failure),
     }
     print(&format!("{} is logged out; its keys on this device are erased\n", dir.jid))
-}
-
-fn confirmed(jid: &str) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask on; say --yes if the keys shall be erased"));
-    }
-    let mut err = std::io::stderr();
-    let _ = write!(err, "This withdraws the device from {jid} and erases its keys; messages not read yet can't be read any more. Go on? [y/N] ");
-    let _ = err.flush();
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::usage(format!("the answer can't be read: {e}")))?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }

@@ -20,7 +20,7 @@ use crate::home::Home;
 use crate::rpc::Call;
 use crate::session::Accounts;
 use serde::de::DeserializeOwned;
-use std::io::Write;
+use std::io::{BufRead, IsTerminal, Write};
 
 /// Carries out what the command line says.
 pub async fn run(args: Args) -> Result<(), Failure> {
@@ -45,7 +45,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         Command::GoOn { chat } => keys::go_on(&home, account, chat).await,
         Command::Block { jid } => keys::block(&home, account, jid, true).await,
         Command::Unblock { jid } => keys::block(&home, account, Some(jid), false).await,
-        Command::Backup { file, passphrase_file } => backup::back_up(&home, account, &file, passphrase_file).await,
+        Command::Backup { file, replace, passphrase_file } => backup::back_up(&home, account, &file, replace, passphrase_file).await,
         Command::Restore { file, passphrase_file } => backup::restore(&home, account, &file, passphrase_file).await,
         Command::Send { to, text, id, timeout, engine: named } => send::run(&home, account, engine(&named)?, to, &text, id, timeout).await,
         Command::Listen(named) => listen::run(&home, account, engine(&named)?).await,
@@ -80,6 +80,19 @@ fn print(text: &str) -> Result<(), Failure> {
         Ok(()) => Ok(()),
         Err(e) => Err(Failure::new("output", FaultName::Caller, format!("standard output can't be written: {e}"))),
     }
+}
+
+/// A person says yes to what can't be undone. `remedy`: what to do where nobody can be asked.
+fn confirmed(question: &str, remedy: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("there is no terminal to ask on; {remedy}")));
+    }
+    let mut err = std::io::stderr();
+    let _ = write!(err, "{question} [y/N] ");
+    let _ = err.flush();
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::usage(format!("the answer can't be read: {e}")))?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// Resolves when the process is asked to end.

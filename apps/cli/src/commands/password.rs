@@ -17,7 +17,7 @@ pub fn asked(whose: &str, file: Option<&Path>) -> Result<Zeroizing<String>, Fail
         return Err(Failure::usage(sentence));
     }
     let typed = rpassword::prompt_password(format!("Password of {whose}: "));
-    whole(Zeroizing::new(typed.map_err(|e| Failure::usage(format!("the password can't be read from the terminal: {e}")))?))
+    whole(Zeroizing::new(typed.map_err(|e| Failure::usage(format!("the password can't be read from the terminal: {e}")))?), "password")
 }
 /// From the file, else `SUBROSA_PASSWORD`. `None`: neither is there.
 pub fn given(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> {
@@ -29,16 +29,16 @@ pub fn given(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> 
         (None, Ok(given)) => Zeroizing::new(given),
         (None, Err(_)) => return Ok(None),
     };
-    whole(password).map(Some)
+    whole(password, "password").map(Some)
 }
 /// Of a sealed file: from the file, else `SUBROSA_PASSPHRASE`, else a prompt. `new`: asked for twice.
 pub fn passphrase(file: Option<&Path>, new: bool) -> Result<Zeroizing<String>, Failure> {
     if let Some(path) = file {
         let opened = std::fs::File::open(path).map_err(|e| Failure::io("reading", path, &e))?;
-        return first_line(std::io::BufReader::new(opened)).map_err(|e| Failure::io("reading", path, &e)).and_then(whole);
+        return first_line(std::io::BufReader::new(opened)).map_err(|e| Failure::io("reading", path, &e)).and_then(|read| whole(read, "passphrase"));
     }
     if let Ok(given) = std::env::var("SUBROSA_PASSPHRASE") {
-        return whole(Zeroizing::new(given));
+        return whole(Zeroizing::new(given), "passphrase");
     }
     if !std::io::stdin().is_terminal() {
         let sentence = "there is no terminal to ask for the passphrase; give it in a file (--passphrase-file) or in SUBROSA_PASSPHRASE";
@@ -52,10 +52,10 @@ pub fn passphrase(file: Option<&Path>, new: bool) -> Result<Zeroizing<String>, F
     if new && *ask("The same again: ")? != *passphrase {
         return Err(Failure::usage("the two passphrases differ; nothing was done"));
     }
-    whole(passphrase)
+    whole(passphrase, "passphrase")
 }
-fn whole(password: Zeroizing<String>) -> Result<Zeroizing<String>, Failure> {
-    if password.is_empty() { Err(Failure::usage("the password is empty; nothing was done")) } else { Ok(password) }
+fn whole(secret: Zeroizing<String>, what: &str) -> Result<Zeroizing<String>, Failure> {
+    if secret.is_empty() { Err(Failure::usage(format!("the {what} is empty; nothing was done"))) } else { Ok(secret) }
 }
 fn first_line(file: impl BufRead) -> std::io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::with_capacity(256)); // not moved while it is read: no copies stay behind

@@ -1,5 +1,5 @@
 //! `subrosa room …`: rooms and who is in them.
-use super::{ask, print};
+use super::{ask, confirmed, print};
 use crate::args::{OnOff, RoomCommand};
 use crate::failure::Failure;
 use crate::home::Home;
@@ -28,7 +28,11 @@ pub async fn run(home: &Home, account: Option<&str>, command: RoomCommand) -> Re
             let joined: RoomInfo = ask(home, account, false, Call::RoomJoin(RoomJoin { room, nick, account: None })).await?;
             print(&info(&joined))
         }
-        RoomCommand::Leave { room, destroy } => {
+        RoomCommand::Leave { room, destroy, yes } => {
+            let question = format!("This ends the room {} for everybody, for good. Go on?", clean(&room));
+            if destroy && !yes && !confirmed(&question, "say --yes if the room shall end for everybody")? {
+                return print("nothing was done\n");
+            }
             let text = format!("left {}\n", clean(&room));
             ask::<Value>(home, account, false, Call::RoomLeave(RoomLeave { room, destroy, account: None })).await?;
             print(&text)
@@ -63,11 +67,17 @@ pub async fn run(home: &Home, account: Option<&str>, command: RoomCommand) -> Re
 
 fn info(room: &RoomInfo) -> String {
     let name = room.name.as_deref().map_or(String::new(), |name| format!("  {}", clean(name)));
-    let here = if room.joined { "in it" } else { "not in it now" };
+    let here = if room.joined { "in it" } else { "not connected" };
     let lock = match room.lock {
         Lock::Omemo => {
             let but = room.why.as_deref().map_or(String::new(), |why| format!("; {}", clean(why)));
-            format!("encrypted to {} members{but}", room.members)
+            // how many it has is known once it was entered
+            let whom = match room.members {
+                0 => "who can read is known once it is entered (`subrosa room members` does that)".into(),
+                1 => "encrypted, nobody but you is a member".into(),
+                all => format!("encrypted to {all} members"),
+            };
+            format!("{whom}{but}")
         }
         Lock::Clear => "not encrypted".into(),
         Lock::Impossible => format!("nothing can be sent: {}", clean(room.why.as_deref().unwrap_or("it can't be encrypted"))),

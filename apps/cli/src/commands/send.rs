@@ -28,7 +28,8 @@ pub async fn run(
         Ok(answer) => report(&to, &read(answer)?),
         Err(failure) => {
             if let Some(details) = &failure.details {
-                print(&lines(details))?;
+                // whoever is in the way is named by the sentence
+                print(&lines(&SendResult { left_out: Vec::new(), ..(**details).clone() }))?;
             }
             Err(failure)
         }

@@ -46,7 +46,7 @@ impl Drive {
             Call::SendFile(_) => Err(Failure::new("method.sip", FaultName::Caller, "files go over SIP only; use `subrosa sip`")),
             Call::Verify(wanted) => return self.verify(wanted, waiter),
             Call::Approve(wanted) => return self.approve(&wanted, waiter),
-            Call::ReplaceSession(wanted) => self.replace_session(&wanted),
+            Call::ReplaceSession(wanted) => return self.replace_session(wanted, waiter),
             Call::RemoveDevice(wanted) => return self.remove_device(&wanted, waiter),
             Call::StaleDevices(_) => self.stale_devices(),
             Call::OptOut(wanted) => return self.opt_out(wanted, waiter),

@@ -18,7 +18,7 @@ use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::rpc::Call;
 use crate::rpc::server::Subscriber;
-use crate::rpc::types::{Connection, Notification, State};
+use crate::rpc::types::{Connection, Notification, ReplaceSession, State};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use serde_json::json;
@@ -267,6 +267,17 @@ impl Drive {
             let (waiter, answer) = match settling {
                 Settling::Left(waiter) => (waiter, Ok(json!({}))),
                 Settling::Devices(owner, waiter) => (waiter, self.listed(&owner)),
+                Settling::Replace(wanted, waiter) => match self.replace_now(&wanted) {
+                    Ok(()) => {
+                        self.when_answered(waiter);
+                        continue;
+                    }
+                    Err(failure) => (waiter, Err(failure)),
+                },
+                Settling::Remove(device, waiter) => {
+                    self.remove_now(device, waiter);
+                    continue;
+                }
                 Settling::Joined(waiter) => match self.look(self.omemo, |omemo, cx| omemo.is_published(cx)) {
                     Ok(false) => {
                         self.settling.push(Settling::Joined(waiter));
@@ -276,6 +287,14 @@ impl Drive {
                 },
             };
             let _ = waiter.send(answer);
+        }
+    }
+    /// What was asked of the server just now is waited for, if anything was.
+    pub(super) fn when_answered(&mut self, waiter: Waiter) {
+        if self.facts.is_empty() && self.asked.is_empty() {
+            let _ = waiter.send(Ok(json!({})));
+        } else {
+            self.settling.push(Settling::Left(waiter));
         }
     }
 
@@ -331,6 +350,19 @@ pub enum Settling {
     Joined(Waiter),
     Left(Waiter),
     Devices(Address, Waiter),
+    /// Then the session is set up anew.
+    Replace(ReplaceSession, Waiter),
+    /// Then this device of the account's own is taken off.
+    Remove(u32, Waiter),
+}
+impl Settling {
+    /// Who waits.
+    pub fn waiter(self) -> Waiter {
+        match self {
+            Settling::Joined(waiter) | Settling::Left(waiter) => waiter,
+            Settling::Devices(_, waiter) | Settling::Replace(_, waiter) | Settling::Remove(_, waiter) => waiter,
+        }
+    }
 }
 
 fn engine_failed() -> Failure {

@@ -1,6 +1,6 @@
 //! What the connection says: stanzas, answers, what the server has, how the connection is.
 use super::chats::After;
-use super::drive::{Drive, Settling, now};
+use super::drive::{Drive, now};
 use super::link::{Came, Said};
 use super::step::Fact;
 use crate::rpc::types::{self, Notification, State};
@@ -75,7 +75,7 @@ impl Drive {
                     self.rooms.lost(failure);
                     self.blocked.lost(failure);
                     for settling in self.settling.drain(..) {
-                        let (Settling::Joined(waiter) | Settling::Left(waiter) | Settling::Devices(_, waiter)) = settling;
+                        let waiter = settling.waiter();
                         let _ = waiter.send(Err(failure.clone()));
                     }
                 }

@@ -62,7 +62,15 @@ impl Drive {
     /// offers its history, the wish accepts it.
     pub(super) fn approve(&mut self, approve: &types::Approve, waiter: Waiter) {
         let wanted = SetTrust { jid: self.account.clone(), device: approve.device, fingerprint: None, level: Level::Trusted, account: None };
-        let (device, key) = match self.decide(&wanted) {
+        let own = self.look(self.omemo, |omemo, cx| omemo.own_device(cx));
+        let decided = match own {
+            Ok(Some(own)) if own == Device::of(&self.me, approve.device) => {
+                Err(own_device("trust.device", approve.device, "a new one is approved on another device of the account"))
+            }
+            Ok(_) => self.decide(&wanted),
+            Err(failure) => Err(failure),
+        };
+        let (device, key) = match decided {
             Ok((device, key, _)) => (device, key),
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
@@ -76,17 +84,30 @@ impl Drive {
             tracing::error!(code = %failure.code, "the history can't be handed over");
         }
     }
-    pub(super) fn replace_session(&mut self, wanted: &types::ReplaceSession) -> Result<Value, Failure> {
-        let device = Device::of(&Address::from(crate::home::bare(&wanted.jid)?.as_str()), wanted.device);
-        let done = self.look(self.omemo, move |omemo, cx| omemo.replace_session(cx, &device))?;
+    /// Once the account is connected: only then the device's keys can be had.
+    pub(super) fn replace_session(&mut self, wanted: types::ReplaceSession, waiter: Waiter) {
+        if let Err(failure) = crate::home::bare(&wanted.jid) {
+            return drop(waiter.send(Err(failure)));
+        }
         self.link.connect();
-        done.map(|()| json!({})).map_err(|e| Failure::coded(&e))
+        self.settling.push(Settling::Replace(wanted, waiter));
     }
-    /// Answered when the server has taken it.
+    pub(super) fn replace_now(&mut self, wanted: &types::ReplaceSession) -> Result<(), Failure> {
+        let owner = Address::from(crate::home::bare(&wanted.jid)?.as_str());
+        let device = Device::of(&owner, wanted.device);
+        if self.look(self.omemo, |omemo, cx| omemo.own_device(cx))?.is_some_and(|own| own == device) {
+            return Err(own_device("trust.device", wanted.device, "there is no session with oneself"));
+        }
+        self.look(self.omemo, move |omemo, cx| omemo.replace_session(cx, &device))?.map_err(|e| Failure::coded(&e))
+    }
+    /// Once the account is connected, and answered when the server has taken it.
     pub(super) fn remove_device(&mut self, wanted: &types::RemoveDevice, waiter: Waiter) {
-        let id = wanted.device;
+        self.link.connect();
+        self.settling.push(Settling::Remove(wanted.device, waiter));
+    }
+    pub(super) fn remove_now(&mut self, id: u32, waiter: Waiter) {
         match self.look(self.omemo, move |omemo, cx| omemo.remove_own_device(cx, id)) {
-            Ok(Ok(())) => self.settling.push(Settling::Left(waiter)),
+            Ok(Ok(())) => self.when_answered(waiter),
             Ok(Err(e)) => drop(waiter.send(Err(Failure::coded(&e)))),
             Err(failure) => drop(waiter.send(Err(failure))),
         }
@@ -100,7 +121,7 @@ impl Drive {
     }
     pub(super) fn opt_out(&mut self, wanted: types::OptOut, waiter: Waiter) {
         let reason = wanted.reason.unwrap_or_default();
-        self.say(Some(super::new_id()), &wanted.chat, |_, _| Ok(Content::OptOut { reason }), waiter);
+        self.say(wanted.id, &wanted.chat, |_, _| Ok(Content::OptOut { reason }), waiter);
     }
     pub(super) fn go_on(&mut self, chat: &str) -> Result<Value, Failure> {
         let chat = ChatId(crate::home::bare(chat)?.as_str().into());
@@ -137,4 +158,8 @@ impl Drive {
         }
         Ok(())
     }
+}
+/// What was asked is about other devices than this one.
+fn own_device(code: &str, id: u32, why: &str) -> Failure {
+    Failure::new(code, FaultName::Caller, format!("device {id} is this one: {why}; `subrosa devices` lists all of them"))
 }

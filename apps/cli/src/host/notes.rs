@@ -115,11 +115,22 @@ pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[De
         let remedy = format!("`room_leave_out` (`subrosa room leave-out {to} on`) sends without them");
         format!("nothing was sent to {to}: no device of {} can read it; ask them to switch encryption on, or {remedy}", people.join(", "))
     } else {
-        format!("nothing was sent to {to}: {}", why.reason.sentence())
+        format!("nothing was sent to {to}: {}", cause(to, why.reason))
     };
     let mut failure = Failure::new(&code, FaultName::Peer, sentence);
     failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), left_out: people, ..SendResult::default() }));
     failure
+}
+/// The reason where more can be said of it here than by the machine: this program sends nothing in clear.
+fn cause(to: &str, why: Reason) -> String {
+    match why {
+        Reason::NoEncryption => "they have no device that can decrypt; check the address, or ask them to switch encryption (OMEMO) on".into(),
+        Reason::DeviceListUnavailable => "the server does not show their devices; check the address, or try again later".into(),
+        Reason::OptedOut => {
+            format!("they ask not to be sent encrypted messages any more; `go_on` (`subrosa go-on {to}`) sends encrypted ones all the same")
+        }
+        other => other.sentence().into(),
+    }
 }
 /// One line of the answer to `devices`.
 pub fn device_info(device: &subrosa_omemo::DeviceInfo) -> DeviceInfo {

@@ -75,7 +75,7 @@ impl Drive {
         let to = crate::home::bare(to)?;
         let chat = ChatId(to.as_str().into());
         let room = self.chats.is_room(&chat);
-        if room && !self.rooms.is_known(&chat.0) {
+        if (room || self.rooms.is_invited(&chat.0)) && !self.rooms.is_known(&chat.0) {
             let sentence = format!("this account is not in the room {to}; join it first (`room_join`, `subrosa room join {to}`)");
             return Err(Failure::new("room.not-joined", FaultName::Caller, sentence));
         }

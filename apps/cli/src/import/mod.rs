@@ -39,7 +39,7 @@ pub enum ReadError {
     #[error("the file has {0} bytes, far more than such a store has; check that it is the right one")]
     TooLarge(usize),
     /// Not of the form that the program writes.
-    #[error("this is not what {program} writes ({why}, line {line}); check that it is the right file")]
+    #[error("this is not what {program} writes ({why}{}); check that it is the right file", place(*line))]
     Form {
         /// Whose form was expected.
         program: &'static str,
@@ -54,6 +54,9 @@ pub enum ReadError {
     /// Something is there and is not what it has to be.
     #[error("{0} in the file is damaged; restore it from a copy that the other program can still read")]
     Damaged(&'static str),
+}
+fn place(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
 }
 impl Coded for ReadError {
     fn code(&self) -> &'static str {

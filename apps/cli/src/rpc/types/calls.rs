@@ -334,7 +334,9 @@ impl Call {
             Call::Send(SendText { id, timeout, text, .. })
             | Call::Reply(Reply { id, timeout, text, .. })
             | Call::Edit(Edit { id, timeout, text, .. }) => Says { id, timeout: *timeout, text: Some(text) },
-            Call::React(React { id, timeout, .. }) | Call::Retract(Retract { id, timeout, .. }) => Says { id, timeout: *timeout, text: None },
+            Call::React(React { id, timeout, .. }) | Call::Retract(Retract { id, timeout, .. }) | Call::OptOut(OptOut { id, timeout, .. }) => {
+                Says { id, timeout: *timeout, text: None }
+            }
             _ => return None,
         })
     }

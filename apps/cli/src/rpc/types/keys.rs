@@ -66,6 +66,12 @@ pub struct OptOut {
     /// What they are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The caller's id: what was accepted once under it is not sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Seconds to wait for the server's acknowledgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
     /// Of which account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,

@@ -1,0 +1,154 @@
+//! What a person decides about conversations, sessions and devices, each by a command of its own: a process that connects, does it and
+//! ends. Over a real Prosody.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod support;
+
+use serde_json::json;
+use std::time::{Duration, Instant};
+use subrosa_interop::Prosody;
+use support::{PATIENCE, Place, server};
+
+fn two(server: &Prosody, first: &str, second: &str) -> (Place, Place) {
+    let (a, b) = (Place::new(), Place::new());
+    a.login(server, first);
+    b.login(server, second);
+    (a, b)
+}
+fn until(what: &str, mut fits: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !fits() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+/// This device's number.
+fn number(place: &Place) -> String {
+    place.ok(&["status"]).split("device ").nth(1).unwrap().split(',').next().unwrap().to_owned()
+}
+/// The line that `devices` has for it.
+fn line(place: &Place, device: &str) -> Option<String> {
+    place.ok(&["devices"]).lines().find(|line| line.trim_start().starts_with(device)).map(str::to_owned)
+}
+
+#[test]
+fn who_opted_out_is_sent_nothing_until_somebody_goes_on() {
+    let Some(server) = server() else { return };
+    let (alice, bob) = two(&server, "alice", "bob");
+    bob.ok(&["send", "alice@localhost", "hello"]);
+    let said = alice.ok(&["opt-out", "bob@localhost", "--reason", "an old telephone"]);
+    assert!(said.contains("bob@localhost was told"), "{said}");
+    let mut reading = bob.rpc();
+    let warned = reading.wait("the wish", |line| line["method"] == "warning" && line["params"]["code"] == "opt-out");
+    assert_eq!(warned["params"]["chat"], "alice@localhost");
+    // handed over to the process that runs: the same words, the same code
+    let err = bob.fails(10, &["send", "alice@localhost", "do you hear me?"]);
+    assert!(err.contains("subrosa go-on alice@localhost"), "{err}");
+    reading.end();
+    let err = bob.fails(10, &["send", "alice@localhost", "or me?"]);
+    assert!(err.contains("subrosa go-on alice@localhost"), "{err}");
+    bob.ok(&["go-on", "alice@localhost"]);
+    bob.ok(&["send", "alice@localhost", "encrypted all the same"]);
+    let mut reading = alice.rpc();
+    let heard = reading.message("encrypted all the same");
+    assert_eq!(heard["protocol"], "omemo:2");
+    for word in ["old telephone", "hear me", "all the same"] {
+        assert!(!server.has_seen(word), "{word} in clear");
+    }
+}
+
+#[test]
+fn an_opt_out_that_finds_no_server_waits() {
+    let Some(mut server) = server() else { return };
+    let (alice, bob) = two(&server, "alice", "bob");
+    alice.ok(&["send", "bob@localhost", "hello"]);
+    server.stop();
+    let err = alice.fails(9, &["opt-out", "bob@localhost"]);
+    assert!(err.contains("next connection"), "{err}");
+    server.restart().unwrap();
+    alice.rpc().online();
+    let mut reading = bob.rpc();
+    reading.message("hello");
+    let mut writing = alice.rpc();
+    writing.online();
+    reading.wait("the wish", |line| line["method"] == "warning" && line["params"]["code"] == "opt-out");
+}
+
+#[test]
+fn a_session_is_set_up_anew() {
+    let Some(server) = server() else { return };
+    let (alice, bob) = two(&server, "alice", "bob");
+    alice.ok(&["send", "bob@localhost", "before"]);
+    let mut reading = bob.rpc();
+    reading.message("before");
+    reading.call("send", json!({"to": "alice@localhost", "text": "and back"}));
+    reading.end();
+    let device = number(&bob);
+    let sent = |server: &Prosody| server.stanzas().iter().filter(|s| s.xml.contains("to='bob@localhost'") && s.xml.contains("kex=")).count();
+    let before = sent(&server);
+    let said = alice.ok(&["sessions", "replace", "bob@localhost", &device]);
+    assert!(said.contains("new session"), "{said}");
+    // it is there when the command ends: bob needs no message for it
+    until("no key exchange leaves", || sent(&server) > before);
+    let mut reading = bob.rpc();
+    reading.online();
+    alice.ok(&["send", "bob@localhost", "after"]);
+    assert_eq!(reading.message("after")["trust"], "trusted");
+    reading.call("send", json!({"to": "alice@localhost", "text": "and back again"}));
+    assert_eq!(alice.rpc().message("and back again")["protocol"], "omemo:2");
+    // what is no session
+    assert!(alice.fails(1, &["sessions", "replace", "bob@localhost", "7"]).contains("no device list"));
+    assert!(alice.fails(1, &["sessions", "replace", "alice@localhost", &number(&alice)]).contains("is this one"));
+    alice.fails(2, &["sessions", "replace", "bob", "7"]);
+}
+
+#[test]
+fn a_device_that_is_gone_is_taken_off() {
+    let Some(server) = server() else { return };
+    let (alice, lost) = two(&server, "alice", "alice");
+    let bob = Place::new();
+    bob.login(&server, "bob");
+    let device = number(&lost);
+    assert!(alice.fails(1, &["approve", &number(&alice)]).contains("is this one"));
+    // it is heard of with a connection, its key with it
+    until("the new device is not heard of", || {
+        alice.ok(&["send", "bob@localhost", "to all"]);
+        alice.run(&["approve", &device]).status.success()
+    });
+    assert!(line(&alice, &device).unwrap().contains("trusted"));
+    let said = bob.ok(&["send", "alice@localhost", "to both"]);
+    assert!(said.contains(&format!("device {device}: sent")), "{said}");
+    let said = alice.ok(&["sessions", "remove", &device]);
+    assert!(said.contains("off the list"), "{said}");
+    assert!(line(&alice, &device).is_none_or(|line| line.contains("not in use")));
+    // the server has it so: whoever asks now does not see it, and it stays so over connections
+    let carol = Place::new();
+    carol.login(&server, "carol");
+    let said = carol.ok(&["send", "alice@localhost", "who is there?"]);
+    assert!(said.contains("sent (omemo:2)") && !said.contains(&device), "{said}");
+    alice.ok(&["send", "bob@localhost", "later"]);
+    assert!(line(&alice, &device).is_none_or(|line| line.contains("not in use")));
+    assert!(alice.fails(1, &["sessions", "remove", &device]).contains("on no list"));
+}
+
+#[test]
+fn an_identity_of_python_omemo_goes_on_here() {
+    let Some(server) = server() else { return };
+    let (place, bob) = (Place::new(), Place::new());
+    bob.login(&server, "bob");
+    let import = |from: &str, file: &str| {
+        let host = format!("127.0.0.1:{}", server.port);
+        let file = format!("{}/src/import/fixtures/{file}", env!("CARGO_MANIFEST_DIR"));
+        let args = ["import", "alice@localhost", "--host", &host, "--plain-loopback", "--from", from, &file];
+        place.command(&args).env("SUBROSA_PASSWORD", "pw-alice").output().unwrap()
+    };
+    let wrong = support::failed(import("python-omemo", "profanity-identity.txt"), 1, &["import"]);
+    assert!(wrong.contains("not what python-omemo writes") && !wrong.contains("line 0"), "{wrong}");
+    assert!(!place.path().join("accounts/alice@localhost").exists());
+    let done = import("python-omemo", "python-omemo.json");
+    assert!(done.status.success(), "{}", support::text(&done.stderr));
+    assert_eq!(number(&place), "42");
+    place.ok(&["send", "bob@localhost", "the same keys"]);
+    let mut reading = bob.rpc();
+    assert_eq!(reading.message("the same keys")["device"], 42);
+    assert!(bob.ok(&["devices", "alice@localhost"]).contains("f08baf00"));
+}
