@@ -73,6 +73,24 @@ fn an_opt_out_that_finds_no_server_waits() {
     reading.wait("the wish", |line| line["method"] == "warning" && line["params"]["code"] == "opt-out");
 }
 
+/// What was said to be undone does not happen later.
+#[test]
+fn a_logout_that_finds_no_server_changes_nothing() {
+    let Some(mut server) = server() else { return };
+    let (alice, bob) = two(&server, "alice", "bob");
+    let device = number(&alice);
+    server.stop();
+    let err = alice.fails(5, &["logout", "--yes"]);
+    assert!(err.contains("keys are kept") && err.contains("--offline"), "{err}");
+    alice.fails(5, &["sessions", "replace", "bob@localhost", "7"]);
+    alice.fails(5, &["sessions", "remove", "7"]);
+    server.restart().unwrap();
+    assert!(alice.ok(&["send", "bob@localhost", "still here"]).contains("sent (omemo:2)"));
+    let said = bob.ok(&["send", "alice@localhost", "good"]);
+    assert!(said.contains(&format!("device {device}: sent")), "{said}");
+    assert!(alice.ok(&["logout", "--yes"]).contains("logged out"));
+}
+
 #[test]
 fn a_session_is_set_up_anew() {
     let Some(server) = server() else { return };
@@ -151,4 +169,44 @@ fn an_identity_of_python_omemo_goes_on_here() {
     let mut reading = bob.rpc();
     assert_eq!(reading.message("the same keys")["device"], 42);
     assert!(bob.ok(&["devices", "alice@localhost"]).contains("f08baf00"));
+}
+
+/// Questions that can't be asked are not answered by themselves, and what is told of rooms is so.
+#[test]
+fn what_cannot_be_undone_is_asked_for() {
+    let Some(server) = server() else { return };
+    let (alice, bob) = two(&server, "alice", "bob");
+    let made = alice.ok(&["room", "create", "--name", "Garden"]);
+    let room = made.split_whitespace().find(|word| word.contains("@rooms.")).unwrap().trim_end_matches(';').to_owned();
+    let listed = alice.ok(&["room", "list"]);
+    assert!(listed.contains("not connected") && !listed.contains("0 members"), "{listed}");
+    alice.ok(&["room", "invite", &room, "bob@localhost"]);
+    alice.ok(&["room", "invite", &room, "carol@localhost"]);
+    // carol has no keys: named, and not as somebody whom a person chose to leave out
+    let refused = alice.run(&["send", &room, "to all"]);
+    let (out, err) = (support::text(&refused.stdout), support::text(&refused.stderr));
+    assert!(refused.status.code() == Some(10) && err.contains("carol@localhost") && !out.contains("as you chose"), "{out}{err}");
+    let mut reading = bob.rpc();
+    reading.note("invitation");
+    reading.end();
+    let err = bob.fails(1, &["send", &room, "am I in?"]);
+    assert!(err.contains("room join"), "{err}");
+    assert!(bob.ok(&["room", "join", &room]).contains("in it; encrypted to 3 members"));
+    assert!(alice.fails(2, &["room", "remove", &room, "alice@localhost"]).contains("room leave"));
+    assert!(alice.fails(2, &["room", "leave", &room, "--destroy"]).contains("--yes"));
+    bob.ok(&["room", "leave", &room]);
+    let again = bob.fails(1, &["room", "leave", &room]);
+    assert!(again.contains("room list") && !again.contains("join it first"), "{again}");
+    assert!(alice.ok(&["room", "leave", &room, "--destroy", "--yes"]).contains("ended"));
+    assert_eq!(alice.ok(&["room", "list"]), "no rooms\n");
+    // a file of another's is not written over
+    let file = alice.path().join("letter.txt");
+    std::fs::write(&file, "mine").unwrap();
+    let path = file.to_str().unwrap();
+    let backup = |args: &[&str]| alice.command(args).env("SUBROSA_PASSPHRASE", "correct horse battery").output().unwrap();
+    assert!(support::failed(backup(&["backup", path]), 2, &["backup"]).contains("--replace"));
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    assert!(backup(&["backup", path, "--replace"]).status.success());
+    assert_ne!(std::fs::read(&file).unwrap(), b"mine");
+    assert_eq!(alice.ok(&["block"]), "nobody is blocked\n");
 }

@@ -33,7 +33,7 @@ pub async fn run(home: &Home, account: Option<&str>, command: RoomCommand) -> Re
             if destroy && !yes && !confirmed(&question, "say --yes if the room shall end for everybody")? {
                 return print("nothing was done\n");
             }
-            let text = format!("left {}\n", clean(&room));
+            let text = format!("{} {}\n", if destroy { "ended" } else { "left" }, clean(&room));
             ask::<Value>(home, account, false, Call::RoomLeave(RoomLeave { room, destroy, account: None })).await?;
             print(&text)
         }
@@ -73,7 +73,7 @@ fn info(room: &RoomInfo) -> String {
             let but = room.why.as_deref().map_or(String::new(), |why| format!("; {}", clean(why)));
             // how many it has is known once it was entered
             let whom = match room.members {
-                0 => "who can read is known once it is entered (`subrosa room members` does that)".into(),
+                0 => "who can read is known once it is entered: `subrosa room members` does that".into(),
                 1 => "encrypted, nobody but you is a member".into(),
                 all => format!("encrypted to {all} members"),
             };
@@ -82,5 +82,5 @@ fn info(room: &RoomInfo) -> String {
         Lock::Clear => "not encrypted".into(),
         Lock::Impossible => format!("nothing can be sent: {}", clean(room.why.as_deref().unwrap_or("it can't be encrypted"))),
     };
-    format!("{}{name}  {here}, {lock}\n", clean(&room.room))
+    format!("{}{name}  {here}; {lock}\n", clean(&room.room))
 }

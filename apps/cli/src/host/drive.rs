@@ -211,10 +211,7 @@ impl Drive {
                     Job::Remember(login, waiter) => self.facts.push(Fact::Login(login, waiter)),
                     Job::Import(imported, waiter) => self.import(*imported, waiter),
                     Job::Settled(waiter) => self.settling.push(Settling::Joined(waiter)),
-                    Job::Leave(waiter) => {
-                        self.facts.push(Fact::Leave);
-                        self.settling.push(Settling::Left(waiter));
-                    }
+                    Job::Leave(waiter) => self.settling.push(Settling::Leave(waiter)),
                     #[cfg(test)]
                     Job::Room(pages) => self.store.limit_pages(pages).expect("limits"),
                     #[cfg(test)]
@@ -264,7 +261,17 @@ impl Drive {
             return;
         }
         for settling in std::mem::take(&mut self.settling) {
+            // who was told that nobody answered does not want it any more
+            if settling.is_over() {
+                continue;
+            }
             let (waiter, answer) = match settling {
+                // not before: a device that began to leave never comes back
+                Settling::Leave(waiter) => {
+                    self.facts.push(Fact::Leave);
+                    self.settling.push(Settling::Left(waiter));
+                    continue;
+                }
                 Settling::Left(waiter) => (waiter, Ok(json!({}))),
                 Settling::Devices(owner, waiter) => (waiter, self.listed(&owner)),
                 Settling::Replace(wanted, waiter) => match self.replace_now(&wanted) {
@@ -350,16 +357,25 @@ pub enum Settling {
     Joined(Waiter),
     Left(Waiter),
     Devices(Address, Waiter),
+    /// Then this device leaves.
+    Leave(Waiter),
     /// Then the session is set up anew.
     Replace(ReplaceSession, Waiter),
     /// Then this device of the account's own is taken off.
     Remove(u32, Waiter),
 }
 impl Settling {
+    /// Nobody waits any more.
+    fn is_over(&self) -> bool {
+        match self {
+            Settling::Joined(waiter) | Settling::Left(waiter) | Settling::Leave(waiter) => waiter.is_closed(),
+            Settling::Devices(_, waiter) | Settling::Replace(_, waiter) | Settling::Remove(_, waiter) => waiter.is_closed(),
+        }
+    }
     /// Who waits.
     pub fn waiter(self) -> Waiter {
         match self {
-            Settling::Joined(waiter) | Settling::Left(waiter) => waiter,
+            Settling::Joined(waiter) | Settling::Left(waiter) | Settling::Leave(waiter) => waiter,
             Settling::Devices(_, waiter) | Settling::Replace(_, waiter) | Settling::Remove(_, waiter) => waiter,
         }
     }

@@ -56,7 +56,10 @@ impl Drive {
                 self.chats.after(After::Fact(Fact::Drafted(message.to_string())));
                 let devices = ledger::results(&report);
                 let to = self.sends.recipient(message.as_str()).map(str::to_owned);
-                let failure = notes::not_sent_failure(message.as_str(), to.as_deref(), &why, &devices);
+                let mut failure = notes::not_sent_failure(message.as_str(), to.as_deref(), &why, &devices);
+                if why.reason == Reason::NoEncryption && to.as_deref() == Some(self.account.as_str()) {
+                    failure.sentence = "nothing was sent: this account has no other device that could read it; log in on one first".into();
+                }
                 let heard = self.sends.refused(message.as_str(), &failure);
                 self.chats.after(if heard {
                     After::Done(id)

@@ -102,10 +102,16 @@ impl Drive {
     }
     /// On a new stream: what may have been lost is said again.
     pub(super) fn resume_transfers(&mut self) {
+        let me = self.me.clone();
+        let own = self.look(self.omemo, |omemo, cx| omemo.devices(cx, &me)).unwrap_or_default();
+        let listed: Vec<_> = own.into_iter().filter(|d| d.listed).map(|d| d.device).collect();
         for transfer in self.chats.history.transfers().unwrap_or_default() {
             let device = Device { owner: self.me.clone(), id: transfer.with.clone() };
             let known = self.identities(&device.owner).unwrap_or_default();
             let trust = known.iter().find(|i| i.device == device && i.current).map(|i| i.trust);
+            if !listed.contains(&device) {
+                continue; // it was taken off the account, or is not back yet
+            }
             let Some(with) = trust.and_then(|trust| OwnDevice::approved(&self.me, &device, trust)) else { continue };
             for said in self.chats.history.resume_transfer(&with).unwrap_or_default() {
                 self.tell_device(&transfer.with, said);
