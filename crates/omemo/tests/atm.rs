@@ -243,6 +243,34 @@ fn who_has_no_session_is_told_once_there_is_one() {
     assert_eq!(trust(&mut world, laptop, bob), Trust::Verified);
 }
 
+/// Whoever waits to be told and is no longer verified by then is not told.
+#[test]
+fn who_is_verified_no_more_is_told_nothing() {
+    for (then, told) in [(Trust::Verified, 1), (Trust::Trusted, 0), (Trust::Untrusted, 0)] {
+        let (mut world, phone, bob) = two(11);
+        world.send(phone, BOB, "hello");
+        world.run();
+        let laptop = world.join(ALICE, omemo);
+        world.run();
+        world.server.refuse(|_, r| match r {
+            Request::Fetch(node) if node.name.contains("bundles") => Some(RequestError::Unreachable),
+            _ => None,
+        });
+        verify(&mut world, phone, laptop);
+        verify(&mut world, phone, bob);
+        decide(&mut world, phone, laptop, then);
+        world.server.refuse_nothing();
+        let (before, to) = (world.stanzas().len(), device(&mut world, laptop));
+        world.disconnect(phone);
+        world.connect(phone);
+        world.run();
+        world.send(laptop, BOB, "now they meet");
+        world.run();
+        let sent = world.stanzas()[before..].iter().filter(|s| s.kind == Kind::Other && carried(s, &to).is_some_and(|e| e.payload.is_some()));
+        assert_eq!(sent.count().min(1), told, "{then:?}");
+    }
+}
+
 /// A device says things that our own program never would: as content of an envelope, through its sessions.
 fn forge(world: &mut World, from: ClientId, to: &str, said: &[(&str, ClientId, bool)]) {
     use subrosa_omemo::wire::trust_message::{KeyOwner, write};

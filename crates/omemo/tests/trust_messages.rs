@@ -257,3 +257,15 @@ fn an_address_that_is_too_long_for_one() {
         assert_eq!(trust_message::find(&trust_message::write(&[owner])).is_ok(), fits);
     }
 }
+/// What a device said under a key that it has no more counts for nothing when its new one is verified.
+#[test]
+fn what_was_said_under_another_key_is_not_the_devices_word() {
+    let (mut world, alice, mut bob) = talking::<Omemo2>(14);
+    let (key, of) = second(&mut world, alice, &bob);
+    let now = affixes(world.now());
+    say(&mut world, &mut bob, &about(BOB, &key, true), &now);
+    let new = Fingerprint(IdentityKeyPair::generate(&mut Seeded::new(15)).public().fingerprint());
+    world.feed(alice, Input::SetTrust(Device::of(&BOB.into(), bob.id), new, Trust::Verified));
+    world.run();
+    assert_eq!(trust(&mut world, alice, &of), Trust::Trusted);
+}
