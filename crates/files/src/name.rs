@@ -67,7 +67,11 @@ impl FileName {
         let name = name.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
         match name {
             "" => FileName(UNNAMED.to_owned()),
-            _ if is_device(name) || name.starts_with(['-', '~']) => FileName(shortened(&format!("_{name}"), MAX).to_owned()),
+            _ if is_device(name) || name.starts_with(['-', '~']) => {
+                // cut again, it may end in a dot again
+                let name = format!("_{name}");
+                FileName(shortened(&name, MAX).trim_end_matches(|c: char| c == '.' || c.is_whitespace()).to_owned())
+            }
             _ => FileName(name.to_owned()),
         }
     }

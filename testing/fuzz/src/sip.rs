@@ -24,8 +24,8 @@ pub fn offer(bytes: &[u8]) {
     let Ok(offer) = Offer::read(bytes) else { return };
     let again = Offer::read(offer.write().bytes()).unwrap();
     assert_eq!((&again.url, again.file.size), (&offer.url, offer.file.size));
-    // XML holds no control characters; a name does, where it is escaped
-    assert!(again.file.name == offer.file.name || offer.file.name.contains(char::is_control));
+    // XML holds no control characters, and its reader no spaces at the ends; a name does, where it is escaped
+    assert!(again.file.name.trim() == offer.file.name.trim() || offer.file.name.contains(char::is_control));
     assert_eq!(again.key.map(|key| key.0.to_vec()), offer.key.map(|key| key.0.to_vec()));
 }
 pub fn composing(bytes: &[u8]) {
