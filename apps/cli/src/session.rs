@@ -9,7 +9,7 @@ use crate::home::{AccountDir, Home};
 use crate::host::{Host, new_id};
 use crate::rpc::Call;
 use crate::rpc::client::Remote;
-use crate::rpc::server::{Backend, Reply, Subscriber, closed, ready};
+use crate::rpc::server::{Backend, CLOSED, Reply, Subscriber, closed, ready};
 use crate::rpc::types::{Connection, Nothing, Notification, State as ConnectionState, Status, Version};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -165,7 +165,8 @@ impl Backend for Accounts {
             self.slots.iter().for_each(|slot| slot.subscribe(subscriber.clone()));
             for (account, failure) in &self.failed {
                 let (reason, code) = (Some(failure.sentence.clone()), Some(failure.code.clone()));
-                let _ = subscriber.send(Notification::Connection(Connection { account: account.clone(), state: ConnectionState::Offline, reason, code }));
+                let _ =
+                    subscriber.send(Notification::Connection(Connection { account: account.clone(), state: ConnectionState::Offline, reason, code }));
             }
         }
         Ok(())
@@ -265,7 +266,9 @@ impl Slot {
         tokio::spawn(async move {
             let mut answer = first.await;
             for _ in 1..TRIES {
-                if answer.is_ok() || slot.lock().stopping || opened.changed().await.is_err() {
+                // one that is just ending may still say that it does
+                let ended = answer.as_ref().map_or(true, |said| said.as_ref().is_err_and(|failure| failure.code == CLOSED));
+                if !ended || slot.lock().stopping || !matches!(timeout(PATIENCE * 2, opened.changed()).await, Ok(Ok(()))) {
                     break;
                 }
                 let Some(current) = slot.current() else { return drop(waiter.send(Err(slot.failure()))) };
