@@ -29,6 +29,7 @@ enum Line {
     AtMost(&'static str, f64, &'static str, f64),
     AtLeast(&'static str, f64, &'static str, f64),
 }
+type Measure = fn() -> Vec<Line>;
 /// Of [`Line::Ratio`].
 const RATIO: f64 = 1.6;
 
@@ -64,7 +65,7 @@ fn main() {
         return start::child(directory(at));
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let measures: [(&str, fn() -> Vec<Line>); 3] = [("room", room::measure), ("catch_up", catch_up::measure), ("start", start::measure)];
+    let measures: [(&str, Measure); 3] = [("room", room::measure), ("catch_up", catch_up::measure), ("start", start::measure)];
     let named = |name: &str| arguments.iter().any(|argument| argument == name);
     let all = !measures.iter().any(|(name, _)| named(name));
     for (_, measure) in measures.iter().filter(|(name, _)| all || named(name)) {
