@@ -139,7 +139,8 @@ fn a_history_goes_to_a_new_device_and_into_a_file() {
     assert!(bob.call("backup", sealed.clone())["messages"].as_u64().unwrap() >= 30);
     let bytes = std::fs::read(&file).unwrap();
     assert!(!bytes.windows(8).any(|part| part == b"long ago"));
-    let weak = bob.error("backup", json!({"path": file, "passphrase": "short"}));
+    assert!(bob.error("backup", sealed.clone())["message"].as_str().unwrap().contains("is there already"));
+    let weak = bob.error("backup", json!({"path": file, "passphrase": "short", "replace": true}));
     assert_eq!(weak["data"]["code"].as_str().map(|code| code.starts_with("backup.")), Some(true), "{weak}");
     bob.call("erase", json!({"chat": "alice@localhost"}));
     assert!(texts(&mut bob, "alice@localhost").is_empty());

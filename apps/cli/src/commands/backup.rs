@@ -7,11 +7,7 @@ use crate::rpc::types::{Kept, Sealed};
 use std::path::{Path, PathBuf};
 
 pub async fn back_up(home: &Home, account: Option<&str>, file: &Path, replace: bool, passphrase: Option<PathBuf>) -> Result<(), Failure> {
-    if !replace && file.symlink_metadata().is_ok() {
-        let sentence = format!("{} is there already; name another file, or take its place with --replace", file.display());
-        return Err(Failure::usage(sentence));
-    }
-    let sealed = sealed(file, passphrase.as_deref(), true)?;
+    let sealed = Sealed { replace, ..sealed(file, passphrase.as_deref(), true)? };
     let done: Kept = ask(home, account, false, Call::Backup(sealed)).await?;
     print(&format!("{} holds {} messages; without its passphrase nobody opens it, not even you\n", file.display(), done.messages))
 }
@@ -22,5 +18,5 @@ pub async fn restore(home: &Home, account: Option<&str>, file: &Path, passphrase
 }
 fn sealed(file: &Path, passphrase: Option<&Path>, new: bool) -> Result<Sealed, Failure> {
     let path = std::path::absolute(file).map_err(|e| Failure::io("finding", file, &e))?;
-    Ok(Sealed { path, passphrase: password::passphrase(passphrase, new)?.to_string(), account: None })
+    Ok(Sealed { path, passphrase: password::passphrase(passphrase, new)?.to_string(), replace: false, account: None })
 }

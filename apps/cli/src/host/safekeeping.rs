@@ -13,6 +13,10 @@ use subrosa_history::transfer::{Handled, Happened, OwnDevice, TransferError};
 
 impl Drive {
     pub(super) fn backup(&mut self, wanted: &Sealed) -> Result<Value, Failure> {
+        if !wanted.replace && wanted.path.symlink_metadata().is_ok() {
+            let sentence = format!("{} is there already; name another file, or take its place with --replace", wanted.path.display());
+            return Err(Failure::usage(sentence));
+        }
         let decisions = self.decisions()?;
         let done = self.chats.history.back_up(&wanted.path, &wanted.passphrase, &[], &decisions, now(), &mut self.rng);
         notes::value(&Kept { messages: done.map_err(|e| Failure::coded(&e))?.rows })

@@ -11,6 +11,9 @@ pub struct Sealed {
     pub path: PathBuf,
     /// What it is sealed with.
     pub passphrase: String,
+    /// A backup may take the place of a file that is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replace: bool,
     /// Of which account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,

@@ -109,14 +109,14 @@ impl Screen {
             }
             Asked::Passphrase { .. } if typed.is_empty() => self.warn("without a passphrase nothing is sealed"),
             Asked::Passphrase { path, restore: true, .. } => {
-                self.call(Tag::Sealed { account, back: true }, Call::Restore(Sealed { path, passphrase: typed, account: named }));
+                self.call(Tag::Sealed { account, back: true }, Call::Restore(Sealed { path, passphrase: typed, replace: false, account: named }));
             }
             Asked::Passphrase { path, first: None, .. } => {
                 self.dialogs.push(Prompt::dialog(Asked::Passphrase { path, restore: false, first: Some(typed) }));
             }
             Asked::Passphrase { first: Some(first), .. } if first != typed => self.warn("the two passphrases differ; nothing was written"),
             Asked::Passphrase { path, .. } => {
-                self.call(Tag::Sealed { account, back: false }, Call::Backup(Sealed { path, passphrase: typed, account: named }));
+                self.call(Tag::Sealed { account, back: false }, Call::Backup(Sealed { path, passphrase: typed, replace: false, account: named }));
             }
         }
     }
