@@ -19,8 +19,15 @@ const ACCOUNTS: [(&str, &str); 8] = [
     ("heidi", "pw-heidi"),
 ];
 
+/// Ours, and who came into its room.
+struct House {
+    ours: Subrosa,
+    theirs: Vec<(Kind, Peer)>,
+    _data: tempfile::TempDir,
+}
+
 /// Ours makes the room, and the others come into it.
-fn room(server: &Server, kinds: &[Kind]) -> Result<(Subrosa, Vec<(Kind, Peer)>, tempfile::TempDir), PeerError> {
+fn room(server: &Server, kinds: &[Kind]) -> Result<House, PeerError> {
     let data = tempfile::Builder::new().prefix("subrosa-data-").tempdir().unwrap();
     let mut ours = Subrosa::start(server, "alice", "pw-alice", data.path())?;
     ours.call("room_create", json!({"room": ROOM, "name": "House", "nick": "alice"}))?;
@@ -31,7 +38,7 @@ fn room(server: &Server, kinds: &[Kind]) -> Result<(Subrosa, Vec<(Kind, Peer)>, 
         peer.join(ROOM)?;
         theirs.push((*kind, peer));
     }
-    Ok((ours, theirs, data))
+    Ok(House { ours, theirs, _data: data })
 }
 
 /// A client that speaks one version sends nothing to a room with somebody who speaks the other only: that is its own rule.
@@ -46,19 +53,18 @@ fn can_write(kind: Kind, kinds: &[Kind]) -> bool {
 }
 
 fn talk(server: &Server, kinds: &[Kind]) -> Result<(), PeerError> {
-    let (mut ours, mut theirs, _data) = room(server, kinds)?;
+    let House { mut ours, mut theirs, _data } = room(server, kinds)?;
     for round in 0..2 {
         let text = format!("under the rose: to all, {round}");
         ours.send(ROOM, &text)?;
         for (_, peer) in &mut theirs {
             assert_eq!(peer.read(&text)?.from, ours.address());
         }
-        for at in 0..theirs.len() {
-            if !can_write(theirs[at].0, kinds) {
+        for (at, (kind, peer)) in theirs.iter_mut().enumerate() {
+            if !can_write(*kind, kinds) {
                 continue;
             }
             let text = format!("under the rose: from {at}, {round}");
-            let (kind, peer) = &mut theirs[at];
             peer.send(ROOM, &text)?;
             let read = ours.read(&text)?;
             assert_eq!((read.from.as_str(), read.device), (peer.address(), Some(peer.device)), "{}", kind.name());

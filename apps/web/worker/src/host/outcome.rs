@@ -105,7 +105,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
                 self.change(id.as_str(), |message| message.state = State::Waiting(why)).await?;
                 return Ok(()); // not owed
             }
-            Event::Sent { id, kind: Kind::Text, report } => {
+            Event::Sent { id, kind: Kind::Text, report, .. } => {
                 let clear = report.is_empty();
                 let (protocol, left_out) = convert::report(&report);
                 let protection = match clear {
