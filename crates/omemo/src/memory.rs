@@ -84,6 +84,9 @@ fn set_compared(memory: &mut Memory, version: Version) {
     if let Some(flag) = memory.compared.get_mut(slot(version)) {
         *flag = true;
     }
+    if let Some(flag) = memory.explained.get_mut(slot(version)) {
+        *flag = false;
+    }
 }
 /// What the server has. Whether this memory is old, which explains what is there.
 pub(crate) fn compared(cx: &mut Context<'_>, version: Version, there: Option<&Bundle>) -> Result<bool, Halt> {
@@ -91,12 +94,19 @@ pub(crate) fn compared(cx: &mut Context<'_>, version: Version, there: Option<&Bu
         Some(there) => ahead(cx, version, there)?,
         None => None,
     };
+    let explained = memory(cx)?.explained.get(slot(version)).copied().unwrap_or_default();
     edit(cx, |m| set_compared(m, version))?;
-    let Some(Ahead { signed, pre_key }) = ahead else { return Ok(memory(cx)?.noticed) };
+    let Some(Ahead { signed, pre_key }) = ahead else { return Ok(explained || memory(cx)?.noticed) };
     if let Some(pool) = cx.records.edit(records::pool(version))? {
         pool.renew(pre_key);
     }
-    notice(cx, signed)?;
+    if !explained {
+        notice(cx, signed)?;
+    } else if signed.is_some()
+        && let Some(account) = cx.records.edit(records::account())?
+    {
+        account.rotate_above(signed, cx.now, cx.rng);
+    }
     Ok(true)
 }
 /// The highest numbers that are published and not made yet.
@@ -159,7 +169,10 @@ fn notice(cx: &mut Context<'_>, signed: Option<u32>) -> Result<(), Halt> {
     if memory(cx)?.noticed {
         return Ok(());
     }
-    edit(cx, |m| (m.noticed, m.epoch, m.telling) = (true, m.epoch.saturating_add(1), Some(0)))?;
+    edit(cx, |m| {
+        (m.noticed, m.epoch, m.telling) = (true, m.epoch.saturating_add(1), Some(0));
+        m.explained = m.compared.map(|compared| !compared);
+    })?;
     if let Some(account) = cx.records.edit(records::account())? {
         account.rotate_above(signed, cx.now, cx.rng);
     }

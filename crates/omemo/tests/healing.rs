@@ -78,6 +78,29 @@ fn a_memory_that_was_put_back_is_seen_by_its_own_bundle_before_anything_is_encry
         assert_eq!(unread(&world, bob), []);
     }
 }
+/// The bundles of both versions are ahead, and a process dies between the two looks at them: it is one old memory.
+#[test]
+fn a_memory_that_was_put_back_is_told_once_whoever_dies() {
+    for commit in 0..12 {
+        let (mut world, alice, _) = friends(3);
+        let copy = world.client_mut(alice).snapshot();
+        world.disconnect(alice);
+        world.run_for(15 * 24 * 60 * 60 * 1000);
+        world.connect(alice); // the signed prekey is rotated: in both bundles
+        world.run();
+        world.roll_back(alice, &copy);
+        let store = world.client_mut(alice).store();
+        let next = store.commits() + commit;
+        store.plan(next, Crash::AfterCommit);
+        world.run();
+        world.crash(alice);
+        world.run();
+        assert_eq!(warnings(&world, alice), [Warning::RolledBack], "dies after commit {commit}");
+        world.send(alice, BOB, "here again");
+        world.run();
+        assert_eq!(unread(&world, alice), []);
+    }
+}
 #[test]
 fn a_memory_that_was_put_back_is_seen_by_what_it_sent() {
     let (mut world, alice, bob) = friends(2);

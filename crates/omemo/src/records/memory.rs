@@ -17,14 +17,18 @@ pub(crate) struct Memory {
     pub noticed: bool,
     /// Of the people with sessions, the share that is to be told next; `None`: all were.
     pub telling: Option<u8>,
+    /// Own bundles on the server that are from before it was noticed, whatever process looks at them next, by version.
+    pub explained: [bool; 2],
 }
 impl Record for Memory {
     fn encode(&self) -> Vec<u8> {
-        let Memory { epoch, process, compared: [omemo2, legacy], tries, noticed, telling } = *self;
+        let Memory { epoch, process, compared: [omemo2, legacy], tries, noticed, telling, explained } = *self;
         let mut out = Writer::versioned(1);
         out.u32(epoch).u64(process).bool(omemo2).bool(legacy).u8(tries).bool(noticed).option(telling, |out, share| {
             out.u8(share);
         });
+        let [omemo2, legacy] = explained;
+        out.bool(omemo2).bool(legacy);
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -32,7 +36,8 @@ impl Record for Memory {
         let (epoch, process) = (input.u32()?, input.u64()?);
         let (compared, tries, noticed) = ([input.bool()?, input.bool()?], input.u8()?, input.bool()?);
         let telling = input.option(Reader::u8)?;
-        input.end().map(|()| Memory { epoch, process, compared, tries, noticed, telling })
+        let explained = [input.bool()?, input.bool()?];
+        input.end().map(|()| Memory { epoch, process, compared, tries, noticed, telling, explained })
     }
 }
 

@@ -49,7 +49,7 @@ fn rows_come_back() {
     }
     again(&Connection { since: Time(1), catching_up: true });
     again(&Heal { at: Time(1), due: true });
-    again(&Memory { epoch: 2, process: 3, compared: [true, false], tries: 1, noticed: true, telling: Some(9) });
+    again(&Memory { epoch: 2, process: 3, compared: [true, false], tries: 1, noticed: true, telling: Some(9), explained: [false, true] });
     again(&Peers(vec!["bob@example.org".into(), "carol@example.org".into()]));
     again(&Heals { since: Time(1), count: 2 });
     again(&OptOut { device: Device::of(&"bob@example.org".into(), 7u32), at: Time(1), reason: "A record is wanted.".into() });
