@@ -17,8 +17,10 @@ use subrosa_ratchet::MessageKind;
 use zeroize::Zeroizing;
 
 pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encrypted> {
-    // worth little to who can't read it now: nobody waits for it, and no session is set up
+    // worth little: nobody is told that it did not leave
     let quiet = matches!(message.kind, Kind::Typing | Kind::Receipt);
+    // worth nothing later: no session is set up for it. A receipt is a message like any other to who has no key for it
+    let at_once = message.kind == Kind::Typing;
     if quiet && message.plain.content_type != ContentType::STANZA {
         return Ok(Outcome::Skipped); // not in clear either: that is the chat's policy
     }
@@ -33,7 +35,7 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
         return Ok(Outcome::Rejected(Reason::OptedOut.into()));
     }
     // ourselves first: who can't be answered does not write
-    if !quiet && !join::is_ready(cx)? {
+    if !at_once && !join::is_ready(cx)? {
         let settled = join::advance(cx)?;
         if let Some(pending) = cx.network.until_answered().filter(|_| !settled) {
             return Ok(Outcome::Pending(pending));
@@ -51,13 +53,13 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     // the device lists of everybody, ours too
     let contacts = people.iter().filter(|p| **p != *cx.me).count();
     let mut owners = people.to_vec();
-    if message.kind == Kind::Typing {
+    if at_once {
         owners.retain(|owner| owner != cx.me); // we know ourselves
     } else if only.is_none() && !owners.contains(cx.me) {
         owners.push(cx.me.clone());
     }
     cx.records.warm(owners.iter().map(records::people))?;
-    if !quiet {
+    if !at_once {
         owners.iter().try_for_each(|owner| refresh(cx, owner))?;
         if let Some(pending) = cx.network.until_answered() {
             return Ok(Outcome::Pending(pending));
@@ -76,7 +78,7 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     }
     // a session with every one of them
     let epoch = memory::epoch(cx)?;
-    let plans = if quiet { standing(cx, &targets, epoch)? } else { plan_all(cx, &targets, epoch)? };
+    let plans = if at_once { standing(cx, &targets, epoch)? } else { plan_all(cx, &targets, epoch)? };
     for (target, plan) in targets.iter().zip(&plans) {
         if let Plan::Fetch(version) = plan {
             cx.network.ask(Request::Fetch(bundle_node(&target.device.owner, target.id, *version)));

@@ -196,7 +196,8 @@ impl Judge {
         };
         let (seat, author) = (&self.seats[client.0], &self.seats[letter.from.0]);
         let way = letter.ways.entry(client).or_default();
-        if std::mem::replace(&mut way.shown, true) {
+        // whose memory was put back has a message of before once more, and sends it as a new one
+        if std::mem::replace(&mut way.shown, true) && !author.rolled_back {
             return Err(Rule::ShownOnce.broken("it is shown a second time").about(id));
         }
         self.shown += 1;
