@@ -229,7 +229,7 @@ impl Judge {
         let way = letter.ways.entry(client).or_default();
         way.told += 1;
         way.why = Some(reason);
-        if way.told > parts && !letter.tampered && !self.seats[client.0].rolled_back {
+        if way.told > parts && !letter.tampered && ![client, letter.from].iter().any(|who| self.seats[who.0].rolled_back) {
             return Err(Rule::ToldOnce.broken(format!("told as {} again", reason.code())).about(id));
         }
         *self.told.entry(reason.code()).or_default() += 1;
