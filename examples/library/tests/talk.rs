@@ -29,8 +29,8 @@ impl Party {
         self.shown.extend(turn.show);
         Ok(())
     }
-    async fn once(&mut self) -> Result<(), Box<dyn Error>> {
-        let turn = match self.connection.next().await.ok_or("the connection ended")? {
+    async fn happens(&mut self, event: tokio_xmpp::Event) -> Result<(), Box<dyn Error>> {
+        let turn = match event {
             tokio_xmpp::Event::Online { bound_jid, .. } => {
                 let mut turn = self.encryption.online(bound_jid.as_str())?;
                 turn.send.insert(0, "<presence xmlns='jabber:client'/>".parse()?);
@@ -50,6 +50,11 @@ fn party(server: &Prosody, name: &str, directory: &std::path::Path) -> Result<Pa
     Ok(Party { connection, encryption: Encryption::open(&Address::from(jid.as_str()), directory)?, shown: Vec::new() })
 }
 
+/// Whether somebody has put their device on their list, which comes after its keys.
+fn published(server: &Prosody, name: &str) -> bool {
+    let lists = |xml: &str| xml.contains("<publish ") && xml.contains("urn:xmpp:omemo:2:devices");
+    server.stanzas().iter().any(|seen| seen.received && seen.client.starts_with(&server.address(name)) && lists(&seen.xml))
+}
 /// The text that somebody was shown, once there is one.
 fn text(party: &Party) -> Option<String> {
     party.shown.iter().find_map(|event| match event {
@@ -68,14 +73,20 @@ async fn two_clients_talk_over_a_connection_of_their_own() -> Result<(), Box<dyn
     let mut alice = party(&server, "alice", first.path())?;
     let mut bob = party(&server, "bob", second.path())?;
     let talk = async {
-        // a device is there once its lists and bundles are published
-        while !server.has_seen("urn:xmpp:omemo:2:bundles") || alice.connection.bound_jid().is_none() {
-            tokio::select! { done = alice.once() => done?, done = bob.once() => done? }
-        }
-        let turn = alice.encryption.write(new_id()?.as_str(), &Address::from(server.address("bob").as_str()), "under the rose")?;
-        alice.take(turn).await?;
+        let mut written = false;
         while text(&bob).is_none() {
-            tokio::select! { done = alice.once() => done?, done = bob.once() => done? }
+            // events are waited for together, and dealt with one after the other: what is dropped halfway is lost
+            tokio::select! {
+                event = alice.connection.next() => alice.happens(event.ok_or("the connection ended")?).await?,
+                event = bob.connection.next() => bob.happens(event.ok_or("the connection ended")?).await?,
+            }
+            // before bob's device is published there is nobody to write to
+            if !written && published(&server, "bob") && published(&server, "alice") {
+                let bob = Address::from(server.address("bob").as_str());
+                let turn = alice.encryption.write(new_id()?.as_str(), &bob, "under the rose")?;
+                alice.take(turn).await?;
+                written = true;
+            }
         }
         Ok::<(), Box<dyn Error>>(())
     };
