@@ -63,27 +63,9 @@ def outside(args, path):
 
 class Dino(Program):
     def __init__(self, args):
-        super().__init__()
-        self.args, self.seen = args, 0
-        self.dir = Path(args.dir).absolute()
-        home, runtime = self.dir / "home", self.dir / "rt"
-        for directory in (home, runtime):
-            directory.mkdir(parents=True, exist_ok=True)
-        runtime.chmod(0o700)
-        os.environ.update(
-            HOME=str(home),
-            XDG_RUNTIME_DIR=str(runtime),
-            XDG_DATA_HOME=str(home / "data"),
-            XDG_CONFIG_HOME=str(home / "cfg"),
-            XDG_CACHE_HOME=str(home / "cache"),
-            GDK_BACKEND="x11",
-            GSK_RENDERER="cairo",
-            LIBGL_ALWAYS_SOFTWARE="1",
-            NO_AT_BRIDGE="1",
-            GTK_A11Y="none",
-            LANG="C.UTF-8",
-        )
-        self.database = home / "data/dino/dino.db"
+        super().__init__(args, GSK_RENDERER="cairo", LIBGL_ALWAYS_SOFTWARE="1", GTK_A11Y="none")
+        self.seen = 0
+        self.database = self.dir / "home/data/dino/dino.db"
 
     def prepare(self):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -61,24 +61,10 @@ def write_settings(directory, args, user, domain):
 
 class Gajim(Program):
     def __init__(self, args):
-        super().__init__()
-        self.args = args
+        super().__init__(args)
         user, domain = args.jid.split("@")
-        self.dir = Path(args.dir).absolute()
-        home, runtime, config = (self.dir / name for name in ("home", "rt", "cfg"))
-        for directory in (home, runtime, config):
-            directory.mkdir(parents=True, exist_ok=True)
-        runtime.chmod(0o700)
-        os.environ.update(
-            HOME=str(home),
-            XDG_RUNTIME_DIR=str(runtime),
-            XDG_DATA_HOME=str(home / "data"),
-            XDG_CONFIG_HOME=str(home / "cfg"),
-            XDG_CACHE_HOME=str(home / "cache"),
-            GDK_BACKEND="x11",
-            NO_AT_BRIDGE="1",
-            LANG="C.UTF-8",
-        )
+        config = self.dir / "cfg"
+        config.mkdir(exist_ok=True)
         self.config = config
         write_settings(config, args, user, domain)
         self.waiting, self.sending = [], None

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def emit(**event):
@@ -24,10 +25,26 @@ def arguments(*names):
 
 
 class Program:
-    """Processes that end with this one, on an X server and a session bus of their own."""
+    """Processes that end with this one, with a home, an X server and a session bus of their own."""
 
-    def __init__(self):
-        self.processes = []
+    def __init__(self, args, **environment):
+        self.args, self.processes = args, []
+        self.dir = Path(args.dir).absolute()
+        home, runtime = self.dir / "home", self.dir / "rt"
+        for directory in (home, runtime):
+            directory.mkdir(parents=True, exist_ok=True)
+        runtime.chmod(0o700)
+        os.environ.update(
+            HOME=str(home),
+            XDG_RUNTIME_DIR=str(runtime),
+            XDG_DATA_HOME=str(home / "data"),
+            XDG_CONFIG_HOME=str(home / "cfg"),
+            XDG_CACHE_HOME=str(home / "cache"),
+            GDK_BACKEND="x11",
+            NO_AT_BRIDGE="1",
+            LANG="C.UTF-8",
+            **environment,
+        )
 
     def run(self, command, **how):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **how)
