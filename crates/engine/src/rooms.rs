@@ -3,6 +3,7 @@
 //! Invariant: what was told of members on an earlier stream lets nothing leave: who was put out meanwhile would get keys.
 use crate::codec::{Reader, Writer};
 use crate::error::Why;
+use crate::house::Count;
 use crate::*;
 use std::borrow::Cow;
 
@@ -38,7 +39,7 @@ impl Step<'_> {
     pub(crate) fn new_stream(&mut self) -> Result<(), Halt> {
         // a damaged number goes on far above any that was
         let stream = self.stream()?.checked_add(1).unwrap_or(1 << 62);
-        self.rows().put(streams(), Stream(stream));
+        self.rows().put(streams(), Count(stream));
         Ok(())
     }
     /// Whether that says anything new of who is in it.
@@ -76,7 +77,7 @@ pub(crate) fn resolve<'r>(to: &'r Recipients, room: Option<&Room>) -> Option<Cow
 fn row(chat: &ChatId) -> RowOf<Told> {
     RowOf::person("room", &chat.0)
 }
-fn streams() -> RowOf<Stream> {
+fn streams() -> RowOf<Count> {
     RowOf::single("stream")
 }
 /// A room, as it was told on a stream.
@@ -103,21 +104,6 @@ impl Record for Told {
         input.end().map(|()| Told { room: Room { members, leave_out }, stream })
     }
 }
-/// How many streams there were.
-#[derive(Clone)]
-struct Stream(u64);
-impl Record for Stream {
-    fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::versioned(1);
-        out.varint(self.0);
-        out.into_bytes()
-    }
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let input = &mut Reader::versioned(bytes, 1)?;
-        let stream = Stream(input.varint()?);
-        input.end().map(|()| stream)
-    }
-}
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +114,6 @@ mod tests {
         assert_eq!(Told::decode(&told.encode()), Some(told.clone()));
         let old = [b"\x01\x01\x02\x05bob@x".as_slice(), b"\x07carol@x"].concat();
         assert_eq!(Told::decode(&old), Some(Told { stream: 0, ..told }));
-        assert!(Stream::decode(&Stream(7).encode()).is_some_and(|stream| stream.0 == 7));
+        assert!(Count::decode(&Count(7).encode()).is_some_and(|stream| stream.0 == 7));
     }
 }

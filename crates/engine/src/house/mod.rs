@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub(crate) mod failed;
 mod rows;
 
+pub(crate) use failed::Count;
+
 pub(crate) const SPACE: &str = "house";
 const VERSION: u8 = 1;
 /// Numbers that share a bitmap: 2^8.
