@@ -175,6 +175,9 @@ pub enum Input {
     /// on each new stream, behind [`Input::Online`]: until then messages wait, because who is in it may have changed meanwhile. It holds
     /// for those too. `None`: it is no room any more, or one where encryption is not possible: nothing leaves.
     Room(ChatId, Option<Vec<Address>>),
+    /// This account is out of the room and means to come in again, on the same stream: who is in it may change unseen. As on a new
+    /// stream, messages wait until [`Input::Room`] says it anew, and what a person chose for the room stays.
+    RoomUnknown(ChatId),
     /// A person chose for this room: those who have no device that can read are left out (`true`), or stop the message (`false`, as at first).
     LeaveOut(ChatId, bool),
     /// The host needs this output no more: acknowledged by the server, stored in the history. Until then it

@@ -1,11 +1,15 @@
 //! Chats of many: who is in which room, and what a person chose for it. Owns one row for each room; knows no transport.
 //!
-//! Invariant: what was told of members on an earlier stream lets nothing leave: who was put out meanwhile would get keys.
+//! Invariant: what was told of members on an earlier stream, or before we were out of the room, lets nothing leave: who was put out
+//! meanwhile would get keys.
 use crate::codec::{Reader, Writer};
 use crate::error::Why;
 use crate::house::Count;
 use crate::*;
 use std::borrow::Cow;
+
+/// Of what was told, when it holds no more. No stream has this number, nor the one that stands for a damaged one.
+const NO_STREAM: u64 = u64::MAX - 1;
 
 impl Step<'_> {
     /// The room that this chat is. One that is damaged has nobody in it: nothing leaves, what comes waits, until it is told anew who is.
@@ -40,6 +44,14 @@ impl Step<'_> {
         // a damaged number goes on far above any that was
         let stream = self.stream()?.checked_add(1).unwrap_or(1 << 62);
         self.rows().put(streams(), Count(stream));
+        Ok(())
+    }
+    /// What was told of a room holds no more.
+    pub(crate) fn forget_stream(&mut self, chat: &ChatId) -> Result<(), Halt> {
+        if let Some(mut told) = self.told(chat)?.filter(|told| told.stream != NO_STREAM) {
+            told.stream = NO_STREAM;
+            self.rows().put(row(chat), told);
+        }
         Ok(())
     }
     /// Whether that says anything new of who is in it.

@@ -109,6 +109,7 @@ impl Step<'_> {
                 let first = self.machine.house.first_of(chat).filter(|id| self.machine.house.parked(*id).is_some_and(|p| p.wait == Wait::Turn));
                 self.resume(first, None)
             }
+            Input::RoomUnknown(chat) => self.forget_stream(chat),
             Input::LeaveOut(chat, leave_out) => self.set_leave_out(chat, *leave_out),
             Input::Published(node, payload) => self.tell_all(&Notice::Published(node.clone(), payload.clone())),
             Input::Online { resumed } => {
@@ -253,7 +254,10 @@ impl Step<'_> {
         let kind = *kind;
         let not = |why: Refusal, report, ask| Output::Event(Event::NotSent { id: id.clone(), kind, why, report, ask });
         let output = match self.failed(outcome)? {
-            Ok(Outcome::Rejected(why)) if matches!(why.reason, Reason::NoEncryption | Reason::OptedOut) => self.in_clear(&message, why, false)?,
+            // what a person decides about words is no word about notices
+            Ok(Outcome::Rejected(why)) if why.reason == Reason::NoEncryption || (why.reason == Reason::OptedOut && !is_notice(kind)) => {
+                self.in_clear(&message, why, false)?
+            }
             Err(why) | Ok(Outcome::Rejected(why)) => not(why, Vec::new(), None),
             Ok(Outcome::Silent) => not(Reason::Engine.into(), Vec::new(), None),
             Ok(Outcome::Pending(Pending(wait))) if kind != Kind::Typing && passing.may_wait() => {
@@ -324,7 +328,7 @@ impl Step<'_> {
                     Some(Reason::ContentType.into())
                 }
             }
-            Ok(Outcome::Skipped) => (!matches!(kind, Kind::Typing | Kind::Receipt)).then(|| Reason::NotEncrypted.into()),
+            Ok(Outcome::Skipped) => (!is_notice(*kind)).then(|| Reason::NotEncrypted.into()),
             Err(why) | Ok(Outcome::Rejected(why)) => Some(why),
         };
         if let Some(why) = why {
@@ -412,11 +416,7 @@ impl Step<'_> {
         report.is_empty() || report.iter().any(counts)
     }
     fn is_clear_allowed(&mut self, chat: &ChatId) -> Result<bool, Halt> {
-        match self.rows().get(policy_of(chat)) {
-            Ok(row) => Ok(row.is_some()),
-            Err(Halt(Why::Failed(_))) => Ok(false), // damaged: nobody allowed anything
-            Err(cold) => Err(cold),
-        }
+        self.rows().is_clear_allowed(chat)
     }
 
     pub(crate) fn begins(&self, chat: &ChatId, message: impl Into<Arc<Message>>) -> Passing {
@@ -434,7 +434,7 @@ impl Step<'_> {
         let engine = self.machine.engines.get(engine).and_then(|seat| seat.engine.as_deref());
         // an engine that panics wants everything: its hook decides, and closes
         let unwanted = engine.is_some_and(|e| !catch_unwind(AssertUnwindSafe(|| e.wants(kind))).unwrap_or(true));
-        passing.aside = unwanted && !words && matches!(kind, Kind::Typing | Kind::Receipt);
+        passing.aside = unwanted && !words && is_notice(kind);
         unwanted
     }
     /// A notice that its engine fails on is lost, not the step.
@@ -475,6 +475,10 @@ impl Passing {
 fn nobody<T>(passing: &Passing) -> Hook<T> {
     Ok(if passing.engine.is_empty() { Outcome::Skipped } else { Outcome::Rejected(Reason::Engine.into()) })
 }
+/// Whether it says something about messages and is none that a person wrote.
+fn is_notice(kind: Kind) -> bool {
+    matches!(kind, Kind::Typing | Kind::Receipt)
+}
 /// Until when a transport holds its answer to it.
 fn answer_by(message: &Message) -> Option<Time> {
     if let Message::In { answer_by, .. } = message { answer_by.0 } else { None }
@@ -496,4 +500,14 @@ impl Record for ClearAllowed {
 }
 pub(crate) fn policy_of(chat: &ChatId) -> RowOf<ClearAllowed> {
     RowOf::person("policy", &chat.0)
+}
+impl Records<'_> {
+    /// A person allowed clear text in this chat.
+    pub(crate) fn is_clear_allowed(&mut self, chat: &ChatId) -> Result<bool, Halt> {
+        match self.get(policy_of(chat)) {
+            Ok(row) => Ok(row.is_some()),
+            Err(Halt(Why::Failed(_))) => Ok(false), // damaged: nobody allowed anything
+            Err(cold) => Err(cold),
+        }
+    }
 }

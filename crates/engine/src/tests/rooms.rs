@@ -79,6 +79,15 @@ fn members_of_an_earlier_stream_get_nothing() {
     assert_eq!(feed(&mut machine, vec![online(), say_there("6")]).pop().unwrap(), "waiting 6");
     assert_eq!(feed(&mut machine, vec![bob()]), ["sent 5 1", "sent 6 1"]);
     assert_eq!(feed(&mut machine, vec![Input::Online { resumed: true }, say_there("7")]), ["sent 7 1"], "no new stream");
+    // out of it, and the stream goes on: the same, over a restart too; what was chosen for the room stays
+    let unknown = || Input::RoomUnknown(ChatId(ROOM.into()));
+    let chosen = Input::LeaveOut(ChatId(ROOM.into()), true);
+    assert_eq!(feed(&mut machine, vec![both(), chosen, unknown(), say_there("a"), unknown()]), ["waiting a"]);
+    let (mut machine, _) = super::machine();
+    assert_eq!(feed(&mut machine, vec![say_there("b"), Input::Online { resumed: true }]).pop().unwrap(), "waiting b");
+    assert_eq!(feed(&mut machine, vec![bob()]), ["sent a 1", "sent b 1"]);
+    let mut rng = Counting(1);
+    assert!(machine.begin(Time(0), &mut rng).room(&ChatId(ROOM.into())).unwrap().unwrap().leave_out);
     // it is ours no more
     let gone = Input::Room(ChatId(ROOM.into()), None);
     assert_eq!(feed(&mut machine, vec![online(), say_there("8"), gone]), ["waiting 8", "not-sent 8 not-in-room"]);
