@@ -6,6 +6,7 @@
 mod bench;
 mod checks;
 mod demo;
+mod disk;
 mod install;
 mod interop;
 mod products;

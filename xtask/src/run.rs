@@ -27,7 +27,8 @@ pub fn target() -> PathBuf {
 /// The cargo that runs us, in the workspace.
 pub fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()).args(args);
+    // What incremental builds keep is as large as all the rest, and of no use to a run of everything.
+    command.current_dir(root()).args(args).env("CARGO_INCREMENTAL", "0");
     command
 }
 

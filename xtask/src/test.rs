@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::checks;
+use crate::disk;
 use crate::install::{Need, ensure};
 use crate::interop::REQUIRED;
 use crate::run::{Failure, cargo, loud, quiet, root};
@@ -11,8 +12,12 @@ use crate::web::{self, Flavour};
 /// What a browser loads.
 const WASM: [&str; 4] = ["subrosa-wasm", "subrosa-wasm-tests", "subrosa-web-page", "subrosa-web-worker"];
 
+/// What a run leaves in `target/`, in GB: measured in a clean clone, and some.
+const SIZE: u64 = 12;
+
 pub fn test() -> Result<(), Failure> {
     let start = Instant::now();
+    disk::room_for(SIZE)?;
     ensure(&[
         Need::OpenSsl,
         Need::Prosody,
