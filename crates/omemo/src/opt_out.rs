@@ -1,9 +1,12 @@
-//! A contact who will not be sent encrypted messages any more (XEP-0384 §5.7): nothing is sent until a person said how to go on.
+//! A contact who will not be sent encrypted messages any more (XEP-0384 §5.7): nothing is sent until a person said how to go on. What a
+//! person wrote is told as not sent, receipts and typing notices are dropped, also where a person then chose clear text, and what is
+//! said about keys (XEP-0450) waits. Empty messages go on: they keep the sessions whole.
 //!
 //! Owns when a chat is stopped and when it goes on. It stops on the word of a trusted device of the contact, inside an envelope, in a chat
 //! of two: a room is not one member's to stop. It goes on when a person says so ([`Omemo::go_on`]), in clear when a person chooses that
 //! after the stop, or when the device that stopped it writes encrypted words again. The sessions stay as they are.
 use crate::Omemo;
+use crate::atm;
 use crate::records::{self, OptOut};
 use subrosa_engine::*;
 
@@ -25,9 +28,13 @@ pub(crate) fn heard(cx: &mut Context<'_>, chat: &ChatId, from: &Sender, sent: Ti
 /// Encrypted words came: whoever had opted out with this device has thought better of it.
 pub(crate) fn words(cx: &mut Context<'_>, chat: &ChatId, from: &Sender, sent: Time) -> Result<(), Halt> {
     if cx.records.get(records::opt_out(chat))?.is_some_and(|known| known.device == from.device && known.at < sent) {
-        cx.records.remove(records::opt_out(chat));
+        end(cx, chat)?;
     }
     Ok(())
+}
+fn end(cx: &mut Context<'_>, chat: &ChatId) -> Result<(), Halt> {
+    cx.records.remove(records::opt_out(chat));
+    atm::resumed(cx, &chat.0)
 }
 /// Whether nothing may be sent encrypted in this chat.
 pub(crate) fn stands(cx: &mut Context<'_>, chat: &ChatId) -> Result<bool, Halt> {
@@ -44,7 +51,7 @@ impl Omemo {
     pub fn go_on(&self, cx: &mut Context<'_>, chat: &ChatId) -> Result<bool, Halt> {
         let stopped = stands(cx, chat)?;
         if stopped {
-            cx.records.remove(records::opt_out(chat));
+            end(cx, chat)?;
         }
         Ok(stopped)
     }

@@ -31,7 +31,7 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     if content.opt_out.is_some() && message.room.is_some() {
         return Ok(Outcome::Rejected(Reason::Unsupported.into())); // XEP-0384 §5.7: from one account to another
     }
-    if !quiet && content.opt_out.is_none() && opt_out::stands(cx, message.chat)? {
+    if content.opt_out.is_none() && opt_out::stands(cx, message.chat)? {
         return Ok(Outcome::Rejected(Reason::OptedOut.into()));
     }
     // ourselves first: who can't be answered does not write

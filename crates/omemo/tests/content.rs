@@ -382,15 +382,17 @@ fn an_opt_out_stops_the_chat_until_a_person_says_how_to_go_on() {
     assert_eq!(last(&world, alice), (Kind::Other, OPT_OUT.into()));
     assert_eq!(warnings(&world, alice), [(Warning::OptOut, Some(ChatId(BOB.into())))]);
     assert_eq!(opt_out(&mut world, alice).as_deref(), Some("A record is wanted."));
-    // a choice of clear text from before is none for now; notices of a chat that goes on are not stopped
+    // a choice of clear text from before is none for now
     let stanzas = world.stanzas().len();
     for content in ["<body>words</body>", REACTION, OWN] {
         let id = say(&mut world, alice, BOB, Kind::Text, content);
         assert_eq!(not_sent(&world, alice, &id), Some(Reason::OptedOut));
     }
+    for (kind, content) in [(Kind::Receipt, DISPLAYED), (Kind::Typing, COMPOSING)] {
+        let id = say(&mut world, alice, BOB, kind, content);
+        assert_eq!(not_sent(&world, alice, &id), Some(Reason::OptedOut));
+    }
     assert_eq!(world.stanzas().len(), stanzas);
-    say(&mut world, alice, BOB, Kind::Receipt, DISPLAYED);
-    assert_eq!(last(&world, bob), (Kind::Receipt, DISPLAYED.into()));
     // over a restart
     world.crash(alice);
     world.run();
@@ -402,6 +404,9 @@ fn an_opt_out_stops_the_chat_until_a_person_says_how_to_go_on() {
     let id = world.send(alice, BOB, "for the record");
     world.run();
     assert!(not_sent(&world, alice, &id).is_none() && of(&world, &id)[0].in_clear);
+    // what is said about messages is no part of that
+    let id = say(&mut world, alice, BOB, Kind::Receipt, DISPLAYED);
+    assert_eq!((not_sent(&world, alice, &id), of(&world, &id).len()), (Some(Reason::OptedOut), 0));
     // or to go on encrypted
     let engine = *world.client(alice).handle();
     assert_eq!(world.call(alice, engine, |o, cx| o.go_on(cx, &ChatId(BOB.into()))), Some(true));
@@ -410,6 +415,8 @@ fn an_opt_out_stops_the_chat_until_a_person_says_how_to_go_on() {
     world.run();
     assert_eq!((texts(&world, bob).pop().unwrap().as_str(), opt_out(&mut world, alice)), ("between us", None));
     assert!(!world.server.saw(b"between us"));
+    say(&mut world, alice, BOB, Kind::Receipt, DISPLAYED);
+    assert_eq!(last(&world, bob), (Kind::Receipt, DISPLAYED.into()));
 }
 /// A person says yes to clear text.
 fn allow_clear(world: &mut World, who: ClientId) {

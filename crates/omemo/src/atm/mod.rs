@@ -10,7 +10,7 @@ mod receive;
 mod tell;
 
 pub(crate) use receive::received;
-pub(crate) use tell::{online, ready, session, shown};
+pub(crate) use tell::{online, ready, resumed, session, shown};
 
 use crate::records::{self, Statement, Verdict};
 use subrosa_engine::*;

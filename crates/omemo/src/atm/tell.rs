@@ -7,10 +7,12 @@
 //! | a contact's device | own verified devices: its key; itself: the keys of own verified devices | own verified devices: its key |
 //! | an own device | all other verified devices, own and of contacts: its key; itself: all verified keys | all other verified devices: its key |
 //!
-//! A device without a session is told when there is one; a key is named when its Ed25519 form has been seen.
+//! A device without a session is told when there is one, one whose owner opted out when that is over; a key is named when its Ed25519
+//! form has been seen.
 use super::fingerprint;
 use crate::directory::bundle_node;
 use crate::memory;
+use crate::opt_out;
 use crate::payload;
 use crate::records::{self, Outbox, Ratchet, Statement, Subject};
 use crate::wire::encrypted::Builder;
@@ -62,6 +64,10 @@ pub(crate) fn ready(cx: &mut Context<'_>) -> Result<(), Halt> {
         return Ok(());
     }
     waiting(cx)?.iter().try_for_each(|device| session(cx, device))
+}
+/// Nothing stops encrypted messages to this person any more: what waited for that goes out.
+pub(crate) fn resumed(cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt> {
+    waiting(cx)?.iter().filter(|device| device.owner == *owner).try_for_each(|device| session(cx, device))
 }
 /// The devices that wait to be told, or for whose key others do.
 fn waiting(cx: &mut Context<'_>) -> Result<Vec<Device>, Halt> {
@@ -140,6 +146,10 @@ fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Res
     let epoch = memory::sending(cx)?;
     let mut stanzas: Vec<(Address, Vec<Statement>, Vec<Admitted>)> = Vec::new();
     for (to, statements) in messages {
+        if to.owner != *cx.me && opt_out::stands(cx, &ChatId(to.owner.clone()))? {
+            edit(cx, |outbox| statements.into_iter().for_each(|s| outbox.await_session(&to, s)))?;
+            continue;
+        }
         let session = cx.records.get(records::session(&to))?.and_then(|s| s.sends(Version::Omemo2, epoch));
         let Some(key) = session.map(Ratchet::fingerprint) else {
             if ask_bundle(cx, &to)? {
