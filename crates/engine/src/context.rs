@@ -39,6 +39,10 @@ impl Context<'_> {
     pub fn withdraw_clear(&mut self, chat: &ChatId) {
         self.house().remove(crate::rules::policy_of(chat));
     }
+    /// Whether a person allowed clear text in this chat, and nothing has withdrawn it since: what an application shows beside the chat.
+    pub fn is_clear_allowed(&mut self, chat: &ChatId) -> Result<bool, Halt> {
+        self.house().is_clear_allowed(chat)
+    }
     /// A savepoint: what `f` changed is undone when it says no, and the hook goes on (one bad device never
     /// stops the message to the others). Two results, so that `?` can't swallow the wrong one:
     /// outside, "the step can't go on" (a cold record); inside, the operation's own answer.

@@ -169,6 +169,8 @@ impl History {
             } else if known.kind == Kind::Unreadable {
                 known.reason = new.reason.clone();
             }
+            // of one's own it is known only when it leaves
+            known.in_clear |= new.in_clear && new.state.is_some();
             if new.state == Some(1) && known.kind != Kind::Unreadable {
                 (known.state, known.reason) = (known.state.map(|_| 1), None);
             }
