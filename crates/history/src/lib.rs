@@ -52,6 +52,7 @@ mod read;
 mod row;
 mod search;
 pub mod transfer;
+mod words;
 
 pub use add::Added;
 pub use entry::{Body, Entry, SentBy, State};

@@ -1,6 +1,7 @@
 //! The database: how it is opened, its form, its transactions. One commit is on disk when it returns (write-ahead log,
 //! `synchronous=FULL`); SQLite's own lock keeps a second program out.
 use crate::error::{HistoryError, OpenError};
+use crate::search::pair_runs;
 use hkdf::Hkdf;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 use sha2::Sha256;
@@ -15,7 +16,7 @@ const PAGE: u64 = 4096;
 /// In the header of every history: "SubH".
 const APPLICATION_ID: i64 = 0x5375_6248;
 /// Number n brings a database of form n to form n+1. One that was released never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_history.sql")];
+const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 2] = [|db| db.execute_batch(include_str!("../migrations/0001_history.sql")), pair_runs];
 /// Statements that are kept ready: all there are.
 const STATEMENTS: usize = 96;
 
@@ -204,8 +205,8 @@ fn migrate(db: &mut Connection, from: u32, to: u32, me: &Address) -> rusqlite::R
         return Ok(());
     }
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for sql in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
-        step.execute_batch(sql)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+        migration(&step)?;
     }
     if from == 0 {
         step.execute("INSERT INTO settings (name, value) VALUES ('account', ?1)", [me.as_str()])?;

@@ -1,24 +1,26 @@
-//! Words: an index over what is shown, kept with every change of it. FTS5; words of any script, in either case, with or without
-//! marks (é finds e). What has no spaces between words is found by how it begins.
+//! Words: an index over what is shown, kept with every change of it. FTS5; words in either case, with or without accents (é finds e),
+//! by how they begin; what has no spaces between words, Korean, and emojis by any part ([`crate::words`]).
 use crate::error::HistoryError;
 use crate::open::History;
 use crate::read::Message;
-use crate::row::Row;
+use crate::row::{COLUMNS, Row};
+use crate::words::{indexed, phrase};
+use rusqlite::Connection;
+use std::borrow::Cow;
 use subrosa_engine::ChatId;
 
 /// More are not looked for.
 const WORDS: usize = 16;
-/// Longer ones are cut: nothing is found by them anyhow.
-const WORD: usize = 64;
 
 impl History {
-    /// Messages in which every one of these words begins a word (a single letter is one), the newest first: in one chat, or in all. Corrected ones by
-    /// what they say now, retracted ones not. Whatever stands in `text` is words.
+    /// Messages in which every one of these words begins a word (a single letter is one), the newest first: in one chat, or in all. Emojis,
+    /// and words of Chinese, Japanese, Korean, Thai and their like, may stand anywhere. Corrected ones by what they say now, retracted ones
+    /// not. Whatever stands in `text` is words.
     ///
     /// # Errors
     /// What the disk says.
     pub fn search(&self, text: &str, chat: Option<&ChatId>, limit: usize) -> Result<Vec<Message>, HistoryError> {
-        let words: Vec<String> = text.split(|c: char| c.is_whitespace() || c == '\0').filter_map(quoted).take(WORDS).collect();
+        let words: Vec<String> = text.split(|c: char| c.is_whitespace() || c == '\0').filter_map(phrase).take(WORDS).collect();
         if words.is_empty() {
             return Ok(Vec::new());
         }
@@ -41,29 +43,40 @@ impl History {
     }
     pub(crate) fn index(&self, row: &Row) -> Result<(), HistoryError> {
         if let Some(words) = row.words() {
-            self.db.prepare_cached("INSERT INTO words (rowid, chat, text) VALUES (?1, ?2, ?3)")?.execute((row.n, token(row.chat), words))?;
+            self.db.prepare_cached(INDEX)?.execute((row.n, token(row.chat), indexed(words)))?;
         }
         Ok(())
     }
     /// `row` as it was indexed.
     pub(crate) fn unindex(&self, row: &Row) -> Result<(), HistoryError> {
         if let Some(words) = row.words() {
-            let mut delete = self.db.prepare_cached("INSERT INTO words (words, rowid, chat, text) VALUES ('delete', ?1, ?2, ?3)")?;
-            delete.execute((row.n, token(row.chat), words))?;
+            self.db.prepare_cached(UNINDEX)?.execute((row.n, token(row.chat), indexed(words)))?;
         }
         Ok(())
     }
 }
 
+const INDEX: &str = "INSERT INTO words (rowid, chat, text) VALUES (?1, ?2, ?3)";
+const UNINDEX: &str = "INSERT INTO words (words, rowid, chat, text) VALUES ('delete', ?1, ?2, ?3)";
+
+/// To the second form, in which runs are pairs: what has any is taken out of the index and put in again.
+pub(crate) fn pair_runs(db: &Connection) -> rusqlite::Result<()> {
+    let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM messages"))?;
+    let (mut unindex, mut index) = (db.prepare(UNINDEX)?, db.prepare(INDEX)?);
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        let row = Row::read(row)?;
+        if let Some(words) = row.words()
+            && let Cow::Owned(pairs) = indexed(words)
+        {
+            unindex.execute((row.n, token(row.chat), words))?;
+            index.execute((row.n, token(row.chat), pairs))?;
+        }
+    }
+    Ok(())
+}
+
 /// The word that stands for a chat.
 fn token(chat: i64) -> String {
     format!("c{chat}")
-}
-/// As a string of FTS5, of which nothing is syntax: what is in it is taken apart as messages are.
-fn quoted(word: &str) -> Option<String> {
-    let end = word.char_indices().nth(WORD).map_or(word.len(), |(at, _)| at);
-    let word = word.get(..end).filter(|word| word.chars().any(char::is_alphanumeric))?;
-    // everything that begins with one letter is too much to be an answer, and to be looked for
-    let begins = if word.len() > 1 { "*" } else { "" };
-    Some(format!("\"{}\"{begins}", word.replace('"', "\"\"")))
 }
