@@ -242,6 +242,47 @@ fn who_has_no_session_is_told_once_there_is_one() {
     world.run();
     assert_eq!(trust(&mut world, laptop, bob), Trust::Verified);
 }
+/// A1 verified B1 yesterday and does not know yet that A2 distrusts it since: what it tells a new device then says nothing newer than that.
+#[test]
+fn an_old_decision_that_is_told_on_does_not_undo_a_later_one() {
+    let (mut world, [a1, a2, a3], b1) = family(12);
+    meet(&mut world, a1, a2);
+    verify(&mut world, a1, b1);
+    assert_eq!(trust(&mut world, a2, b1), Trust::Verified);
+    world.disconnect(a1);
+    world.run_for(60 * 60_000);
+    meet(&mut world, a2, a3);
+    decide(&mut world, a2, b1, Trust::Untrusted);
+    assert_eq!(trust(&mut world, a3, b1), Trust::Untrusted);
+    world.run_for(60 * 60_000);
+    // by comparing, with nothing that came since
+    let before = world.stanzas().len();
+    verify(&mut world, a1, a3);
+    world.connect(a1);
+    world.run();
+    let to = device(&mut world, a3);
+    let told = world.stanzas()[before..].iter().filter(|s| s.kind == Kind::Other && carried(s, &to).is_some_and(|e| e.payload.is_some()));
+    assert!(told.count() > 0, "the new one is told");
+    for (who, of) in [(a3, b1), (a2, b1), (a1, b1)] {
+        assert_eq!(trust(&mut world, who, of), Trust::Untrusted, "the later word counts");
+    }
+}
+/// Who opted out of encryption (XEP-0384 §5.7) gets no words about keys either: they wait.
+#[test]
+fn who_opted_out_is_told_when_that_is_over() {
+    let (mut world, [a1, a2, _], b1) = family(13);
+    meet(&mut world, a1, b1);
+    say(&mut world, b1, ALICE, b"<opt-out xmlns='urn:xmpp:omemo:2'/>");
+    let before = world.stanzas().len();
+    verify(&mut world, a1, a2);
+    let to = device(&mut world, b1);
+    let told = |world: &World| world.stanzas()[before..].iter().filter(|s| carried(s, &to).is_some_and(|e| e.payload.is_some())).count();
+    assert_eq!((told(&world), trust(&mut world, b1, a2)), (0, Trust::Trusted));
+    let engine = *world.client(a1).handle();
+    assert_eq!(world.call(a1, engine, |o, cx| o.go_on(cx, &ChatId(BOB.into()))), Some(true));
+    world.run();
+    assert_eq!((told(&world), trust(&mut world, b1, a2)), (1, Trust::Verified));
+}
 
 /// Whoever waits to be told and is no longer verified by then is not told.
 #[test]
@@ -280,7 +321,7 @@ fn forge(world: &mut World, from: ClientId, to: &str, said: &[(&str, ClientId, b
         let bundle = published(world, id.owner.as_str(), number(&id), subrosa_omemo::wire::Version::Omemo2).unwrap();
         let (mut yes, mut no) = (Vec::new(), Vec::new());
         if *trust { &mut yes } else { &mut no }.push(bundle.identity_key);
-        owners.push(KeyOwner { jid: (*owner).to_owned(), trust: yes, distrust: no });
+        owners.push(KeyOwner { jid: (*owner).to_owned(), trust: yes, distrust: no, decided: None });
     }
     say(world, from, to, &write(&owners));
 }

@@ -42,18 +42,24 @@ fn what_is_no_trust_message() {
         ("IhpPjiKLchgrAG5cpSfTvdzPjZ5v6vTOluHEUehkgCA=", "!", WireError::BadBase64("trust")),
         ("</trust-message>", "<key-owner jid='c@d'/></trust-message>", WireError::MissingElement("trust")),
         ("</trust-message>", "", WireError::NotXml),
+        (
+            "</key-owner>",
+            "<decided xmlns='urn:subrosa:omemo:0'/></key-owner>",
+            WireError::MissingAttribute { element: "decided", attribute: "stamp" },
+        ),
+        ("</key-owner>", "<decided xmlns='urn:subrosa:omemo:0' stamp='yesterday'/></key-owner>", WireError::BadTime),
     ] {
         assert_eq!(find(&EXAMPLE.replace(from, to)), Err(error));
     }
     let none = "<trust-message xmlns='urn:xmpp:tm:1' usage='urn:xmpp:atm:1' encryption='urn:xmpp:omemo:2'/>";
     assert_eq!(find(none), Err(WireError::MissingElement("key-owner")));
-    let many = KeyOwner { jid: "a@b".into(), trust: vec![[1; 32]; 2_001], distrust: Vec::new() };
+    let many = KeyOwner { jid: "a@b".into(), trust: vec![[1; 32]; 2_001], distrust: Vec::new(), decided: None };
     assert_eq!(trust_message::find(&trust_message::write(&[many])), Err(WireError::TooMany { what: "trust", limit: 2_000 }));
 }
 proptest! {
     #[test]
-    fn what_is_written_is_read(owners in prop::collection::vec(("[a-zé<&'\"]{1,9}", prop::collection::vec(any::<[u8; 32]>(), 0..4), prop::collection::vec(any::<[u8; 32]>(), 1..4)), 1..5)) {
-        let owners: Vec<KeyOwner> = owners.into_iter().map(|(jid, trust, distrust)| KeyOwner { jid, trust, distrust }).collect();
+    fn what_is_written_is_read(owners in prop::collection::vec(("[a-zé<&'\"]{1,9}", prop::collection::vec(any::<[u8; 32]>(), 0..4), prop::collection::vec(any::<[u8; 32]>(), 1..4), prop::option::of(0u64..4_000_000_000_000)), 1..5)) {
+        let owners: Vec<KeyOwner> = owners.into_iter().map(|(jid, trust, distrust, at)| KeyOwner { jid, trust, distrust, decided: at.map(Time) }).collect();
         prop_assert_eq!(trust_message::find(&trust_message::write(&owners)), Ok(Found::Message(owners)));
     }
     #[test]
@@ -79,7 +85,7 @@ fn say(world: &mut World, bob: &mut Puppet<Omemo2>, content: &str, affixes: &str
 fn about(owner: &str, key: &IdentityKeyPair, trust: bool) -> String {
     let keys = vec![*key.public().ed25519()];
     let (trust, distrust) = if trust { (keys, vec![]) } else { (vec![], keys) };
-    String::from_utf8(trust_message::write(&[KeyOwner { jid: owner.into(), trust, distrust }])).unwrap()
+    String::from_utf8(trust_message::write(&[KeyOwner { jid: owner.into(), trust, distrust, decided: None }])).unwrap()
 }
 /// Another device of Bob's, that Alice knows: its identity and number.
 fn second(world: &mut World, alice: ClientId, bob: &Puppet<Omemo2>) -> (IdentityKeyPair, Device) {
@@ -185,6 +191,29 @@ fn the_order_is_that_of_the_sender() {
     say(&mut world, &mut bob, &both, &later);
     assert_eq!(trust(&mut world, alice, &of), Trust::Untrusted);
 }
+/// What was decided before it was said is as old as it says, and never newer than its message.
+#[test]
+fn what_is_told_later_is_as_old_as_the_decision() {
+    let (mut world, alice, mut bob) = talking::<Omemo2>(16);
+    let (key, of) = second(&mut world, alice, &bob);
+    verify(&mut world, alice, &bob);
+    world.run_for(10_000);
+    let now = world.now();
+    let decided = |trust: bool, ago: i64| {
+        let time = Time(now.0.checked_add_signed(-ago).unwrap());
+        let keys = vec![*key.public().ed25519()];
+        let (trust, distrust) = if trust { (keys, vec![]) } else { (vec![], keys) };
+        String::from_utf8(trust_message::write(&[KeyOwner { jid: BOB.into(), trust, distrust, decided: Some(time) }])).unwrap()
+    };
+    let at = |ago: u64| affixes(Time(now.0 - ago));
+    say(&mut world, &mut bob, &about(BOB, &key, false), &at(5_000));
+    say(&mut world, &mut bob, &decided(true, 6_000), &at(1_000));
+    assert_eq!(trust(&mut world, alice, &of), Trust::Untrusted, "said later, decided before");
+    say(&mut world, &mut bob, &decided(true, -3_600_000), &at(5_500));
+    assert_eq!(trust(&mut world, alice, &of), Trust::Untrusted, "nobody decides later than they say it");
+    say(&mut world, &mut bob, &decided(true, 4_000), &at(1_000));
+    assert_eq!(trust(&mut world, alice, &of), Trust::Verified);
+}
 /// Before it is verified a device may say what it likes, as often as it likes: little is kept, and of that the latest.
 #[test]
 fn what_is_kept_of_one_device_is_bounded() {
@@ -193,7 +222,7 @@ fn what_is_kept_of_one_device_is_bounded() {
     let mut rng = Seeded::new(9);
     for n in 0..3 {
         let keys = (0..200).map(|_| *IdentityKeyPair::generate(&mut rng).public().ed25519()).collect();
-        let content = trust_message::write(&[KeyOwner { jid: BOB.into(), trust: keys, distrust: vec![] }]);
+        let content = trust_message::write(&[KeyOwner { jid: BOB.into(), trust: keys, distrust: vec![], decided: None }]);
         world.run_for(10);
         let now = affixes(world.now());
         say(&mut world, &mut bob, std::str::from_utf8(&content).unwrap(), &now);
@@ -253,7 +282,7 @@ fn a_contact_can_not_undo_a_refusal_of_a_key_that_is_not_there() {
 #[test]
 fn an_address_that_is_too_long_for_one() {
     for (length, fits) in [(3_071, true), (3_072, false)] {
-        let owner = KeyOwner { jid: "x".repeat(length), trust: vec![[1; 32]], distrust: vec![] };
+        let owner = KeyOwner { jid: "x".repeat(length), trust: vec![[1; 32]], distrust: vec![], decided: None };
         assert_eq!(trust_message::find(&trust_message::write(&[owner])).is_ok(), fits);
     }
 }

@@ -52,6 +52,8 @@ fn statements(cx: &Context<'_>, sender: &Device, owners: Vec<KeyOwner>, time: Ti
             strange = true;
             continue;
         }
+        // nobody can decide later than they say it
+        let time = said.decided.map_or(time, |decided| decided.min(time));
         let of = |trust| {
             let owner = owner.clone();
             move |key| Statement { owner: owner.clone(), key, trust, time }

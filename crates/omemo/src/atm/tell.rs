@@ -8,7 +8,7 @@
 //! | an own device | all other verified devices, own and of contacts: its key; itself: all verified keys | all other verified devices: its key |
 //!
 //! A device without a session is told when there is one, one whose owner opted out when that is over; a key is named when its Ed25519
-//! form has been seen.
+//! form has been seen. What is told later than it was decided says when that was: an envelope has the time of its message only.
 use super::fingerprint;
 use crate::directory::bundle_node;
 use crate::memory;
@@ -128,10 +128,11 @@ fn tell(cx: &mut Context<'_>, subject: &Subject, ed: [u8; 32]) -> Result<(), Hal
     cx.records.warm(verified.iter().map(|i| records::session(&i.device)))?;
     let mut messages: Vec<(Device, Vec<Statement>)> = verified.iter().map(|i| (i.device.clone(), vec![this.clone()])).collect();
     if this.trust {
+        cx.records.warm(verified.iter().map(|i| records::verdicts(&i.device.owner)))?;
         let mut keys = Vec::new();
         for identity in &verified {
             if let Some(key) = ed25519(cx, &identity.device, &identity.key)? {
-                keys.push(Statement { owner: identity.device.owner.clone(), key, trust: true, time: *time });
+                keys.push(Statement { owner: identity.device.owner.clone(), key, trust: true, time: decided_at(cx, identity)? });
             }
         }
         if !keys.is_empty() {
@@ -139,6 +140,11 @@ fn tell(cx: &mut Context<'_>, subject: &Subject, ed: [u8; 32]) -> Result<(), Hal
         }
     }
     deliver(cx, messages)
+}
+/// When a key was verified: what was decided elsewhere since counts more. Not known any more: when it was met, and all counts more.
+fn decided_at(cx: &mut Context<'_>, identity: &Identity) -> Result<Time, Halt> {
+    let verdict = cx.records.get(records::verdicts(&identity.device.owner))?.and_then(|v| v.about(&identity.key));
+    Ok(verdict.filter(|v| v.trust == Trust::Verified).map_or(identity.first_seen, |v| v.time))
 }
 /// To devices of one person in one stanza, where they are told the same. Who has no session yet waits for one. What goes to a contact
 /// reaches own devices as carbons: those that are verified can read it, or they would show a message that they can't read.
@@ -167,6 +173,7 @@ fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Res
             None => stanzas.push((to.owner, statements, vec![admitted])),
         }
     }
+    let now = cx.now;
     for (owner, statements, mut devices) in stanzas {
         if owner != *cx.me {
             for own in cx.identities(&cx.me.clone())?.into_iter().filter(|i| i.current && i.trust == Trust::Verified) {
@@ -176,16 +183,18 @@ fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Res
             }
         }
         for part in statements.chunks(MOST) {
-            send(cx, owner.clone(), &devices, &trust_message::write(&by_owner(part)))?;
+            send(cx, owner.clone(), &devices, &trust_message::write(&by_owner(part, now)))?;
         }
     }
     Ok(())
 }
-fn by_owner(statements: &[Statement]) -> Vec<KeyOwner> {
+/// What is said of the keys of one person, and was decided at one time, together.
+fn by_owner(statements: &[Statement], now: Time) -> Vec<KeyOwner> {
     let mut owners: Vec<KeyOwner> = Vec::new();
-    for Statement { owner, key, trust, .. } in statements {
-        if owners.last().is_none_or(|o| o.jid != owner.as_str()) {
-            owners.push(KeyOwner { jid: owner.as_str().to_owned(), ..KeyOwner::default() });
+    for Statement { owner, key, trust, time } in statements {
+        let decided = Some(*time).filter(|time| *time < now);
+        if owners.last().is_none_or(|o| o.jid != owner.as_str() || o.decided != decided) {
+            owners.push(KeyOwner { jid: owner.as_str().to_owned(), decided, ..KeyOwner::default() });
         }
         if let Some(last) = owners.last_mut() {
             if *trust { &mut last.trust } else { &mut last.distrust }.push(*key);

@@ -1,7 +1,7 @@
 //! `<encrypted>` and the elements that stand beside it in a message (XEP-0384 §5.5, XEP-0380, XEP-0334).
 use super::content::Beside;
 use super::read::{Element, Reader, once};
-use super::{CLIENT, MAX_ID, Version, WireError, write};
+use super::{CLIENT, MAX_ID, OURS, Version, WireError, write};
 
 /// The most keys with our id that are kept (and later tried).
 pub const MAX_OWN_KEYS: usize = 8;
@@ -11,9 +11,6 @@ pub const MAX_SENT_KEYS: usize = 64;
 
 /// What people see whose client cannot read the message. Only legacy: OMEMO 2 forbids it (XEP-0420 §7).
 const FALLBACK: &str = "This message is encrypted with OMEMO, and this client cannot read it.";
-
-/// Of the element that says: this message travels in another version too, as a stanza of its own. Nobody else knows it, nor has to.
-const ALSO: &str = "urn:subrosa:omemo:0";
 
 /// What the children of a `<message>` hold for us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,7 +103,7 @@ pub fn parse(children: &[u8], jid: &str, device: u32) -> Result<Message, WireErr
                     }
                 }
             }
-            ("also", ALSO) => message.also = true,
+            ("also", OURS) => message.also = true,
             ("no-store", "urn:xmpp:hints") => message.transient = true,
             ("encryption", "urn:xmpp:eme:0") if message.encryption.is_none() => {
                 message.encryption = element.attribute("namespace").map(str::to_owned);
@@ -378,7 +375,7 @@ impl Builder {
         let mut out = self.element(payload);
         if also {
             out.extend_from_slice(b"<also xmlns='");
-            out.extend_from_slice(ALSO.as_bytes());
+            out.extend_from_slice(OURS.as_bytes());
             out.extend_from_slice(b"'/>");
         }
         if payload.is_some() {

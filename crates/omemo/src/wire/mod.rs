@@ -29,6 +29,10 @@ pub const MAX_DEPTH: usize = 32;
 /// The highest device or key id (XEP-0384 §5.1, §5.3.2). 0 is accepted from peers, never given out.
 pub const MAX_ID: u32 = 0x7fff_ffff;
 
+/// Of elements of our own, which nobody else knows, nor has to: that a message travels in another version too, as a stanza of its own
+/// (`also`), and when something was decided that is told later (`decided`).
+const OURS: &str = "urn:subrosa:omemo:0";
+
 /// The namespace of a message and of its own children.
 const CLIENT: &str = "jabber:client";
 

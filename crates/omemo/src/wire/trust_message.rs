@@ -3,8 +3,9 @@
 //!
 //! Owns names, shape and limits. Knows nothing of who may say what.
 use super::content::MAX_VALUE;
-use super::read::{Element, Reader};
-use super::{WireError, write};
+use super::read::{Element, Reader, once};
+use super::{OURS, WireError, date, write};
+use subrosa_engine::Time;
 
 const NAMESPACE: &str = "urn:xmpp:tm:1";
 const USAGE: &str = "urn:xmpp:atm:1";
@@ -22,6 +23,9 @@ pub struct KeyOwner {
     pub trust: Vec<[u8; 32]>,
     /// Keys that are not, or not any more: Ed25519.
     pub distrust: Vec<[u8; 32]>,
+    /// When that was decided, where it was before the message was written, whose time an envelope has (XEP-0420 §4). An element of our
+    /// own, that others pass over.
+    pub decided: Option<Time>,
 }
 /// What a content has of trust messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +41,8 @@ pub enum Found {
 /// Looks for a trust message among the children of `<content>`.
 ///
 /// # Errors
-/// [`WireError`]: not XML, two of them, something missing, a key or an address of a length that none has, or more than [`MAX_KEYS`].
+/// [`WireError`]: not XML, two of them, something missing, a key or an address of a length that none has, a time that is none, or more
+/// than [`MAX_KEYS`].
 pub fn find(content: &[u8]) -> Result<Found, WireError> {
     let mut reader = Reader::new(content)?;
     let mut found = Found::Nothing;
@@ -72,6 +77,12 @@ fn message(reader: &mut Reader<'_>, element: &Element) -> Result<Found, WireErro
         }
         let mut owner = KeyOwner { jid: jid.to_owned(), ..KeyOwner::default() };
         while let Some(child) = reader.child()? {
+            if child.is(OURS, "decided") {
+                let stamp = child.attribute("stamp").ok_or(WireError::MissingAttribute { element: "decided", attribute: "stamp" })?;
+                once(&mut owner.decided, date::parse(stamp)?, "decided")?;
+                reader.skip()?;
+                continue;
+            }
             let (list, name) = if child.is(NAMESPACE, "trust") {
                 (&mut owner.trust, "trust")
             } else if child.is(NAMESPACE, "distrust") {
@@ -112,6 +123,13 @@ pub fn write(owners: &[KeyOwner]) -> Vec<u8> {
                 out.extend_from_slice(b"</");
                 out.extend_from_slice(tag.as_bytes());
             }
+        }
+        if let Some(time) = owner.decided {
+            out.extend_from_slice(b"<decided xmlns='");
+            out.extend_from_slice(OURS.as_bytes());
+            out.extend_from_slice(b"' stamp='");
+            date::write(&mut out, time);
+            out.extend_from_slice(b"'/>");
         }
         out.extend_from_slice(b"</key-owner>");
     }
