@@ -203,6 +203,10 @@ impl<'a> Reader<'a> {
     pub fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         if self.bool()? { read(self).map(Some) } else { Some(None) }
     }
+    /// All that is left to read.
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
     /// Nothing left to read.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

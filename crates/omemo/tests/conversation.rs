@@ -1,10 +1,13 @@
 //! People who write to each other: first messages, both at once, several devices, both versions.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod common;
+#[path = "quirks/puppet.rs"]
+mod puppet;
 use common::*;
 use proptest::prelude::*;
 use subrosa_engine::*;
-use subrosa_omemo::wire::{Version, encrypted};
+use subrosa_omemo::wire::{Version, device_list, encrypted};
+use subrosa_ratchet::Omemo2;
 use subrosa_testkit::{ClientId, Faults, Stanza};
 
 /// Ten messages each way, in turns; all are read, in order.
@@ -121,6 +124,56 @@ fn one_message_to_devices_of_both_versions() {
     world.inject(Stanza { id: "later".into(), ..other });
     world.run();
     assert_eq!(unread(&world, new), [Reason::NotForThisDevice; 2]);
+}
+/// A program that speaks both versions and says nothing of it sends a stanza for each: the one that is not for us is the other part of one
+/// that we read. Each has one, in the other version, and only a device on both lists makes them.
+#[test]
+fn two_stanzas_of_one_message_that_do_not_say_so() {
+    let (mut world, alice, mut bob) = puppet::talking::<Omemo2>(17);
+    // without a key for us, in the form of either version
+    let not_for_us = |version: Version| {
+        let (ns, payload, us) = (version.namespace(), puppet::base64(&[7; 40]), bob_id());
+        let keys = match version {
+            Version::Omemo2 => format!("<keys jid='carol@example.org'><key rid='9'>{payload}</key></keys>"),
+            Version::Legacy => format!("<key rid='9'>{payload}</key><iv>{}</iv>", puppet::base64(&[1; 12])),
+        };
+        format!("<encrypted xmlns='{ns}'><header sid='{us}'>{keys}</header><payload>{payload}</payload></encrypted>")
+    };
+    fn bob_id() -> u32 {
+        4711
+    }
+    assert_eq!(bob.id, bob_id());
+    // on one list: no other version is spoken
+    bob.say(&mut world, "in one version");
+    bob.send(&mut world, &not_for_us(Version::Legacy));
+    assert_eq!(unread(&world, alice), [Reason::NotForThisDevice]);
+    let list = device_list::write(Version::Legacy, &[device_list::ListedDevice::new(bob.id)]);
+    world.publish_as(BOB, Version::Legacy.device_list_node(), Some("current"), Keep::One, &list);
+    world.run();
+    bob.say(&mut world, "in both");
+    bob.send(&mut world, &not_for_us(Version::Legacy));
+    assert_eq!(unread(&world, alice).len(), 1, "the other part");
+    bob.send(&mut world, &not_for_us(Version::Legacy).replace("rid='9'", "rid='8'"));
+    assert_eq!(unread(&world, alice).len(), 2, "there is one of them");
+    bob.say(&mut world, "again");
+    bob.send(&mut world, &not_for_us(Version::Omemo2));
+    assert_eq!(unread(&world, alice).len(), 3, "in our version we are left out");
+    bob.say(&mut world, "and later");
+    world.run_for(60_000);
+    bob.send(&mut world, &not_for_us(Version::Legacy).replace("rid='9'", "rid='7'"));
+    assert_eq!(unread(&world, alice).len(), 4, "not sent together");
+    // under one id it may take its time
+    let element = bob.plain(&world, "at last");
+    let element = bob.sealed_element(&element);
+    let under_one_id = |world: &mut World, body: String| {
+        let (chat, to, body) = (ChatId(ALICE.into()), Recipients::People(vec![ALICE.into()]), body.into_bytes());
+        let (id, from, kind, content_type) = ("one".into(), BOB.into(), Kind::Text, ContentType::STANZA);
+        world.inject(Stanza { id, part: 0, chat, from, to, kind, content_type, body, in_clear: false });
+        world.run_for(60_000);
+    };
+    under_one_id(&mut world, element);
+    under_one_id(&mut world, not_for_us(Version::Legacy).replace("rid='9'", "rid='6'"));
+    assert_eq!((unread(&world, alice).len(), texts(&world, alice).pop().as_deref()), (4, Some("at last")));
 }
 #[test]
 fn own_other_devices_read_along() {

@@ -9,7 +9,7 @@ use crate::join;
 use crate::memory;
 use crate::opt_out;
 use crate::outgoing::send_empty;
-use crate::records::{self, Ours, Ratchet, SessionRecord, Spoken};
+use crate::records::{self, Ours, Part, Ratchet, SessionRecord, Spoken};
 use crate::wire::encrypted::{self, Encrypted, Key};
 use crate::wire::{Version, WireError};
 use std::time::Duration;
@@ -54,13 +54,15 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
     if us.is_none() || found.keys.is_empty() {
         // a notice goes to whom there is a session with; who gets none misses nothing
         let mut is_missed = !transient;
-        for device in senders.iter().filter(|_| also) {
-            is_missed &= !is_other_part(cx, device, found.version)?;
+        if found.payload.is_some() {
+            for device in &senders {
+                is_missed &= !is_other_part(cx, device, Part::of(found.version, message.sent, message.id), also)?;
+            }
         }
         return if found.payload.is_some() && is_missed { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
     }
     let (device, read) = match hidden {
-        Some(room) => match rooms::read_any(cx, room, senders, &found)? {
+        Some(room) => match rooms::read_any(cx, message, room, senders, &found)? {
             Some(read) => read,
             None => return no(Reason::UnknownMember),
         },
@@ -69,7 +71,7 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
             if cx.records.get(records::people(message.from))?.and_then(|p| p.find(found.sid)).is_none_or(|e| !e.is_listed()) {
                 doubt(cx, message.from)?;
             }
-            let read = read(cx, &named, &found, &found.keys)?;
+            let read = read(cx, message, &named, &found, &found.keys)?;
             (named, read)
         }
     };
@@ -127,17 +129,25 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
 
 /// How long behind its omemo:2 part the legacy part of a message may come.
 const PARTS: Duration = Duration::from_secs(60);
+/// How far apart two parts were sent that do not say so.
+const TOGETHER: Duration = Duration::from_secs(3);
 
-/// Whether a message without a key for us, which says that it travels in another version too, is the part for older devices of one that
-/// we have just read. A message for both versions travels as two stanzas, omemo:2 first. Where the sender left us out, the first part
-/// says so; where the network lost it, and we have just read another of the device, nobody does.
-fn is_other_part(cx: &mut Context<'_>, device: &Device, version: Version) -> Result<bool, Halt> {
-    if version != Version::Legacy {
-        return Ok(false);
-    }
+/// Whether a message without a key for us is the other part of one that was read: a message for devices of both versions may travel as
+/// two stanzas. Ours say so (`also`) and have omemo:2 first. Of others that are on the lists of both versions it is a message in the
+/// version that we were not written to in, under the id of the one read last, or sent with it; and each message has one other part. Where
+/// the sender left us out, the part in our version says so; where the network lost that one just behind another, nobody does.
+fn is_other_part(cx: &mut Context<'_>, device: &Device, part: Part, also: bool) -> Result<bool, Halt> {
     let newer = |r: &Ratchet| r.version() == Version::Omemo2;
-    let read = cx.records.get(records::session(device))?.filter(|s| s.current.as_ref().is_some_and(newer)).map(|s| s.heard);
-    Ok(read.is_some_and(|heard| heard.0 > 0 && heard <= cx.now && cx.now < heard.after(PARTS)))
+    let Some(session) = cx.records.get(records::session(device))? else { return Ok(false) };
+    let heard = (session.heard.0 > 0 && session.current.as_ref().is_some_and(newer)).then_some(session.heard);
+    let says_so = also && part.version == Version::Legacy && heard.is_some_and(|heard| heard <= cx.now && cx.now < heard.after(PARTS));
+    let together = |read: Part| Duration::from_millis(read.sent.0.abs_diff(part.sent.0)) <= TOGETHER;
+    let read = session.last.filter(|read| read.version != part.version && (read.id == part.id || together(*read)));
+    let is_other = says_so || read.is_some();
+    if is_other && let Some(session) = cx.records.edit(records::session(device))? {
+        session.last = None;
+    }
+    Ok(is_other)
 }
 
 /// Why nothing came out.
@@ -187,16 +197,25 @@ impl From<AcceptError> for Unread {
 /// What came out, with the payload in clear where there is one; or why nothing did.
 type Read = Result<(Opened, Option<Zeroizing<Vec<u8>>>), Unread>;
 /// Through the ratchet and the payload's cipher, with one of these keys. Where nothing comes out, everything is as it was.
-fn read(cx: &mut Context<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Read, Halt> {
+fn read(cx: &mut Context<'_>, message: &Incoming<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Read, Halt> {
+    let entry = cx.records.get(records::people(&device.owner))?.zip(records::number(device)).and_then(|(people, id)| people.find(id));
+    let speaks_both = entry.is_some_and(|entry| Version::ALL.into_iter().all(|version| entry.in_list(version)));
     cx.attempt(|cx| {
         let opened = match found.version {
             Version::Omemo2 => open::<Omemo2>(cx, device, keys)?,
             Version::Legacy => open::<Legacy>(cx, device, keys)?,
         };
-        Ok(opened.and_then(|opened| match unfold::decrypt_payload(found, &opened.material) {
+        let read = opened.and_then(|opened| match unfold::decrypt_payload(found, &opened.material) {
             Ok(plain) => Ok((opened, plain)),
             Err(reason) => Err(Unread::Reason(reason)),
-        }))
+        });
+        if speaks_both
+            && let Ok((_, Some(_))) = &read
+            && let Some(session) = cx.records.edit(records::session(device))?
+        {
+            session.last = Some(Part::of(found.version, message.sent, message.id));
+        }
+        Ok(read)
     })
 }
 /// Tries each key that may be ours (legacy ids are not qualified by an address).

@@ -40,7 +40,13 @@ pub(super) fn senders(cx: &mut Context<'_>, room: &Room, sid: u32) -> Result<Vec
 }
 /// Reads it as from each of them. `None`: it is nobody's of whom we know. Where an exchange names a member's key and can't be read, its
 /// reason is told of them.
-pub(super) fn read_any(cx: &mut Context<'_>, room: &Room, senders: Vec<Device>, found: &Encrypted) -> Result<Option<(Device, Read)>, Halt> {
+pub(super) fn read_any(
+    cx: &mut Context<'_>,
+    message: &Incoming<'_>,
+    room: &Room,
+    senders: Vec<Device>,
+    found: &Encrypted,
+) -> Result<Option<(Device, Read)>, Halt> {
     // a device of nobody: our lists may be old
     if senders.is_empty() {
         room.members.iter().try_for_each(|member| refresh(cx, member))?;
@@ -59,7 +65,7 @@ pub(super) fn read_any(cx: &mut Context<'_>, room: &Room, senders: Vec<Device>, 
             continue;
         }
         let exchange = by >= By::Key;
-        let read = if contested && exchange { read_named(cx, &device, found, &keys)? } else { read(cx, &device, found, &keys)? };
+        let read = if contested && exchange { read_named(cx, message, &device, found, &keys)? } else { read(cx, message, &device, found, &keys)? };
         match read {
             Err(Unread::Duplicate) => return Ok(Some((device, Err(Unread::Duplicate)))),
             Err(why) if exchange && !contested && unread.is_none() => unread = Some((device, Err(why))),
@@ -94,9 +100,9 @@ fn contested(claims: &mut Vec<Claim>) -> bool {
     claims.iter().filter(|claim| claim.by == best).count() > 1
 }
 /// Only if the envelope names its author.
-fn read_named(cx: &mut Context<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Read, Halt> {
+fn read_named(cx: &mut Context<'_>, message: &Incoming<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Read, Halt> {
     cx.attempt(|cx| {
-        Ok(read(cx, device, found, keys)?.and_then(|(opened, plain)| {
+        Ok(read(cx, message, device, found, keys)?.and_then(|(opened, plain)| {
             let envelope = plain.as_ref().filter(|_| found.version == Version::Omemo2).and_then(|plain| sce::parse(plain).ok());
             let author = envelope.and_then(|envelope| envelope.from);
             if author.is_some_and(|author| is_bare(&author, &device.owner)) {

@@ -16,7 +16,7 @@ pub(crate) use chats::OptOut;
 pub(crate) use devices::{Absent, Heal, People, Seen};
 pub(crate) use imported::Imported;
 pub(crate) use memory::{Heals, Memory, Peers};
-pub(crate) use session::{Ratchet, SessionRecord, Spoken};
+pub(crate) use session::{Part, Ratchet, SessionRecord, Spoken};
 pub(crate) use verdicts::{Kept, Outbox, Statement, Subject, Verdict, Verdicts};
 
 use crate::wire::Version;

@@ -2,7 +2,7 @@
 use crate::wire::Version;
 use rand_core::CryptoRng;
 use subrosa_engine::codec::Reader;
-use subrosa_engine::{Fingerprint, Record, Time};
+use subrosa_engine::{Fingerprint, MessageId, Record, Time};
 use subrosa_ratchet::{EncryptError, IdentityKey, Legacy, MessageKind, Omemo2, Profile, Session, Trace};
 
 /// A ratchet of either version.
@@ -22,6 +22,34 @@ pub(crate) struct SessionRecord {
     pub heard: Time,
     /// Of which memory they are: those of an earlier one only decrypt.
     pub epoch: u32,
+    /// Of a device that speaks both versions: what was read last and has no other part yet.
+    pub last: Option<Part>,
+}
+/// A message with words that was read: a device that speaks both versions may send another of it, for devices of the other version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub version: Version,
+    /// By the server's clock.
+    pub sent: Time,
+    /// Of its id.
+    pub id: u64,
+}
+impl Part {
+    pub fn of(version: Version, sent: Time, id: &MessageId) -> Self {
+        // FNV-1a: stored, so it never changes
+        let id = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        Part { version, sent, id }
+    }
+    fn read(input: &mut Reader<'_>) -> Option<Option<Self>> {
+        let version = match input.u8()? {
+            0 => return Some(None),
+            1 => Version::Omemo2,
+            _ => Version::Legacy,
+        };
+        Some(Some(Part { version, sent: Time(input.u64()?), id: input.u64()? }))
+    }
+    /// What it takes to store one.
+    const STORED: usize = 16;
 }
 /// The profile of a version, with the way from and to the enum.
 pub(crate) trait Spoken: Profile {
@@ -93,7 +121,7 @@ impl Ratchet {
 }
 impl SessionRecord {
     pub fn new(ratchet: Ratchet, epoch: u32) -> Self {
-        SessionRecord { current: Some(ratchet), other: None, heard: Time(0), epoch }
+        SessionRecord { current: Some(ratchet), other: None, heard: Time(0), epoch, last: None }
     }
     /// What is sent on; `None`: there is nothing that may be, though what comes is read.
     pub fn speaks(&self, epoch: u32) -> Option<&Ratchet> {
@@ -152,23 +180,34 @@ impl SessionRecord {
         }
     }
 }
-/// Version 2: `2, heard u64, epoch u32, length u32, current session, other session`, either of them empty. Version 1 had no epoch.
+/// Version 3: `3, heard u64, epoch u32, last u8 (0: none; else its version, sent u64, id u64), length u32, current session, other session`,
+/// either of them empty. Version 2 had no last, version 1 no epoch either.
 impl Record for SessionRecord {
     fn encode(&self) -> Vec<u8> {
         let size = |ratchet: &Ratchet| both!(ratchet, s => s.stored_size());
         let (current, other) = (self.current.as_ref(), self.other.as_deref());
         // room for all of it: growing would leave a copy of the keys behind
-        let all = current.map_or(0, size).saturating_add(other.map_or(0, size)).saturating_add(HEAD);
+        let all = current.map_or(0, size).saturating_add(other.map_or(0, size)).saturating_add(HEAD).saturating_add(Part::STORED);
         let mut out = Vec::with_capacity(all);
-        out.push(2);
+        out.push(3);
         out.extend_from_slice(&self.heard.0.to_le_bytes());
         out.extend_from_slice(&self.epoch.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
+        match self.last {
+            None => out.push(0),
+            Some(Part { version, sent, id }) => {
+                out.push(if version == Version::Omemo2 { 1 } else { 2 });
+                out.extend_from_slice(&sent.0.to_le_bytes());
+                out.extend_from_slice(&id.to_le_bytes());
+            }
+        }
+        let place = out.len();
+        out.extend_from_slice(&[0; LENGTH]);
+        let start = out.len();
         if let Some(ratchet) = current {
             both!(ratchet, s => s.write(&mut out));
         }
-        let length = u32::try_from(out.len().saturating_sub(HEAD)).unwrap_or(u32::MAX);
-        if let Some(place) = out.get_mut(LENGTH..HEAD) {
+        let length = u32::try_from(out.len().saturating_sub(start)).unwrap_or(u32::MAX);
+        if let Some(place) = out.get_mut(place..start) {
             place.copy_from_slice(&length.to_le_bytes());
         }
         if let Some(ratchet) = other {
@@ -179,19 +218,15 @@ impl Record for SessionRecord {
     /// A session that is damaged is left out: then there is none, and a new one is started.
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::new(bytes);
-        let epochs = match input.u8()? {
-            1 => false,
-            2 => true,
-            _ => return None,
-        };
+        let version = input.u8().filter(|version| (1..=3).contains(version))?;
         let heard = Time(input.u64().unwrap_or_default());
-        let epoch = if epochs { input.u32().unwrap_or_default() } else { 0 };
+        let epoch = if version >= 2 { input.u32().unwrap_or_default() } else { 0 };
+        let last = if version >= 3 { Part::read(&mut input).unwrap_or_default() } else { None };
         let length = input.u32().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
-        let head = if epochs { HEAD } else { LENGTH };
-        let (current, other) = bytes.get(head..).and_then(|rest| rest.split_at_checked(length)).unwrap_or_default();
-        Some(SessionRecord { current: Ratchet::read(current), other: Ratchet::read(other).map(Box::new), heard, epoch })
+        let (current, other) = input.rest().split_at_checked(length).unwrap_or_default();
+        Some(SessionRecord { current: Ratchet::read(current), other: Ratchet::read(other).map(Box::new), heard, epoch, last })
     }
 }
-/// Where the length of the current session stands, and what is before that session.
-const LENGTH: usize = 13;
-const HEAD: usize = 17;
+/// What the length of the current session takes, and what is before that session where there is no last.
+const LENGTH: usize = 4;
+const HEAD: usize = 18;

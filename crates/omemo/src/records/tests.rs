@@ -61,7 +61,7 @@ fn rows_come_back() {
 fn sessions_of_both_versions_share_a_row() {
     let rng = &mut Seeded::new(2);
     let mut record = SessionRecord::new(Omemo2::wrap(session(rng)), 3);
-    assert!(again(&record).len() <= 300 + 17, "{} bytes", record.encode().len());
+    assert!(again(&record).len() <= 300 + 18, "{} bytes", record.encode().len());
     record.receive(session::<Legacy>(rng), 3);
     assert_eq!(record.current.as_ref().unwrap().version(), Version::Omemo2);
     again(&record);
@@ -75,12 +75,22 @@ fn sessions_of_both_versions_share_a_row() {
     bytes[20] ^= 1;
     bytes.truncate(100);
     assert!(SessionRecord::decode(&bytes).unwrap().current.is_none());
-    assert!(SessionRecord::decode(&[3]).is_none(), "a newer form is not taken for damage");
-    // the form that had no epoch
+    assert!(SessionRecord::decode(&[4]).is_none(), "a newer form is not taken for damage");
+    for (version, id) in [(Version::Omemo2, "one"), (Version::Legacy, "other")] {
+        record.last = Some(Part::of(version, Time(7), &id.into()));
+        let read = SessionRecord::decode(&again(&record)).unwrap();
+        assert!(read.last == record.last && read.current.is_some() && read.other.is_some());
+    }
+    // the form that had no last, and the one that had no epoch either
+    let record = SessionRecord::new(Omemo2::wrap(session(rng)), 5);
+    let mut bytes = record.encode();
+    bytes[0] = 2;
+    bytes.remove(13);
+    assert!(SessionRecord::decode(&bytes).unwrap().speaks(5).is_some());
     let record = SessionRecord::new(Omemo2::wrap(session(rng)), 0);
     let mut bytes = record.encode();
     bytes[0] = 1;
-    bytes.drain(9..13);
+    bytes.drain(9..14);
     let mut read = SessionRecord::decode(&bytes).unwrap();
     assert!(read.epoch == 0 && read.speaks(0).is_some() && read.speaks(1).is_none());
     // those of an earlier memory never send again, and are there to read
