@@ -42,18 +42,17 @@ pub(crate) fn online(cx: &mut Context<'_>) -> Result<(), Halt> {
     if cx.records.get(records::people(&me))?.is_some() {
         edit_people(cx, &me, People::unsee)?;
     }
+    let compared = memory::is_compared(cx)?;
     for version in Version::ALL {
         cx.network.ask(Request::Fetch(list_node(&me, version)));
         let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { continue };
         if let Some(publication) = cx.records.edit(records::publication(version))? {
-            let retry = |stage: Stage| if stage == Stage::Refused { Stage::Due } else { stage };
-            let asked = if let Stage::Asked(id) = publication.list { Some(id) } else { None };
-            publication.bundle = retry(publication.bundle);
-            publication.list = if asked.is_some() { Stage::Due } else { retry(publication.list) };
+            let list = renewed(&mut publication.list, true);
+            // a bundle that an earlier process owed would hide what shows that this memory is old
+            let bundle = renewed(&mut publication.bundle, !compared);
+            publication.dirty &= bundle.is_none();
             let done = publication.bundle == Stage::Done;
-            if let Some(asked) = asked {
-                cx.network.withdraw(asked);
-            }
+            [list, bundle].into_iter().flatten().for_each(|asked| cx.network.withdraw(asked));
             if done {
                 cx.network.ask(Request::Fetch(bundle_node(&me, device, version)));
             }
@@ -62,6 +61,14 @@ pub(crate) fn online(cx: &mut Context<'_>) -> Result<(), Halt> {
     rotate(cx)?;
     forget_used(cx)?;
     advance(cx).map(drop)
+}
+/// What a new stream makes of a stage: what was refused is tried again, and what is under way is, where it shall be, given up, and said.
+fn renewed(stage: &mut Stage, give_up: bool) -> Option<RequestId> {
+    let under_way = if let Stage::Asked(id) = *stage { Some(id).filter(|_| give_up) } else { None };
+    if under_way.is_some() || *stage == Stage::Refused {
+        *stage = Stage::Due;
+    }
+    under_way
 }
 /// Does what is next on the way to being published. `true`: nothing is left to do, or it has to wait for a time.
 pub(crate) fn advance(cx: &mut Context<'_>) -> Result<bool, Halt> {
@@ -198,8 +205,8 @@ fn ask_bundle(cx: &mut Context<'_>, version: Version, device: u32) -> Result<Req
     Ok(cx.network.ask(Request::Publish { node, keep, payload }))
 }
 fn ours(cx: &mut Context<'_>, version: Version) -> Result<Option<bundle::Bundle>, Halt> {
-    let Some(pool) = cx.records.get(records::pool(version))?.cloned() else { return Ok(None) };
-    Ok(cx.records.get(records::account())?.map(|a| a.bundle(version, &pool)))
+    let Some(account) = cx.records.get(records::account())?.cloned() else { return Ok(None) };
+    Ok(cx.records.get(records::pool(version))?.map(|pool| account.bundle(version, pool)))
 }
 fn ask_list(cx: &mut Context<'_>, version: Version, device: u32) -> Result<RequestId, Halt> {
     let me = cx.me.clone();

@@ -119,15 +119,15 @@ fn ahead(cx: &mut Context<'_>, version: Version, there: &Bundle) -> Result<Optio
         Version::Omemo2 => pick::<Omemo2>(cx, there).is_ok(),
         Version::Legacy => pick::<Legacy>(cx, there).is_ok(),
     };
-    let Some(pool) = cx.records.get(records::pool(version))?.cloned() else { return Ok(None) };
+    let Some(pool) = cx.records.get(records::pool(version))? else { return Ok(None) };
+    let pre_key = there.prekeys.iter().map(|(id, _)| *id).filter(|id| pool.is_future(*id)).reduce(|a, b| if later(a, b) { a } else { b });
     let Some(account) = cx.records.get(records::account())? else { return Ok(None) };
-    if !genuine || account.bundle(version, &pool).identity_key != there.identity_key {
+    if !genuine || account.identity_key(version) != there.identity_key {
         return Ok(None); // damaged, or somebody else's
     }
     let known = [Some(&account.signed), account.previous.as_ref()].into_iter().flatten();
     let made_here = known.into_iter().any(|k| k.id == there.signed_prekey_id && *k.pair.public().as_bytes() == there.signed_prekey);
     let signed = Some(there.signed_prekey_id).filter(|id| !made_here && later(*id, account.signed.id));
-    let pre_key = there.prekeys.iter().map(|(id, _)| *id).filter(|id| pool.is_future(*id)).reduce(|a, b| if later(a, b) { a } else { b });
     Ok((signed.is_some() || pre_key.is_some()).then_some(Ahead { signed, pre_key }))
 }
 /// A message of ours came back.

@@ -80,16 +80,24 @@ impl Account {
     pub fn signed_pre_key(&self, id: u32) -> Option<&KeyPair> {
         [Some(&self.signed), self.previous.as_ref()].into_iter().flatten().find(|k| k.id == id).map(|k| &k.pair)
     }
+    /// As it is published in one version.
+    pub fn identity_key(&self, version: Version) -> [u8; 32] {
+        let identity = match version {
+            Version::Omemo2 => self.identity.public().to_wire::<Omemo2>(),
+            Version::Legacy => self.identity.public().to_wire::<Legacy>(),
+        };
+        identity.last_chunk().copied().unwrap_or_default()
+    }
     /// What is published in one version.
     pub fn bundle(&self, version: Version, pool: &PreKeyPool) -> Bundle {
         let [omemo2, legacy] = self.signed.signatures;
-        let (identity, signature) = match version {
-            Version::Omemo2 => (self.identity.public().to_wire::<Omemo2>(), omemo2),
-            Version::Legacy => (self.identity.public().to_wire::<Legacy>(), legacy),
+        let signature = match version {
+            Version::Omemo2 => omemo2,
+            Version::Legacy => legacy,
         };
         Bundle {
             version,
-            identity_key: identity.last_chunk().copied().unwrap_or_default(),
+            identity_key: self.identity_key(version),
             signed_prekey_id: self.signed.id,
             signed_prekey: *self.signed.pair.public().as_bytes(),
             signature,
