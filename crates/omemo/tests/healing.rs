@@ -78,6 +78,28 @@ fn a_memory_that_was_put_back_is_seen_by_its_own_bundle_before_anything_is_encry
         assert_eq!(unread(&world, bob), []);
     }
 }
+/// Whenever the copy was taken: a bundle that was under way then does not go out over the newer one that shows how old the memory is.
+#[test]
+fn what_an_old_memory_owed_does_not_hide_that_it_is_old() {
+    for steps in 0..24 {
+        let mut world = World::new(3);
+        let (alice, bob) = (world.join(ALICE, omemo), world.join(BOB, omemo));
+        world.run();
+        world.send(bob, ALICE, "a prekey is taken, and the bundle published without it");
+        for _ in 0..steps {
+            world.settle();
+        }
+        let copy = world.client_mut(alice).snapshot();
+        world.run();
+        let other = world.join(BOB, omemo);
+        world.run();
+        world.send(other, ALICE, "another one, in the time that gets lost");
+        world.run();
+        world.roll_back(alice, &copy);
+        world.run();
+        assert_eq!(warnings(&world, alice), [Warning::RolledBack], "copied after {steps} steps");
+    }
+}
 /// The bundles of both versions are ahead, and a process dies between the two looks at them: it is one old memory.
 #[test]
 fn a_memory_that_was_put_back_is_told_once_whoever_dies() {
