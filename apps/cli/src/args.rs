@@ -173,6 +173,17 @@ pub enum Command {
         /// With whom
         chat: String,
     },
+    /// Let messages to somebody go UNENCRYPTED where they can't be encrypted: servers can read and change those
+    AllowClear {
+        /// With whom
+        chat: String,
+        /// Take it back: what can't be encrypted is not sent
+        #[arg(long)]
+        off: bool,
+        /// Do not ask
+        #[arg(long, conflicts_with = "off")]
+        yes: bool,
+    },
     /// Let the server keep somebody away; without an address: show who is kept away
     Block {
         /// Whom
@@ -242,6 +253,9 @@ pub enum RoomCommand {
         /// End the room for everybody; only its owners can
         #[arg(long)]
         destroy: bool,
+        /// Be no member any more, so that nothing is encrypted for you there; also for a room that you left
+        #[arg(long, conflicts_with = "destroy")]
+        resign: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,

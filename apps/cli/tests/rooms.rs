@@ -150,8 +150,12 @@ fn who_was_away_reads_it_all_when_they_come_back() {
     bob.call("send", json!({"to": "carol@localhost", "text": "and to you alone"}));
     // everybody's connection breaks; rooms and their archives are the server's to keep
     server.stop();
-    server.restart().unwrap();
+    // nobody is there to ask
     let mut carol = c.rpc();
+    let known = carol.call("rooms", json!({}))["rooms"][0].clone();
+    assert_eq!((known["name"].as_str(), known["members"].as_u64(), known["joined"].as_bool()), (Some("Garden"), Some(3), Some(false)));
+    assert_eq!(carol.call("chats", json!({}))["chats"][0]["name"], "Garden");
+    server.restart().unwrap();
     for n in 0..5 {
         let heard = carol.message(&format!("while away {n}"));
         assert_eq!(heard["from"], "alice@localhost");
@@ -206,4 +210,114 @@ fn all_devices_of_a_person_go_into_a_room_and_out() {
     until(&mut other, "rooms", &json!({}), |rooms| rooms["rooms"].as_array().unwrap().is_empty());
     let again = bob.call("rooms", json!({}));
     assert_eq!(again["rooms"], json!([]));
+}
+
+/// What only an administrator can bring about, in the words of Prosody's console.
+fn console(server: &Prosody, room: &str, what: &str) {
+    let said =
+        server.shell(&format!("> local room = prosody.hosts['rooms.localhost'].modules.muc.get_room_from_jid('{room}'); {what}; return 'done'"));
+    assert!(said.unwrap().contains("done"));
+}
+fn of_jids(sent: &Value) -> Vec<&str> {
+    sent["devices"].as_array().unwrap().iter().map(|device| device["jid"].as_str().unwrap()).collect()
+}
+
+/// The room's service goes down and comes back while the stream goes on; who was put out in between gets no key.
+#[test]
+fn nothing_is_encrypted_for_members_of_before_the_room_was_lost() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob), (_c, mut carol)) = (online(&server, "alice"), online(&server, "bob"), online(&server, "carol"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob), ("carol", &mut carol)]);
+    members(&mut alice, &room, &["alice@localhost", "bob@localhost", "carol@localhost"]);
+    let sent = alice.call("send", json!({"to": room, "text": "all of you"}));
+    assert_eq!(of_jids(&sent), ["bob@localhost", "carol@localhost"]);
+    let gone = "room:clear(require'util.stanza'.stanza('x', {xmlns='http://jabber.org/protocol/muc#user'}):tag('status', {code='332'}):up())";
+    console(&server, &room, &format!("{gone}; room:set_affiliation(true, 'carol@localhost', nil)"));
+    room_event(&mut alice, "lost");
+    let sent = alice.call("send", json!({"to": room, "text": "without carol"}));
+    assert_eq!(of_jids(&sent), ["bob@localhost"], "{sent}");
+    bob.message("without carol");
+    assert!(carol.left().iter().all(|line| line["params"]["text"] != "without carol"));
+}
+
+/// XEP-0045 §8.2 and §9.1: a kick is for now, a ban is not.
+#[test]
+fn who_is_kicked_comes_again_and_who_is_banned_does_not() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (b, mut bob), (_c, mut carol)) = (online(&server, "alice"), online(&server, "bob"), online(&server, "carol"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob), ("carol", &mut carol)]);
+    members(&mut bob, &room, &["alice@localhost", "bob@localhost", "carol@localhost"]);
+    let bookmarked = |rpc: &mut Rpc, joined: bool| {
+        until(rpc, "rooms", &json!({}), |rooms| {
+            rooms["rooms"].as_array().unwrap().iter().any(|r| r["room"] == room.as_str() && r["joined"] == joined)
+        })
+    };
+    let kick = format!("room:set_role(true, '{room}/bob', nil, 'enough')");
+    console(&server, &room, &kick);
+    let removed = room_event(&mut bob, "removed");
+    assert!(removed["reason"].as_str().unwrap().ends_with("enough"), "{removed}");
+    let kept = bookmarked(&mut bob, false);
+    assert_eq!((kept["rooms"][0]["lock"].as_str(), kept["rooms"][0]["name"].as_str()), (Some("impossible"), Some("Garden")));
+    let refused = bob.error("send", json!({"to": room, "text": "why?"}));
+    assert_eq!(refused["data"]["code"], "room.not-joined");
+    assert!(refused["message"].as_str().unwrap().contains("enough"), "{refused}");
+    // while he is out, who is in it changes
+    alice.call("room_remove", json!({"room": room, "jid": "carol@localhost"}));
+    assert_eq!(bob.call("room_join", json!({"room": room}))["joined"], true);
+    let sent = bob.call("send", json!({"to": room, "text": "here again"}));
+    assert_eq!(of_jids(&sent), ["alice@localhost"], "{sent}");
+    alice.message("here again");
+    // the bookmark was touched by nobody: another device finds it, and this one comes again by itself
+    console(&server, &room, &kick);
+    room_event(&mut bob, "removed");
+    let (_other, mut other) = online(&server, "bob");
+    bookmarked(&mut other, true);
+    bob.kill();
+    let mut bob = b.rpc();
+    bookmarked(&mut bob, true);
+
+    let ban = |affiliation: &str| format!("room:set_affiliation(true, 'bob@localhost', {affiliation})");
+    console(&server, &room, &ban("'outcast'"));
+    for rpc in [&mut bob, &mut other] {
+        room_event(rpc, "removed");
+        until(rpc, "rooms", &json!({}), |rooms| rooms["rooms"] == json!([]));
+    }
+    members(&mut alice, &room, &["alice@localhost"]);
+    console(&server, &room, &ban("'member'"));
+    // allowed again, nobody goes in by themselves
+    let (_third, mut third) = online(&server, "bob");
+    assert_eq!(third.call("rooms", json!({}))["rooms"], json!([]));
+    assert_eq!(bob.call("room_join", json!({"room": room}))["joined"], true);
+    bookmarked(&mut third, true);
+}
+
+#[test]
+fn who_leaves_is_told_what_remains_and_can_give_that_up() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (b, mut bob)) = (online(&server, "alice"), online(&server, "bob"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob)]);
+    let both = ["alice@localhost", "bob@localhost"];
+    members(&mut alice, &room, &both);
+    assert_eq!(bob.call("room_leave", json!({"room": room})), json!({"member": true}));
+    members(&mut alice, &room, &both);
+    let sent = alice.call("send", json!({"to": room, "text": "still for bob"}));
+    assert_eq!(of_jids(&sent), ["bob@localhost"]);
+    assert_eq!(bob.end().lines().filter(|line| line.contains("ERROR")).count(), 0);
+    // of a room that was left before, by a command
+    let said = b.ok(&["room", "leave", &room, "--resign"]);
+    assert_eq!(said, format!("left {room}\n"));
+    members(&mut alice, &room, &both[..1]);
+    // from within, and the sentence of one who only leaves
+    b.ok(&["room", "list"]);
+    alice.call("room_invite", json!({"room": room, "jid": "bob@localhost"}));
+    b.ok(&["room", "join", &room]);
+    let said = b.ok(&["room", "leave", &room]);
+    assert!(said.contains("remain a member") && said.contains("--resign"), "{said}");
+    b.ok(&["room", "join", &room]);
+    assert_eq!(b.ok(&["room", "leave", "--resign", &room]), format!("left {room}\n"));
+    members(&mut alice, &room, &both[..1]);
+    // a room needs an owner
+    let error = alice.error("room_leave", json!({"room": room, "resign": true}));
+    assert_eq!(error["data"]["code"], "room.last-owner");
+    members(&mut alice, &room, &both[..1]);
 }

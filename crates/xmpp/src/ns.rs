@@ -39,6 +39,7 @@ pub(crate) const PUBSUB_EVENT: &str = "http://jabber.org/protocol/pubsub#event";
 pub(crate) const PUBSUB_OWNER: &str = "http://jabber.org/protocol/pubsub#owner"; // XEP-0060
 pub(crate) const REACTIONS: &str = "urn:xmpp:reactions:0"; // XEP-0444
 pub(crate) const RECEIPTS: &str = "urn:xmpp:receipts"; // XEP-0184
+pub(crate) const REGISTER: &str = "jabber:iq:register"; // XEP-0077
 pub(crate) const REPLY: &str = "urn:xmpp:reply:0"; // XEP-0461
 pub(crate) const RETRACT: &str = "urn:xmpp:message-retract:1"; // XEP-0424
 pub(crate) const RETRACT_0: &str = "urn:xmpp:message-retract:0"; // XEP-0424 0.3

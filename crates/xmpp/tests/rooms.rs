@@ -219,6 +219,41 @@ fn a_room_that_forgot_us_is_entered_again(server: &Server) {
     assert_eq!(alice.news("loss", left), Left::Lost);
     alice.news("room", joined);
 }
+/// Alice alone owns the room; Bob leaves it and remains a member. Whether the server then lets him give that up.
+fn a_membership_outlives_a_goodbye(server: &Server) -> bool {
+    let (mut alice, mut bob, room) = two(server, "clingers");
+    alice.act(|rooms| rooms.resign(&room, now()));
+    assert_eq!(alice.news("refusal", failed), (Task::Resign, RoomError::LastOwner));
+    assert!(alice.rooms.is_joined(&room));
+    bob.act(|rooms| rooms.leave(&room, now()));
+    let still = bob.news("goodbye", |news| match news {
+        RoomNews::Left { why: Left::Asked, still, .. } => Some(*still),
+        _ => None,
+    });
+    assert_eq!(still, Some(Affiliation::Member));
+    bob.act(|rooms| rooms.resign(&room, now()));
+    let outcome = bob.news("an answer", |news| match news {
+        RoomNews::Left { why: Left::Asked, still: Some(Affiliation::None), .. } => Some(None),
+        RoomNews::Failed { task: Task::Resign, why, .. } => Some(Some(why.clone())),
+        _ => None,
+    });
+    let given_up = outcome.is_none();
+    assert!(given_up || outcome == Some(RoomError::NotAllowed), "{outcome:?}");
+    if given_up {
+        alice.members(&[ALICE]);
+        // and by somebody who is there
+        alice.act(|rooms| rooms.invite(&room, &CAROL.into(), "", now()));
+        alice.members(&[ALICE, CAROL]);
+        let mut carol = Person::online(server, "carol");
+        carol.act(|rooms| rooms.join(&room, "Carol", None, None, now()));
+        carol.members(&[ALICE, CAROL]);
+        carol.act(|rooms| rooms.resign(&room, now()));
+        assert_eq!(carol.news("goodbye", left), Left::Asked);
+        assert!(!carol.rooms.contains(&room));
+        alice.members(&[ALICE]);
+    }
+    given_up
+}
 fn rooms_that_hide_who_is_there(server: &Server) {
     let (mut alice, room) = (Person::online(server, "alice"), room("masks"));
     let configure = |alice: &mut Person, whois: &str, members_only: &str| {
@@ -337,6 +372,16 @@ fn prosody_kicks_bans_names_and_what_is_not_there() {
 fn prosody_a_room_that_forgot_us_is_entered_again() {
     let Some(server) = prosody() else { return };
     a_room_that_forgot_us_is_entered_again(&server);
+}
+#[test]
+fn prosody_a_membership_outlives_a_goodbye() {
+    let Some(server) = prosody() else { return };
+    assert!(a_membership_outlives_a_goodbye(&server));
+}
+#[test]
+fn ejabberd_a_membership_outlives_a_goodbye() {
+    let Some(server) = ejabberd() else { return };
+    assert!(!a_membership_outlives_a_goodbye(&server), "ejabberd 23.01 leaves it to admins");
 }
 #[test]
 fn prosody_rooms_that_hide_who_is_there() {

@@ -4,6 +4,7 @@ local dir = ENV_SUBROSA_DIR
 local function port(name) return tonumber(name) end
 
 run_as_root   = true            -- refused for uid 0 otherwise; means nothing to others
+admin_socket  = dir .. "/admin.sock"
 pidfile       = dir .. "/prosody.pid"
 data_path     = dir .. "/data"
 certificates  = dir .. "/certs"
@@ -18,6 +19,7 @@ https_ports   = {}
 modules_enabled = {
   "roster"; "saslauth"; "tls"; "disco"; "ping"; "time"; "version"; "posix"; "carbons"; "pep";
   "private"; "bookmarks"; "blocklist"; "vcard4"; "vcard_legacy"; "smacks"; "csi"; "csi_simple"; "mam"; "offline";
+  "admin_shell";                -- for what a client can't bring about
   "stanza_record";              -- ours, beside this file: what the server saw
 }
 modules_disabled = { "s2s" }

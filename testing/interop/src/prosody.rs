@@ -61,6 +61,21 @@ impl Prosody {
         write_roster(&self.0.dir, user, contacts.into_iter())
     }
 
+    /// What its administrator types, in the words of `prosodyctl shell`: for what no client can bring about. What it says.
+    ///
+    /// # Errors
+    /// When there is no `prosodyctl`, or the command fails; what it said is in it.
+    pub fn shell(&self, command: &str) -> io::Result<String> {
+        let server = &self.0;
+        let mut ctl = Command::new(find_program("prosodyctl").ok_or_else(|| io::Error::other("prosodyctl is not installed"))?);
+        ctl.arg("--config").arg(server.dir.join("prosody.cfg.lua")).args(["shell", command]).env("SUBROSA_DIR", &server.dir);
+        ctl.env("SUBROSA_PORT", server.port.to_string()).env("SUBROSA_TLS_PORT", server.tls_port.to_string());
+        let out = ctl.output()?;
+        let said = [out.stdout, out.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        if out.status.success() { Ok(said) } else { Err(io::Error::other(said)) }
+    }
+
     fn launch(home: Option<&Path>, accounts: &[(&str, &str)], friends: Friends) -> Result<Self, StartError> {
         if !Self::installed() {
             return Err(StartError::Missing { program: "prosody", package: "prosody" });

@@ -4,7 +4,9 @@ use crate::args::{OnOff, RoomCommand};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::rpc::Call;
-use crate::rpc::types::{Lock, Members, OfAccount, OfRoom, RoomCreate, RoomInfo, RoomInvite, RoomJoin, RoomLeave, RoomLeaveOut, RoomRemove, Rooms};
+use crate::rpc::types::{
+    Lock, Members, OfAccount, OfRoom, RoomCreate, RoomInfo, RoomInvite, RoomJoin, RoomLeave, RoomLeaveOut, RoomLeft, RoomRemove, Rooms,
+};
 use crate::show::clean;
 use serde_json::Value;
 
@@ -28,14 +30,17 @@ pub async fn run(home: &Home, account: Option<&str>, command: RoomCommand) -> Re
             let joined: RoomInfo = ask(home, account, false, Call::RoomJoin(RoomJoin { room, nick, account: None })).await?;
             print(&info(&joined))
         }
-        RoomCommand::Leave { room, destroy, yes } => {
+        RoomCommand::Leave { room, destroy, resign, yes } => {
             let question = format!("This ends the room {} for everybody, for good. Go on?", clean(&room));
             if destroy && !yes && !confirmed(&question, "say --yes if the room shall end for everybody")? {
                 return print("nothing was done\n");
             }
-            let text = format!("{} {}\n", if destroy { "ended" } else { "left" }, clean(&room));
-            ask::<Value>(home, account, false, Call::RoomLeave(RoomLeave { room, destroy, account: None })).await?;
-            print(&text)
+            let name = clean(&room);
+            let left: RoomLeft = ask(home, account, false, Call::RoomLeave(RoomLeave { room, destroy, resign, account: None })).await?;
+            let still = "; you remain a member: what is written there goes on being encrypted for you. To end that";
+            let still =
+                if left.member { format!("{still}, give the membership up with `subrosa room leave {name} --resign`") } else { String::new() };
+            print(&format!("{} {name}{still}\n", if destroy { "ended" } else { "left" }))
         }
         RoomCommand::Invite { room, jid, reason } => {
             let text = format!("{} is a member of {} now and was told so\n", clean(&jid), clean(&room));

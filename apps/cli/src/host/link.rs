@@ -93,6 +93,8 @@ pub enum RoomAsk {
     Join { room: Address, nick: String, password: Option<String>, after: Option<Time> },
     /// Leave for good.
     Leave { room: Address },
+    /// Leave for good, and be no member any more.
+    Resign { room: Address },
     /// End it.
     Destroy { room: Address },
     /// Bring somebody in.
@@ -110,6 +112,7 @@ impl RoomAsk {
             RoomAsk::Create { room, nick, name } => rooms.create(&room, &nick, RoomConfig { name, description: String::new() }, now),
             RoomAsk::Join { room, nick, password, after } => rooms.join(&room, &nick, password.as_deref(), after, now),
             RoomAsk::Leave { room } => rooms.leave(&room, now),
+            RoomAsk::Resign { room } => rooms.resign(&room, now),
             RoomAsk::Destroy { room } => rooms.destroy(&room, "", now),
             RoomAsk::Invite { room, who, reason } => rooms.invite(&room, &who, &reason, now),
             RoomAsk::Remove { room, who } => rooms.affiliate(&room, &who, Affiliation::None, "", now),

@@ -5,6 +5,8 @@ use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::{Address, Context, Halt, Record, RowOf, Time};
 
 const FORM: u8 = 1;
+/// Of rooms. Version 1 had neither names nor numbers of members.
+const ROOMS: u8 = 2;
 
 /// A message of ours that was accepted, and that the history may not have yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub struct KeptRoom {
     pub bookmarked: bool,
     /// Members without keys are left out, as was chosen; for show.
     pub leave_out: bool,
+    /// What it is called; may be empty.
+    pub name: String,
+    /// How many members it had when that was last known; 0: it was not, or nothing could be encrypted.
+    pub members: u64,
 }
 /// Passwords stay out of logs.
 impl std::fmt::Debug for KeptRoom {
@@ -149,10 +155,11 @@ impl Record for KeptRooms {
         let password = |out: &mut Writer, password: &str| {
             out.str(password);
         };
-        let mut out = Writer::versioned(FORM);
+        let mut out = Writer::versioned(ROOMS);
         out.len(self.rooms.len());
         for room in &self.rooms {
             out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password).bool(room.bookmarked).bool(room.leave_out);
+            out.str(&room.name).varint(room.members);
         }
         out.len(self.invitations.len());
         for invited in &self.invitations {
@@ -161,12 +168,15 @@ impl Record for KeptRooms {
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let input = &mut Reader::versioned(bytes, FORM)?;
+        let old = bytes.first() == Some(&FORM);
+        let input = &mut Reader::versioned(bytes, if old { FORM } else { ROOMS })?;
         let password = |input: &mut Reader<'_>| input.option(|input| input.str().map(str::to_owned));
         let mut all = KeptRooms::default();
         for _ in 0..input.len()? {
             let (room, nick) = (input.str()?.to_owned(), input.str()?.to_owned());
-            all.rooms.push(KeptRoom { room, nick, password: password(input)?, bookmarked: input.bool()?, leave_out: input.bool()? });
+            let (password, bookmarked, leave_out) = (password(input)?, input.bool()?, input.bool()?);
+            let (name, members) = if old { (String::new(), 0) } else { (input.str()?.to_owned(), input.varint()?) };
+            all.rooms.push(KeptRoom { room, nick, password, bookmarked, leave_out, name, members });
         }
         for _ in 0..input.len()? {
             all.invitations.push(KeptInvitation {
@@ -191,11 +201,22 @@ mod tests {
         let draft = Draft { chat: "bob@x".into(), room: true, time: Time(7), run: b"<body>hi</body>".to_vec() };
         assert_eq!(Draft::decode(&draft.encode()), Some(draft));
         let rooms = KeptRooms {
-            rooms: vec![KeptRoom { room: "r@y".into(), nick: "alice".into(), password: Some("hunter2".into()), bookmarked: true, leave_out: true }],
+            rooms: vec![KeptRoom {
+                room: "r@y".into(),
+                nick: "alice".into(),
+                password: Some("hunter2".into()),
+                bookmarked: true,
+                leave_out: true,
+                name: "Garden".into(),
+                members: 300,
+            }],
             invitations: vec![KeptInvitation { room: "s@y".into(), from: "bob@x".into(), direct: true, reason: "come".into(), password: None }],
         };
         assert_eq!(KeptRooms::decode(&rooms.encode()).as_ref(), Some(&rooms));
         assert!(!format!("{rooms:?}").contains("hunter2"));
+        let before = b"\x01\x01\x03r@y\x05alice\x01\x07hunter2\x01\x01\x00";
+        let old = KeptRooms::decode(before).expect("of an earlier version");
+        assert_eq!(old.rooms, [KeptRoom { name: String::new(), members: 0, ..rooms.rooms[0].clone() }]);
         assert!(KeptRooms::decode(b"\x01\x09").is_none() && Draft::decode(b"\x02").is_none());
         for at in [None, Some(Time(7))] {
             let reached = Reached { id: "a".into(), at };

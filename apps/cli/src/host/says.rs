@@ -75,9 +75,8 @@ impl Drive {
         let to = crate::home::bare(to)?;
         let chat = ChatId(to.as_str().into());
         let room = self.chats.is_room(&chat);
-        if (room || self.rooms.is_invited(&chat.0)) && !self.rooms.is_known(&chat.0) {
-            let sentence = format!("this account is not in the room {to}; join it first (`room_join`, `subrosa room join {to}`)");
-            return Err(Failure::new("room.not-joined", FaultName::Caller, sentence));
+        if let Some(failure) = self.rooms.refusal(&chat.0).filter(|_| room || self.rooms.is_invited(&chat.0)) {
+            return Err(failure);
         }
         let content = make(self, &chat)?;
         // XEP-0184 §5.3: in rooms nobody is asked
@@ -186,7 +185,7 @@ impl Drive {
         }
     }
     /// What becomes of a message that was accepted: into the history, for good.
-    pub(super) fn settled(&mut self, id: &str, state: State) {
+    pub(super) fn settled(&mut self, id: &str, state: State, in_clear: bool) {
         let draft = match self.look(self.ledger, {
             let id = id.to_owned();
             move |_, cx| super::ledger::Ledger::draft(cx, &id)
@@ -199,7 +198,7 @@ impl Drive {
         let Ok(Some(content)) = content::read(&plain) else { return };
         let words = matches!(content, Content::Text(_) | Content::Reply { .. });
         if words || matches!(state, State::Sent | State::Queued) {
-            let entry = self.written(id, &draft, content, state);
+            let entry = Entry { in_clear, ..self.written(id, &draft, content, state) };
             let chat = entry.chat.clone();
             self.chats.deed(Deed::Add(Box::new(entry), None));
             if words {

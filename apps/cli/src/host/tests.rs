@@ -7,6 +7,7 @@ use super::link::{Ask, Came, Link, Mark, RoomAsk, Said};
 use super::open;
 use crate::args::Level;
 use crate::config::TrustPolicy;
+use crate::engine::Choice;
 use crate::failure::Failure;
 use crate::home::{AccountDir, Home};
 use crate::rpc::types::{Devices, Message, Notification, SendResult, SendText, SetTrust, State};
@@ -16,12 +17,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use subrosa_engine::{ChatId, Headers, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Wire};
+use subrosa_engine::{Address, ChatId, Headers, Input, Item, MessageId, Node, Output, OutputId, Recipients, Request, RequestError, Wire};
 use subrosa_xmpp::Bounce;
 use subrosa_xmpp::archive::Query;
+use subrosa_xmpp::bookmarks::Bookmark;
 use tokio::sync::{mpsc, oneshot};
 
 mod hostile;
+mod rooms;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -36,9 +39,12 @@ struct Server {
     silent: Mutex<bool>,
     /// Messages come back, and are acknowledged then.
     bounces: Mutex<bool>,
-    /// What was asked of rooms and archives.
+    /// What was asked of rooms, bookmarks and archives.
     rooms: Mutex<Vec<RoomAsk>>,
+    bookmarks: Mutex<Vec<Result<Bookmark, Address>>>,
     queries: Mutex<Vec<Query>>,
+    /// Archives are kept and not given.
+    busy: Mutex<bool>,
     count: AtomicU64,
     handled: AtomicU64,
     /// What each account sent and received, in order; read by `missed`. `None`: the server keeps nothing.
@@ -69,7 +75,8 @@ impl Server {
                         server.queries.lock().expect("unpoisoned").push(query.clone());
                         server.page(&jid, &by, &query, &jobs);
                     }
-                    Ask::Handled(Mark::Real(_)) | Ask::Position(_) | Ask::Block(_) | Ask::Bookmark(_) => {}
+                    Ask::Handled(Mark::Real(_)) | Ask::Position(_) | Ask::Block(_) => {}
+                    Ask::Bookmark(change) => server.bookmarks.lock().expect("unpoisoned").push(change),
                     Ask::Handled(Mark::Test(mark)) => drop(server.handled.fetch_max(mark, Ordering::Relaxed)),
                     Ask::Stop(done) => {
                         let _ = done.send(());
@@ -179,10 +186,13 @@ impl Drop for Thread {
 }
 impl Client {
     async fn start(server: &Arc<Server>, account: &AccountDir, policy: TrustPolicy) -> Self {
+        Self::start_with(server, account, policy, Choice::default()).await
+    }
+    async fn start_with(server: &Arc<Server>, account: &AccountDir, policy: TrustPolicy, engine: Choice) -> Self {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let (link, asks) = Link::new();
         let key = account.store_key(true).expect("a key");
-        let (engine, bell) = (Default::default(), jobs.downgrade());
+        let bell = jobs.downgrade();
         let (opened, thread) = open::spawn(open::Open { dir: account.clone(), key, policy, first_days: 7, engine, link: link.clone(), bell }, inbox);
         let thread = Thread(jobs.downgrade(), Some(thread));
         opened.await.expect("an answer").expect("opens");

@@ -23,6 +23,10 @@ pub(super) enum Asked {
     /// To make somebody a member, who is invited then with this reason.
     Admit(Address, String),
     Affiliate(Address, Affiliation),
+    /// To be no member any more. `last`: there is no other way to try.
+    Resign {
+        last: bool,
+    },
     Destroy,
     Avatar,
     SetAvatar,
@@ -109,7 +113,7 @@ impl Rooms {
                 match condition(error) {
                     Some(condition) if in_it.contains(&condition) => {}
                     Some(condition) if undecided.contains(&condition) => self.ping_soon(&room, now),
-                    _ if joined => self.lost(&room, now, turn),
+                    _ if joined => self.lost(&room, String::new(), None, now, turn),
                     _ => {}
                 }
             }
@@ -129,7 +133,19 @@ impl Rooms {
             (Asked::Destroy, Ok(_)) if self.rooms.contains_key(&room) => {
                 self.gone(&room, Left::Destroyed { instead: None }, String::new(), now, turn)
             }
-            (Asked::Destroy, Ok(_)) => turn.news.push(RoomNews::Left { room, why: Left::Destroyed { instead: None }, reason: String::new() }),
+            (Asked::Destroy, Ok(_)) => {
+                turn.news.push(RoomNews::Left { room, why: Left::Destroyed { instead: None }, reason: String::new(), still: None })
+            }
+            (Asked::Resign { .. }, Ok(_)) => self.resigned(&room, now, turn),
+            // servers that leave affiliations to admins have another way for members (XEP-0077 §3.2)
+            (Asked::Resign { last: false }, Err(Some(error))) if condition(error) != Some("conflict") => {
+                let remove = build("query", ns::REGISTER).child(build("remove", ns::REGISTER));
+                turn.send.push(self.ask(&room, Asked::Resign { last: true }, "set", remove.end(), now));
+            }
+            (Asked::Resign { .. }, Err(error)) => {
+                failed(Task::Resign, None, error);
+                self.rooms.get_mut(&room).into_iter().for_each(|known| known.resigning = false);
+            }
             (Asked::Avatar, Ok(iq)) => turn.news.push(RoomNews::Avatar(room, avatar::of_card(iq))),
             (Asked::Avatar, Err(Some(error))) if condition(error) == Some("item-not-found") => turn.news.push(RoomNews::Avatar(room, None)),
             (Asked::Avatar | Asked::SetAvatar, Err(error)) => failed(Task::Avatar, None, error),
@@ -190,6 +206,20 @@ impl Rooms {
             self.judge(room, turn);
         }
     }
+    /// We are no member any more. Rooms for members only put us out themselves, before or after they say so.
+    fn resigned(&mut self, room: &Address, now: Time, turn: &mut RoomTurn) {
+        match self.rooms.get_mut(room) {
+            Some(known) => {
+                known.members.set(self.me.clone(), Affiliation::None);
+                let left = self.leave(room, now);
+                turn.absorb(left);
+            }
+            None => {
+                let still = Some(Affiliation::None);
+                turn.news.push(RoomNews::Left { room: room.clone(), why: Left::Asked, reason: String::new(), still });
+            }
+        }
+    }
     fn ping_soon(&mut self, room: &Address, now: Time) {
         if let Some(known) = self.rooms.get_mut(room) {
             known.ping_at = now.after(super::PAUSE);
@@ -200,7 +230,6 @@ impl Rooms {
         let Some(known) = self.rooms.get_mut(room) else { return };
         let created = known.entry.create.take().is_some();
         known.phase = Phase::Joined;
-        known.entered = true;
         known.made = false;
         known.failures = 0;
         known.inquiry = Inquiry::Running;
@@ -219,6 +248,7 @@ impl RoomError {
             "forbidden" if joins => RoomError::Banned,
             "registration-required" if joins => RoomError::MembersOnly,
             "service-unavailable" if joins => RoomError::Full,
+            "conflict" if task == Task::Resign => RoomError::LastOwner,
             "conflict" if joins || task == Task::Rename => RoomError::NickTaken,
             "not-acceptable" if joins || task == Task::Rename => RoomError::NickRefused,
             "item-not-found" if joins => RoomError::NoSuchRoom,

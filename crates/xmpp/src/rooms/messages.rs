@@ -57,7 +57,7 @@ impl Rooms {
         let Some(from) = stanza.attr("from").and_then(|from| Jid::new(from).ok()).filter(|from| from.to_bare().as_str() == room.as_str()) else {
             return turn;
         };
-        let at = archived.stamp.or_else(|| stamp::of(stanza)).unwrap_or(now);
+        let at = [archived.stamp, stamp::of(stanza)].into_iter().flatten().min().unwrap_or(now);
         // a tombstone: the message was here (XEP-0425 §6)
         let place = archived.at.id.as_str();
         if let Some(stone) = stanza.get_child("retracted", ns::RETRACT).filter(|stone| stone.has_child("moderated", ns::MODERATE)) {
@@ -81,7 +81,7 @@ impl Rooms {
         turn.ids = ids;
         match reflected {
             Some(id) => turn.reflected(room, id, at),
-            None => turn.received(mapping, stanza, room, who, at),
+            None => turn.received(mapping, stanza, room, who, stamp::of(stanza).map_or(at, |said| said.min(at))),
         }
         turn
     }
@@ -108,7 +108,7 @@ impl Rooms {
         turn.ids = mapping.ids(stanza, room);
         match reflected {
             Some(id) => turn.reflected(room, id, at),
-            None => turn.received(mapping, stanza, room, who, at),
+            None => turn.received(mapping, stanza, room, who, stamp::of(stanza).map_or(at, |said| said.min(at))),
         }
     }
     /// What the room itself says.
@@ -159,7 +159,7 @@ impl Rooms {
         let known = self.rooms.get_mut(room).filter(|_| is_out);
         let is_ours = known.and_then(|known| known.reflected(stanza.attr("id")?)).is_some();
         if is_ours && self.is_joined(room) {
-            self.lost(room, now, turn);
+            self.lost(room, String::new(), None, now, turn);
         }
     }
     fn invited(&mut self, stanza: &Element, from: &Address, nick: Option<&str>, now: Time) -> Option<RoomTurn> {

@@ -92,6 +92,17 @@ impl Rooms {
         }
         turn
     }
+    /// Gives up what we are to a room, in it or not, and leaves it: [`RoomNews::Left`], or [`RoomNews::Failed`] where only an admin can take us
+    /// from its lists. Who only leaves remains a member, and is written to.
+    pub fn resign(&mut self, room: &Address, now: Time) -> RoomTurn {
+        let last = self.rooms.get_mut(room).is_some_and(|known| {
+            known.resigning = true;
+            // the other way takes memberships only, and says that it did
+            known.members.of(&self.me) > Some(Affiliation::Member)
+        });
+        let me = self.me.clone();
+        RoomTurn::send(self.ask(room, Asked::Resign { last }, "set", item(&me, Affiliation::None, &[]), now))
+    }
     /// Ends a room, for owners. Everybody is told.
     pub fn destroy(&mut self, room: &Address, reason: &str, now: Time) -> RoomTurn {
         let Some(reason) = words("reason", ns::MUC_OWNER, reason) else {
@@ -292,8 +303,7 @@ impl Rooms {
     fn start(&mut self, room: &Address, now: Time, turn: &mut RoomTurn) {
         self.open.retain(|_, question| question.room != *room);
         let Some(known) = self.rooms.get_mut(room) else { return };
-        known.forget_occupants();
-        known.members.told = None; // on a new stream the machine waits to be told, though nothing may have changed
+        known.forget();
         known.nick = known.entry.nick.clone();
         known.renamed = 0;
         if known.entry.create.is_some() {
@@ -350,19 +360,27 @@ impl Rooms {
         self.open.retain(|_, question| question.room != *room);
         let Some(known) = self.rooms.remove(room) else { return };
         turn.inputs.push(Input::Room(ChatId(room.clone()), None));
-        turn.news.push(RoomNews::Left { room: room.clone(), why, reason });
+        let still = known.members.of(&self.me).or_else(|| matches!(why, Left::Banned | Left::Removed).then_some(Affiliation::None));
+        turn.news.push(RoomNews::Left { room: room.clone(), why, reason, still });
         if let Some(entry) = known.next {
             self.rooms.insert(room.clone(), Room::new(entry, Phase::Asking));
             self.start(room, now, turn);
         }
     }
-    /// The server lost us: we enter again. Messages wait meanwhile.
-    fn lost(&mut self, room: &Address, now: Time, turn: &mut RoomTurn) {
+    /// The server lost us: we enter again, once `pause` is over. Messages wait meanwhile, as who is in it may change unseen.
+    fn lost(&mut self, room: &Address, reason: String, pause: Option<Duration>, now: Time, turn: &mut RoomTurn) {
         let Some(known) = self.rooms.get_mut(room) else { return };
-        if std::mem::take(&mut known.entered) {
-            turn.news.push(RoomNews::Left { room: room.clone(), why: Left::Lost, reason: String::new() });
+        known.resigning = false;
+        turn.inputs.push(Input::RoomUnknown(ChatId(room.clone())));
+        let still = known.members.of(&self.me);
+        turn.news.push(RoomNews::Left { room: room.clone(), why: Left::Lost, reason, still });
+        match pause {
+            Some(pause) => {
+                known.phase = Phase::Away(now.after(pause));
+                known.forget();
+            }
+            None => self.start(room, now, turn),
         }
-        self.start(room, now, turn);
     }
     /// It did not work; what may work later is tried again.
     fn not_entered(&mut self, room: &Address, why: RoomError, now: Time, turn: &mut RoomTurn) {
@@ -405,6 +423,11 @@ impl Room {
 impl RoomTurn {
     fn send(stanza: Element) -> Self {
         RoomTurn { send: vec![stanza], ..RoomTurn::default() }
+    }
+    fn absorb(&mut self, other: RoomTurn) {
+        self.send.extend(other.send);
+        self.news.extend(other.news);
+        self.inputs.extend(other.inputs);
     }
     fn failed(room: &Address, task: Task, who: Option<&Address>, why: RoomError) -> Self {
         let news = RoomNews::Failed { room: room.clone(), task, who: who.cloned(), why, again: None };

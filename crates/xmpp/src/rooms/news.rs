@@ -147,6 +147,7 @@ pub enum Task {
     Rename,
     Invite,
     Affiliate,
+    Resign,
     Destroy,
     Avatar,
 }
@@ -181,6 +182,9 @@ pub enum RoomError {
     /// Not for this account.
     #[error("the room or its server does not allow this; an admin of the room or of the server can")]
     NotAllowed,
+    /// It would have no owner any more.
+    #[error("this account is the room's only owner; make somebody else one first, or end the room")]
+    LastOwner,
     /// We are not in it.
     #[error("this account is not in the room; join it first")]
     NotJoined,
@@ -212,6 +216,7 @@ impl Coded for RoomError {
             RoomError::NoSuchRoom => "room.none",
             RoomError::Exists => "room.exists",
             RoomError::NotAllowed => "room.not-allowed",
+            RoomError::LastOwner => "room.last-owner",
             RoomError::NotJoined => "room.not-joined",
             RoomError::Moved(_) => "room.moved",
             RoomError::Malformed => "room.malformed",
@@ -311,6 +316,8 @@ pub enum RoomNews {
         why: Left,
         /// In the words of whoever did it, at most 1024 characters; may be empty.
         reason: String,
+        /// What we remain to it: from [`Affiliation::Member`] up, others go on encrypting for us. `None`: it did not say.
+        still: Option<Affiliation>,
     },
     /// What it says about itself, new or changed.
     About(Address, About),

@@ -176,6 +176,7 @@ impl Rooms {
         let Some(known) = self.rooms.get_mut(room) else { return };
         let why = match (known.phase, says.why()) {
             (Phase::Leaving, Left::Lost) => Left::Asked,
+            (_, Left::Removed) if known.resigning => Left::Asked,
             // of an earlier session by the same name
             (Phase::Asking | Phase::Joining(_) | Phase::Away(_), Left::Asked | Left::Lost) => return,
             // nobody asked for it
@@ -183,12 +184,8 @@ impl Rooms {
             (_, why) => why,
         };
         if why == Left::Lost {
-            known.entered = false;
-            turn.news.push(RoomNews::Left { room: room.clone(), why, reason: says.reason() });
             // at once it may be down yet
-            known.phase = Phase::Away(now.after(super::RETURN));
-            known.forget_occupants();
-            return;
+            return self.lost(room, says.reason(), Some(super::RETURN), now, turn);
         }
         self.gone(room, why, says.reason(), now, turn);
     }

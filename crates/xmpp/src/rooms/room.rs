@@ -63,8 +63,8 @@ pub(super) struct Room {
     pub members: Members,
     pub inquiry: Inquiry,
     sent: VecDeque<MessageId>,
-    /// We were in since we last said that we are not.
-    pub entered: bool,
+    /// We are giving up what we are to it.
+    pub resigning: bool,
     /// The room is new: ours to configure.
     pub made: bool,
     /// Other names that were tried.
@@ -88,7 +88,7 @@ impl Room {
             members: Members::default(),
             inquiry: Inquiry::None,
             sent: VecDeque::new(),
-            entered: false,
+            resigning: false,
             made: false,
             renamed: 0,
             failures: 0,
@@ -132,9 +132,10 @@ impl Room {
         let at = self.sent.iter().position(|sent| sent.as_str() == id)?;
         self.sent.remove(at)
     }
-    /// Whoever is there is told anew by the room.
-    pub(super) fn forget_occupants(&mut self) {
+    /// Who is there and who is a member is told anew by the room, and then by us: the machine waits for it, though nothing may have changed.
+    pub(super) fn forget(&mut self) {
         self.occupants.clear();
+        self.members = Members::default();
         self.inquiry = Inquiry::None;
     }
 }

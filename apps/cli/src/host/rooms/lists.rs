@@ -3,7 +3,8 @@ use super::super::drive::Drive;
 use super::super::link::RoomAsk;
 use super::super::memory::KeptInvitation;
 use super::super::step::Fact;
-use super::{INVITATIONS, InvitationNote, Known};
+use super::book::Known;
+use super::{INVITATIONS, InvitationNote, RoomEvent};
 use crate::rpc::types::Notification;
 use subrosa_engine::{Address, ChatId};
 use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
@@ -25,32 +26,51 @@ impl Drive {
                 if all.is_empty() && gone.len() > 1 {
                     return tracing::warn!(rooms = gone.len(), "the account has no bookmarks any more; its rooms are kept");
                 }
-                gone.into_iter().for_each(|room| self.link.room(RoomAsk::Leave { room }));
+                gone.into_iter().for_each(|room| self.left_elsewhere(room));
                 all.into_iter().for_each(|bookmark| self.bookmarked(bookmark));
             }
             BookmarkNews::Set(bookmark) => self.bookmarked(bookmark),
-            BookmarkNews::Removed(room) if self.rooms.is_known(&room) => self.link.room(RoomAsk::Leave { room }),
-            BookmarkNews::Removed(_) => {}
+            BookmarkNews::Removed(room) => self.left_elsewhere(room),
             BookmarkNews::Failed(room, why) => tracing::warn!(?room, ?why, "the account's other devices do not learn of a room"),
         }
     }
     fn bookmarked(&mut self, bookmark: Bookmark) {
-        let Bookmark { room, nick, password, autojoin, .. } = bookmark;
-        match (self.rooms.rooms.get_mut(&room), autojoin) {
-            (Some(known), true) if !known.bookmarked => {
-                known.bookmarked = true;
-                self.facts.push(Fact::Rooms(self.rooms.kept()));
+        let room = bookmark.room.clone();
+        match (self.rooms.rooms.get_mut(&room), bookmark.autojoin) {
+            (Some(known), true) => {
+                known.bookmark = Some(bookmark);
+                if !std::mem::replace(&mut known.bookmarked, true) {
+                    self.facts.push(Fact::Rooms(self.rooms.kept()));
+                }
             }
-            (Some(known), false) if known.bookmarked => self.link.room(RoomAsk::Leave { room }),
+            (Some(known), false) if known.bookmarked => self.left_elsewhere(room),
             (None, true) => {
-                let (nick, after) = (self.my_nick(nick), self.newest(&room));
+                let (nick, password) = (self.my_nick(bookmark.nick.clone()), bookmark.password.clone());
+                let (name, after) = (bookmark.name.clone(), self.newest(&room));
                 self.link.room(RoomAsk::Join { room: room.clone(), nick: nick.clone(), password: password.clone(), after });
                 self.chats.set_room(ChatId(room.clone()));
-                self.rooms.rooms.insert(room, Known { nick, password, bookmarked: true, ..Known::default() });
+                self.rooms.rooms.insert(room, Known { nick, password, name, bookmarked: true, bookmark: Some(bookmark), ..Known::default() });
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
             }
             _ => {}
         }
+    }
+    /// Another device of the account left it, or a person there does not want to be in it any more.
+    fn left_elsewhere(&mut self, room: Address) {
+        let Some(known) = self.rooms.rooms.get_mut(&room) else { return };
+        known.follows = true;
+        if known.out.take().is_none() {
+            return self.link.room(RoomAsk::Leave { room });
+        }
+        self.rooms.rooms.remove(&room);
+        self.facts.push(Fact::Rooms(self.rooms.kept()));
+        self.room_note(&room, RoomEvent::Left, None, None);
+    }
+    /// It is not for us any more: no device goes in by itself. The bookmark stays, it is the person's.
+    pub(super) fn unbookmark(&self, room: &Address, known: Known) {
+        let Known { bookmark, name, nick, password, .. } = known;
+        let said = bookmark.unwrap_or(Bookmark { room: room.clone(), name, nick: Some(nick), password, autojoin: true });
+        self.link.bookmark(Ok(Bookmark { autojoin: false, ..said }));
     }
     pub(super) fn invited(&mut self, invitation: Invitation) {
         let from = invitation.by.as_ref().unwrap_or(&invitation.room).to_string();

@@ -1,23 +1,23 @@
 //! What servers, rooms and people do that should not be done, and what is left of it here.
 use super::*;
 use crate::rpc::types::{Entry, GetHistory, Messages, RoomInfo, Rooms, Way};
-use subrosa_engine::{Address, ContentType, Event, Kind, Machine, Plaintext, Time};
+use subrosa_engine::{ContentType, Event, Kind, Machine, Plaintext, Time};
 use subrosa_omemo::Omemo;
 use subrosa_xmpp::archive::{ArchiveError, Finished};
-use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
+use subrosa_xmpp::bookmarks::BookmarkNews;
 use subrosa_xmpp::rooms::{About, RoomError, RoomNews, RoomWarning, Task};
 use subrosa_xmpp::{Ids, StanzaId};
 
-const ROOM: &str = "room@rooms.x";
+pub(super) const ROOM: &str = "room@rooms.x";
 
 impl Client {
-    fn say(&self, said: Said) {
+    pub(super) fn say(&self, said: Said) {
         let _ = self.jobs.send(Job::Link(said));
     }
-    fn news(&self, news: RoomNews) {
+    pub(super) fn news(&self, news: RoomNews) {
         self.say(Said::Came(Box::new(Came { news: vec![news], ..Came::default() })));
     }
-    fn joined(&self) {
+    pub(super) fn joined(&self) {
         self.news(RoomNews::Joined { room: ROOM.into(), nick: "me".into(), created: false });
     }
     /// In clear, so that it is shown as one that can't be taken.
@@ -43,15 +43,15 @@ impl Client {
         let value = self.call(Call::History(wanted)).await.expect("a history");
         serde_json::from_value::<Messages>(value).expect("entries").messages
     }
-    async fn infos(&self) -> Vec<RoomInfo> {
+    pub(super) async fn infos(&self) -> Vec<RoomInfo> {
         let value = self.call(Call::Rooms(Default::default())).await.expect("rooms");
         serde_json::from_value::<Rooms>(value).expect("rooms").rooms
     }
-    async fn rooms(&self) -> Vec<String> {
+    pub(super) async fn rooms(&self) -> Vec<String> {
         self.infos().await.into_iter().map(|room| room.room).collect()
     }
 }
-async fn eventually<T>(what: impl Fn() -> Option<T>) -> T {
+pub(super) async fn eventually<T>(what: impl Fn() -> Option<T>) -> T {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         if let Some(it) = what() {

@@ -41,9 +41,20 @@ pub struct RoomLeave {
     /// The room ends for everybody; only its owners can do that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub destroy: bool,
+    /// The membership is given up too, also of a room that was left before: who only leaves goes on being written to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resign: bool,
     /// Of which account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+}
+/// The answer to `room_leave`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomLeft {
+    /// The account remains on the room's list of members: what is written there goes on being encrypted for its devices, though it does not
+    /// come to them. `resign` ends that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub member: bool,
 }
 /// `room_invite`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -200,7 +200,7 @@ impl Screen {
         }
     }
     pub(super) fn ask_leave(&mut self, room: String) {
-        let text = format!("Leave the room {}? You get nothing more of what is said there.", text::line(&room));
+        let text = format!("Leave the room {}? You get nothing more of what is said there, but remain a member.", text::line(&room));
         self.dialogs.push(Dialog::Question { text, what: Sure::Leave(room) });
     }
 

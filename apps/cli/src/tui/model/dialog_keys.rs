@@ -141,7 +141,7 @@ impl Screen {
                     account.forget(&room);
                 }
                 self.focus = Focus::Chats;
-                self.call(Tag::LeftRoom { account }, Call::RoomLeave(RoomLeave { room, destroy: false, account: named }));
+                self.call(Tag::LeftRoom { account }, Call::RoomLeave(RoomLeave { room, destroy: false, resign: false, account: named }));
             }
             Sure::Verify { jid, device, fingerprint } => {
                 let call = Verify { uri: None, jid: Some(jid), device: Some(device), fingerprint: Some(fingerprint), account: named };
@@ -153,11 +153,19 @@ impl Screen {
                 self.call(Tag::MembersChanged(room.clone()), Call::RoomRemove(RoomRemove { room, jid, account: named }));
             }
             Sure::LeaveOut(words) => {
-                if let Some(page) = self.page_mut().filter(|page| page.chat == words.chat && page.draft.editor.text() == words.text) {
-                    page.draft.take();
-                }
+                self.take_draft(&words);
                 let call = Call::RoomLeaveOut(RoomLeaveOut { room: words.chat.clone(), leave_out: true, account: Some(words.account.clone()) });
-                self.call(Tag::LeftOut(Words { decided: true, ..words }), call);
+                self.call(Tag::Freed(Words { decided: true, ..words }), call);
+            }
+            Sure::AllowClear(chat, words) => {
+                if let Some(words) = &words {
+                    self.take_draft(words);
+                }
+                let tag = words.map_or_else(
+                    || Tag::Done("messages of this chat may go UNENCRYPTED".into()),
+                    |words| Tag::Freed(Words { decided: true, ..words }),
+                );
+                self.call(tag, Call::AllowClear(AllowClear { chat, off: false, account: named }));
             }
             Sure::Block(jid) => self.call(Tag::Decided(jid.clone()), Call::Block(OfPerson { jid, account: named })),
             Sure::Erase(chat) => {
@@ -214,7 +222,7 @@ impl Screen {
                 Action::Accept | Action::Choose => self.enter(room),
                 Action::Decline => {
                     account.invitations.remove(*at);
-                    self.call(Tag::Done("declined".into()), Call::RoomLeave(RoomLeave { room, destroy: false, account: Some(jid) }));
+                    self.call(Tag::Done("declined".into()), Call::RoomLeave(RoomLeave { room, destroy: false, resign: false, account: Some(jid) }));
                 }
                 _ => {}
             }
@@ -236,8 +244,9 @@ impl Screen {
             }
             (Action::GoOn, NoticeKind::OptOut(chat)) => {
                 seen(vec![account.notices.remove(n)]);
-                self.call(Tag::Done("messages go on encrypted".into()), Call::GoOn(OfChat { chat, account: Some(jid) }));
+                self.go_on(chat);
             }
+            (Action::InClear, NoticeKind::OptOut(chat)) => self.ask_clear(chat, None),
             (Action::Choose, NoticeKind::Devices(whose)) => self.open_trust(whose, None),
             (Action::Choose, NoticeKind::Chat(chat) | NoticeKind::OptOut(chat)) => {
                 self.dialogs.clear();

@@ -71,6 +71,7 @@ proptest! {
     #[test]
     fn nothing_that_comes_does_harm(all in prop::collection::vec(came(), 1..30), later in 0..100_000_000u64) {
         let mut witch = Witch::joined(&ALL);
+        let mut open = true;
         let mut shown = vec![ROOM.to_owned(), ME.to_owned(), CRONE.to_owned()];
         for (xml, answers) in all {
             let ids: Vec<String> = witch.rooms.open.keys().cloned().collect();
@@ -89,10 +90,18 @@ proptest! {
             for input in turn.inputs {
                 match input {
                     Input::Receive { chat, from, .. } => prop_assert!(chat.0.as_str() == ROOM && shown.iter().any(|who| who == from.as_str())),
-                    Input::Room(chat, _) => prop_assert_eq!(chat.0.as_str(), ROOM),
+                    Input::Room(chat, members) => {
+                        prop_assert_eq!(chat.0.as_str(), ROOM);
+                        open = members.is_some();
+                    }
+                    Input::RoomUnknown(chat) => {
+                        prop_assert_eq!(chat.0.as_str(), ROOM);
+                        open = false;
+                    }
                     other => prop_assert!(false, "{:?}", other),
                 }
             }
+            prop_assert!(!open || witch.rooms.is_joined(&ROOM.into()), "nothing is encrypted for members of before");
             for news in turn.news {
                 if let RoomNews::Moderated { .. } = news {
                     prop_assert_eq!(stanza.attr("from"), Some(ROOM));

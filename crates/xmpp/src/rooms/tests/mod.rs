@@ -1,6 +1,7 @@
 //! The specification's witches, and those who only say to be them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod hostile;
+mod out;
 
 use super::*;
 use crate::Mapping;
@@ -48,21 +49,25 @@ impl Witch {
             "id='o-me'",
         );
         assert!(matches!(turn.news[0], RoomNews::Joined { .. }));
-        for question in turn.send {
-            let xml = String::from(&question);
-            let items = match () {
-                () if xml.contains("'owner'") => format!("<item affiliation='owner' jid='{CRONE}'/>"),
-                () if xml.contains("'member'") => {
-                    format!("<item affiliation='member' jid='{ME}'/><item affiliation='member' jid='wiccarocks@shakespeare.lit'/>")
-                }
-                () => String::new(),
-            };
-            witch.answer(&question, &format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{items}</query>"));
-        }
+        witch.lists(turn.send, &[ME, "wiccarocks@shakespeare.lit"]);
         witch
     }
     fn answer(&mut self, question: &Element, payload: &str) -> RoomTurn {
         self.answer_as(question, "result", payload).unwrap()
+    }
+    /// The room's lists: the crone owns it, and these are members. What the last answer led to.
+    fn lists(&mut self, questions: Vec<Element>, members: &[&str]) -> RoomTurn {
+        let mut last = RoomTurn::default();
+        for question in questions {
+            let xml = String::from(&question);
+            let items: String = match () {
+                () if xml.contains("'owner'") => format!("<item affiliation='owner' jid='{CRONE}'/>"),
+                () if xml.contains("'member'") => members.iter().map(|who| format!("<item affiliation='member' jid='{who}'/>")).collect(),
+                () => String::new(),
+            };
+            last = self.answer(&question, &format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{items}</query>"));
+        }
+        last
     }
     fn error(&mut self, question: &Element, condition: &str) -> RoomTurn {
         self.answer_as(question, "error", &error(condition)).unwrap()
@@ -392,71 +397,6 @@ fn a_new_room_that_cannot_be_configured_does_not_stay() {
 }
 
 #[test]
-fn whoever_puts_us_out_is_told_from_a_server_that_went_down() {
-    let cases = [
-        ("<status code='301'/>", Left::Banned),
-        ("<status code='307'/>", Left::Kicked),
-        ("<status code='321'/>", Left::Removed),
-        ("<status code='322'/>", Left::Removed),
-        ("<destroy jid='heath@chat.shakespeare.lit'/>", Left::Destroyed { instead: Some("heath@chat.shakespeare.lit".into()) }),
-        ("<status code='332'/>", Left::Lost),
-        ("<status code='307'/><status code='333'/>", Left::Lost),
-        ("", Left::Lost),
-    ];
-    for (says, why) in cases {
-        let mut witch = Witch::joined(&ALL);
-        let turn = witch.presence("thirdwitch", "type='unavailable'", &format!("<item affiliation='none' role='none'/>{says}"), "");
-        assert!(matches!(&turn.news[..], [RoomNews::Left { why: told, .. }] if *told == why), "{says} {turn:?}");
-        if why != Left::Lost {
-            assert!(matches!(turn.inputs[..], [Input::Room(_, None)]) && !witch.rooms.contains(&ROOM.into()));
-            continue;
-        }
-        assert!(turn.inputs.is_empty(), "messages wait until we are in again");
-        let at = witch.rooms.wake_at().unwrap();
-        assert!(witch.rooms.tick(now()).send.is_empty());
-        assert_eq!(witch.rooms.tick(at).send.len(), 1);
-    }
-}
-
-#[test]
-fn silence_is_looked_into_and_a_room_that_forgot_us_is_entered_again() {
-    for (condition, is_out) in [("not-acceptable", true), ("service-unavailable", false), ("item-not-found", false), ("remote-server-timeout", false)]
-    {
-        let mut witch = Witch::joined(&ALL);
-        let at = witch.rooms.wake_at().unwrap();
-        assert!(at > now().after(SILENCE - PATIENCE));
-        let turn = witch.rooms.tick(at);
-        assert_eq!(turn.send[0].attr("to"), Some("coven@chat.shakespeare.lit/thirdwitch"));
-        let turn = witch.error(&turn.send[0], condition);
-        assert_eq!((turn.news.len(), witch.rooms.is_joined(&ROOM.into())), (usize::from(is_out), !is_out), "{condition}");
-        assert!(witch.rooms.wake_at().is_some());
-    }
-    // no answer decides nothing
-    let mut witch = Witch::joined(&ALL);
-    let at = witch.rooms.wake_at().unwrap();
-    witch.rooms.tick(at);
-    let turn = witch.rooms.tick(at.after(PATIENCE));
-    assert!(turn.send.is_empty() && witch.rooms.is_joined(&ROOM.into()));
-    assert_eq!(witch.rooms.wake_at(), Some(at.after(PATIENCE).after(PAUSE)));
-}
-
-#[test]
-fn a_room_that_does_not_answer_is_tried_ever_more_seldom() {
-    let mut witch = Witch::new();
-    witch.rooms.join(&ROOM.into(), "thirdwitch", None, None, now());
-    let mut pauses = Vec::new();
-    for _ in 0..9 {
-        let asked = witch.rooms.wake_at().unwrap();
-        let turn = witch.rooms.tick(asked);
-        assert_eq!(failure(&turn), (Task::Join, RoomError::Unreachable));
-        let again = witch.rooms.wake_at().unwrap();
-        pauses.push((again.0 - asked.0) / 1000);
-        assert_eq!(witch.rooms.tick(again).send.len(), 1);
-    }
-    assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]);
-}
-
-#[test]
 fn invitations_are_told_once_and_hide_nothing() {
     let mut witch = Witch::new();
     // XEP-0045 example 54 and XEP-0249 example 1
@@ -579,17 +519,4 @@ fn who_is_brought_in_while_away_is_a_member_at_once() {
     ));
     let turn = witch.rooms.message(&bounced, &mut witch.mapping, now()).unwrap();
     assert_eq!(failure(&turn), (Task::Invite, RoomError::NotAllowed));
-}
-
-#[test]
-fn a_room_that_sends_back_what_was_never_sent_is_not_entered_again() {
-    let mut witch = Witch::joined(&ALL);
-    let back = |id: &str| element(&format!("<message type='error' from='{ROOM}' id='{id}'>{}</message>", error("not-acceptable")));
-    let turn = witch.rooms.message(&back("never"), &mut witch.mapping, now()).unwrap();
-    assert!(turn.send.is_empty() && witch.rooms.is_joined(&ROOM.into()));
-    // one of ours was: the room has forgotten us
-    let mut ours = element(&format!("<message to='{ROOM}' type='chat' id='m1'><body>x</body></message>"));
-    assert!(witch.rooms.send(&mut ours));
-    let turn = witch.rooms.message(&back("m1"), &mut witch.mapping, now()).unwrap();
-    assert!(turn.send.len() == 1 && !witch.rooms.is_joined(&ROOM.into()));
 }
