@@ -1,9 +1,10 @@
 //! The keys of messages that have not come yet: seeds only, 32 bytes each. Double Ratchet §2.6, §8.4.
 //!
 //! Sorted by chain and counter, so that a late message is found by binary search; removing leaves an erased seed behind,
-//! and the table is packed when these are the most. Bounded; the oldest go first.
+//! and the table is packed when these are the most. Bounded in number, the oldest go first, and in turns of the ratchet: whoever holds a
+//! message back does not hold on to its key for ever.
 use crate::secret::Secret;
-use crate::session::MAX_SKIP;
+use crate::session::{MAX_SKIP, MAX_TURNS};
 use zeroize::Zeroize;
 
 const MAX: usize = MAX_SKIP as usize;
@@ -22,6 +23,8 @@ struct Chain {
     ratchet: [u8; 32],
     /// Ascending with age.
     number: u32,
+    /// Of the ratchet since one of its messages was skipped.
+    turns: u16,
     live: usize,
 }
 #[derive(Clone)]
@@ -61,13 +64,13 @@ impl Skipped {
     }
     /// Adds a chain that is not there yet, by ascending counter: for reading what was stored. `room`: seeds that may
     /// come in all, so that the buffer never moves.
-    pub(crate) fn restore(&mut self, ratchet: &[u8; 32], seeds: &[(u32, Secret)], room: usize) {
+    pub(crate) fn restore(&mut self, ratchet: &[u8; 32], turns: u16, seeds: &[(u32, Secret)], room: usize) {
         let table = self.0.get_or_insert_default();
         if table.entries.is_empty() {
             table.entries.reserve_exact(room.min(MAX));
         }
         let number = table.chains.last().map_or(0, |chain| chain.number.saturating_add(1));
-        table.chains.push(Chain { ratchet: *ratchet, number, live: seeds.len() });
+        table.chains.push(Chain { ratchet: *ratchet, number, turns, live: seeds.len() });
         table.live = table.live.saturating_add(seeds.len());
         table.entries.extend(seeds.iter().map(|(counter, seed)| Entry { chain: number, counter: *counter, seed: seed.clone() }));
     }
@@ -80,12 +83,13 @@ impl Skipped {
         let number = match table.chains.iter_mut().find(|chain| chain.ratchet == *ratchet) {
             Some(chain) => {
                 chain.live = chain.live.saturating_add(seeds.len());
+                chain.turns = 0;
                 chain.number
             }
             None => {
                 // four thousand million chains later the order of age is lost, nothing else
                 let number = table.chains.last().map_or(0, |chain| chain.number.saturating_add(1));
-                table.chains.push(Chain { ratchet: *ratchet, number, live: seeds.len() });
+                table.chains.push(Chain { ratchet: *ratchet, number, turns: 0, live: seeds.len() });
                 number
             }
         };
@@ -123,6 +127,22 @@ impl Skipped {
         }
         self.tidy();
     }
+    /// The ratchet turns once more: seeds of a chain that is [`MAX_TURNS`] back go.
+    pub(crate) fn turn(&mut self) {
+        let Some(table) = &mut self.0 else { return };
+        table.chains.iter_mut().for_each(|chain| chain.turns = chain.turns.saturating_add(1));
+        let over: Vec<u32> = table.chains.iter().filter(|chain| chain.turns > MAX_TURNS).map(|chain| chain.number).collect();
+        let mut next = 0;
+        while let Some(entry) = table.entries.get_mut(next).filter(|_| !over.is_empty()) {
+            next = next.saturating_add(1);
+            let chain = entry.chain;
+            if over.contains(&chain) && !entry.seed.is_zero() {
+                entry.seed.zeroize();
+                table.forget(chain);
+            }
+        }
+        self.tidy();
+    }
     fn tidy(&mut self) {
         match &mut self.0 {
             Some(table) if table.live == 0 => self.0 = None,
@@ -132,8 +152,8 @@ impl Skipped {
             _ => (),
         }
     }
-    /// Each chain, oldest first, with its seeds by ascending counter.
-    pub(crate) fn chains(&self) -> impl ExactSizeIterator<Item = (&[u8; 32], usize, impl Iterator<Item = (u32, &Secret)>)> {
+    /// Each chain, oldest first: its turns, how many seeds, the seeds by ascending counter.
+    pub(crate) fn chains(&self) -> impl ExactSizeIterator<Item = (&[u8; 32], u16, usize, impl Iterator<Item = (u32, &Secret)>)> {
         let table = self.0.as_deref();
         let chains = table.map_or([].as_slice(), |table| &table.chains);
         let entries = table.map_or([].as_slice(), |table| &table.entries);
@@ -141,7 +161,7 @@ impl Skipped {
             let from = entries.partition_point(|entry| entry.chain < chain.number);
             let own = entries.iter().skip(from).take_while(|entry| entry.chain == chain.number);
             let live = own.filter(|entry| !entry.seed.is_zero()).map(|entry| (entry.counter, &entry.seed));
-            (&chain.ratchet, chain.live, live)
+            (&chain.ratchet, chain.turns, chain.live, live)
         })
     }
 }
@@ -171,6 +191,27 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// Seeds go by the turns since one of their chain was last skipped, whatever stands around them.
+    #[test]
+    fn by_turns() {
+        let seeds = |n: u8| vec![Secret([n; 32]); 3];
+        let mut skipped = Skipped::default();
+        skipped.insert(&[1; 32], 5, &seeds(1));
+        skipped.turn();
+        skipped.insert(&[2; 32], 0, &seeds(2));
+        (1..MAX_TURNS).for_each(|_| skipped.turn());
+        assert_eq!(skipped.len(), 6);
+        let (late, _) = skipped.find(&[1; 32], 6).unwrap();
+        skipped.remove(late);
+        skipped.turn();
+        assert!(!skipped.knows(&[1; 32]) && skipped.find(&[1; 32], 5).is_none() && skipped.len() == 3);
+        // one more of the same chain: the others may be as late
+        skipped.insert(&[2; 32], 9, &seeds(3));
+        (0..MAX_TURNS).for_each(|_| skipped.turn());
+        assert!(skipped.find(&[2; 32], 0).is_some() && skipped.find(&[2; 32], 11).is_some());
+        skipped.turn();
+        assert!(skipped.0.is_none());
+    }
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         /// The same as a plain map that forgets the oldest chain's lowest counter first.
@@ -200,7 +241,7 @@ mod tests {
                 }
                 prop_assert_eq!(skipped.len(), model.len());
                 let all: Vec<(u8, u32, u8)> =
-                    skipped.chains().flat_map(|(ratchet, _, seeds)| seeds.map(|(n, seed)| (ratchet[0], n, seed.0[0])).collect::<Vec<_>>()).collect();
+                    skipped.chains().flat_map(|(ratchet, _, _, seeds)| seeds.map(|(n, seed)| (ratchet[0], n, seed.0[0])).collect::<Vec<_>>()).collect();
                 let expected: Vec<(u8, u32, u8)> = model.iter().map(|((age, n), seed)| (ages[*age], *n, *seed)).collect();
                 prop_assert_eq!(all, expected);
                 prop_assert!(skipped.0.as_ref().is_none_or(|table| table.entries.len() <= 3 * MAX + 64));

@@ -110,6 +110,12 @@ pub(crate) struct Opened {
     pub(crate) plaintext: Zeroizing<Vec<u8>>,
     change: Change,
 }
+impl Opened {
+    /// Whether it is the first that is read under a ratchet key of the other.
+    pub(crate) fn is_turn(&self) -> bool {
+        matches!(self.change, Change::Ratchet(_))
+    }
+}
 enum Change {
     Skipped(Slot),
     Chain { past: Option<usize>, advanced: Advanced },

@@ -1,24 +1,24 @@
-//! The stored form of sessions: fixed-size fields, little-endian, nothing that can be had from the rest. Version 1.
+//! The stored form of sessions: fixed-size fields, little-endian, nothing that can be had from the rest. Version 2.
 //!
 //! ```text
-//! session  profile tag, version 1, ours 32, theirs u 32, theirs Ed25519 32, unanswered u32,
+//! session  profile tag, version 2, ours 32, theirs u 32, theirs Ed25519 32, unanswered u32,
 //!          elsewhere u8 (bit 7 sent, bit 6 crossed, rest turns), archived u8, states: current, archived newest first
 //! state    flags u8, root 32, ratchet 32, ephemeral 32, previous u32,
 //!          PENDING: signed prekey id u32, PRE_KEY: prekey id u32, SENDING: public 32 + chain, RECEIVING: theirs 32 + chain,
-//!          past u8 of (theirs 32 + chain), skipped u16 of (ratchet 32, u16 of (counter u32, seed 32))
+//!          past u8 of (theirs 32 + chain), skipped u16 of (ratchet 32, turns u16, u16 of (counter u32, seed 32))
 //! chain    key 32, counter u32
 //! ```
-//! Reading is strict: another profile, another version, a byte too few or too many, a key of low order, a number out of
+//! Version 1 had no turns of skipped keys. Reading is strict: another profile, another version, a byte too few or too many, a key of low order, a number out of
 //! its limits are errors.
 use crate::secret::Secret;
-use crate::session::{Elsewhere, MAX_ARCHIVED, MAX_SKIP};
+use crate::session::{Elsewhere, MAX_ARCHIVED, MAX_SKIP, MAX_TURNS};
 use crate::skipped::Skipped;
 use crate::state::{Chain, MAX_PAST, Origin, Pending, Receiving, Sending, State};
 use crate::{IdentityKey, PreKeyId, Profile, PublicKey, Session, SignedPreKeyId, StoredError};
 use std::marker::PhantomData;
 use zeroize::Zeroizing;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const INITIATED: u8 = 1;
 const PENDING: u8 = 2;
@@ -45,7 +45,7 @@ impl<P: Profile> Session<P> {
     }
     /// How many bytes [`Session::write`] writes at most.
     pub fn stored_size(&self) -> usize {
-        let lists = |state: &State| state.past.len().saturating_mul(68).saturating_add(state.skipped.len().saturating_mul(70));
+        let lists = |state: &State| state.past.len().saturating_mul(68).saturating_add(state.skipped.len().saturating_mul(72));
         self.states().fold(SESSION, |size, state| size.saturating_add(STATE).saturating_add(lists(state)))
     }
     /// Appends what [`Session::to_bytes`] gives, for a larger record that is wiped as a whole. Give it room for
@@ -63,12 +63,12 @@ impl<P: Profile> Session<P> {
     }
     /// What [`Session::to_bytes`] gave, of this version or an earlier one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoredError> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader(bytes, VERSION);
         if reader.byte()? != P::TAG {
             return Err(StoredError::Profile);
         }
         match reader.byte()? {
-            VERSION => (),
+            version @ 1..=VERSION => reader.1 = version,
             version => return Err(StoredError::Version(version)),
         }
         let (ours, u, ed) = (reader.array()?, reader.array()?, reader.array()?);
@@ -134,8 +134,9 @@ fn write_state(state: &State, out: &mut Vec<u8>) {
     }
     let chains = state.skipped.chains();
     out.extend_from_slice(&count(chains.len()).to_le_bytes());
-    for (ratchet, length, seeds) in chains {
+    for (ratchet, turns, length, seeds) in chains {
         out.extend_from_slice(ratchet);
+        out.extend_from_slice(&turns.to_le_bytes());
         out.extend_from_slice(&count(length).to_le_bytes());
         for (counter, seed) in seeds {
             out.extend_from_slice(&counter.to_le_bytes());
@@ -153,7 +154,8 @@ fn count(length: usize) -> u16 {
     length.try_into().unwrap_or(u16::MAX)
 }
 
-struct Reader<'a>(&'a [u8]);
+/// What is left, and the version that it is in.
+struct Reader<'a>(&'a [u8], u8);
 impl Reader<'_> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], StoredError> {
         let (bytes, rest) = self.0.split_first_chunk().ok_or(StoredError::Damaged)?;
@@ -230,8 +232,9 @@ impl Reader<'_> {
         let room = self.0.len() / (4 + 32);
         for _ in 0..self.count()? {
             let ratchet = self.array()?;
+            let turns = if self.1 >= 2 { self.count()? } else { 0 };
             let length = self.count()?;
-            if length == 0 || u32::from(length) > MAX_SKIP || skipped.knows(&ratchet) {
+            if turns > MAX_TURNS || length == 0 || u32::from(length) > MAX_SKIP || skipped.knows(&ratchet) {
                 return Err(StoredError::Damaged);
             }
             let mut seeds = Vec::with_capacity(length.into());
@@ -242,7 +245,7 @@ impl Reader<'_> {
                 }
                 seeds.push((counter, seed));
             }
-            skipped.restore(&ratchet, &seeds, room);
+            skipped.restore(&ratchet, turns, &seeds, room);
             if skipped.len() > MAX_SKIP as usize {
                 return Err(StoredError::Damaged);
             }

@@ -11,7 +11,7 @@ macro_rules! both {
         #[test] fn omemo_2() { super::$name::<super::Omemo2>() }
     })* };
 }
-both!(exchange_until_answered skip_limits session_limit late_for_many_turns duplicates tampering exchange_errors counters_at_the_end heartbeat stored_at_every_step previous_chain_longer_than_said debug_is_redacted bundles);
+both!(exchange_until_answered skip_limits session_limit late_for_many_turns late_for_too_many_turns duplicates tampering exchange_errors counters_at_the_end heartbeat stored_at_every_step previous_chain_longer_than_said debug_is_redacted bundles);
 
 fn exchange_until_answered<P: Profile>() {
     let (alice, bob) = (Device::new(), Device::new());
@@ -86,7 +86,7 @@ fn session_limit<P: Profile>() {
         assert_eq!(*two.decrypt(late).unwrap(), b"second");
     }
 }
-/// A key is kept as long as there is room, however often the ratchet has turned.
+/// A key is kept for many turns of the ratchet.
 fn late_for_many_turns<P: Profile>() {
     let (mut one, mut two) = pair::<P>();
     let late: Vec<_> = (0..3).map(|_| seal(&mut one, b"late").1).collect();
@@ -99,6 +99,33 @@ fn late_for_many_turns<P: Profile>() {
     assert_eq!(*two.decrypt(&late[2]).unwrap(), b"late");
     assert_eq!(*two.decrypt(&late[0]).unwrap(), b"late");
     assert_eq!(two.skipped(), 0);
+}
+/// And not for ever: by turns, those before a session was stored among them.
+fn late_for_too_many_turns<P: Profile>() {
+    let (mut one, mut two) = pair::<P>();
+    one.decrypt(&seal(&mut two, b"turn").1).unwrap();
+    let late = inner::<P>(&seal(&mut one, b"late").1);
+    two.decrypt(&seal(&mut one, b"not late").1).unwrap();
+    let turn = |one: &mut Session<P>, two: &mut Session<P>| {
+        one.decrypt(&seal(two, b"turn").1).unwrap();
+        two.decrypt(&seal(one, b"turn").1).unwrap();
+    };
+    // as if many more had been before it was stored; the field stands behind the ratchet key of the chain, before a count and a seed
+    let aged = |two: &Session<P>, turns: u16| {
+        let mut bytes = two.to_bytes().to_vec();
+        let at = bytes.len() - (2 + 2 + 4 + 32);
+        assert_eq!(bytes[at + 2..at + 8], [1, 0, 0, 0, 0, 0]);
+        bytes[at..at + 2].copy_from_slice(&turns.to_le_bytes());
+        Session::<P>::from_bytes(&bytes)
+    };
+    turn(&mut one, &mut two);
+    assert_eq!(two.to_bytes()[two.to_bytes().len() - 40..][..2], 1u16.to_le_bytes());
+    assert!(aged(&two, MAX_TURNS + 1).is_err());
+    for (turns, kept) in [(MAX_TURNS - 1, 1), (MAX_TURNS, 0)] {
+        let (mut one, mut two) = (one.clone(), aged(&two, turns).unwrap());
+        turn(&mut one, &mut two);
+        assert_eq!((two.skipped(), two.decrypt(&late).is_ok()), (kept, kept == 1));
+    }
 }
 fn duplicates<P: Profile>() {
     let (mut one, mut two) = pair::<P>();
@@ -245,8 +272,8 @@ fn stored_at_every_step<P: Profile>() {
     }
     assert!(size_of::<Session<P>>() <= 600, "{}", size_of::<Session<P>>());
     let mut bytes = one.to_bytes().to_vec();
-    bytes[1] = 2;
-    assert_eq!(Session::<P>::from_bytes(&bytes).err(), Some(StoredError::Version(2)));
+    bytes[1] = 3;
+    assert_eq!(Session::<P>::from_bytes(&bytes).err(), Some(StoredError::Version(3)));
     bytes[0] = 9;
     assert_eq!(Session::<P>::from_bytes(&bytes).err(), Some(StoredError::Profile));
 }

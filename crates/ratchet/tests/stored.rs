@@ -63,14 +63,21 @@ fn make<P: Profile>() -> Vec<Fixture> {
     add("superseded, one state archived", &two.clone(), &mut anew);
     all
 }
+const VERSIONS: [u8; 2] = [1, 2];
+
 fn check<P: Profile>(profile: &str) {
     if std::env::var_os("SUBROSA_WRITE_FIXTURES").is_some() {
-        std::fs::write(path(1, profile), serde_json::to_string_pretty(&make::<P>()).unwrap() + "\n").unwrap();
+        let [.., now] = VERSIONS;
+        std::fs::write(path(now, profile), serde_json::to_string_pretty(&make::<P>()).unwrap() + "\n").unwrap();
     }
-    let text = std::fs::read_to_string(path(1, profile)).unwrap();
+    VERSIONS.into_iter().for_each(|version| check_version::<P>(version, profile));
+}
+fn check_version<P: Profile>(version: u8, profile: &str) {
+    let text = std::fs::read_to_string(path(version, profile)).unwrap();
     let fixtures: Vec<Fixture> = serde_json::from_str(&text).unwrap();
     assert_eq!(fixtures.len(), 4);
     for fixture in fixtures {
+        assert_eq!(unhex(&fixture.session)[1], version);
         let mut session = Session::<P>::from_bytes(&unhex(&fixture.session)).unwrap();
         let seen = (session.archived(), session.skipped(), session.is_unacknowledged());
         assert_eq!(seen, (fixture.archived, fixture.skipped, fixture.unacknowledged), "{}", fixture.state);
