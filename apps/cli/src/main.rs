@@ -3,6 +3,7 @@
 //! Combines the crates below it: sockets, clock, randomness, files and screens live here; cryptographic decisions don't.
 #![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 mod args;
+mod colour;
 mod commands;
 mod config;
 mod engine;

@@ -1,9 +1,11 @@
 //! What is printed for people. Everything that somebody else wrote goes through [`clean`]: a message must not move the
 //! cursor, change a title or hide what stands before it.
 use crate::args::Level;
+use crate::colour::{self, Depth};
 use crate::rpc::types::{DeviceInfo, DeviceResult, Fate, HowFar, Message, Notification, RoomEvent, SendOutcome, State, Status, Warned};
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write;
+use std::io::IsTerminal;
 
 /// Without control characters and without characters that change the direction of a line; line breaks stay, indented.
 pub fn clean(text: &str) -> String {
@@ -29,6 +31,19 @@ pub fn groups(fingerprint: &str) -> String {
         out.push(c);
     }
     out
+}
+
+/// The same on standard output: each group in its own colour (XEP-0384 §8), where that is a terminal that has them.
+fn coloured_groups(fingerprint: &str) -> String {
+    let depth = if std::io::stdout().is_terminal() { Depth::here() } else { Depth::None };
+    let paint = |group: &str| if colour::is_group(group) { colour::painted(group, depth) } else { group.to_owned() };
+    groups(fingerprint).split(' ').map(paint).collect::<Vec<_>>().join(" ")
+}
+/// This device's key, with a code and a link to scan.
+pub fn own_key(jid: &str, device: u32, fingerprint: &str) -> String {
+    let uri = uri(jid, device, fingerprint);
+    let qr = qr(&uri).unwrap_or_default();
+    format!("{jid}, device {device}\n  {}\n\n{qr}\n\n{uri}\n", coloured_groups(fingerprint))
 }
 
 /// What a scanner reads: `xmpp:alice@example.org?omemo-sid-42=8bd1…`.
@@ -73,6 +88,8 @@ pub fn result(device: &DeviceResult) -> String {
     }
 }
 
+/// Of a message that left in clear.
+pub const IN_CLEAR: &str = "sent UNENCRYPTED, as was allowed: servers on the way can read it";
 /// What messages go through, where it is not OMEMO: `xor: no protection`.
 pub fn engine(engine: &str) -> String {
     format!("{}: {}", clean(engine), crate::engine::protection(engine))
@@ -80,7 +97,7 @@ pub fn engine(engine: &str) -> String {
 
 /// One device of a list.
 pub fn device(info: &DeviceInfo) -> String {
-    let key = info.fingerprint.as_deref().map_or_else(|| "no key seen yet".into(), groups);
+    let key = info.fingerprint.as_deref().map_or_else(|| "no key seen yet".into(), coloured_groups);
     let what = match (info.own, info.active) {
         (true, _) => "this device",
         (false, true) => word(info.trust),
@@ -227,9 +244,10 @@ pub fn note(note: &Notification, accounts: bool) -> String {
         }
         Notification::Warning(w) => format!("{account}{}! {}", mark(w.again), warning(w)),
         Notification::HistoryProgress(p) => {
-            let (way, device) = (if p.outgoing { "to" } else { "from" }, clean(&p.device.to_string()));
+            let way = if p.outgoing { "to" } else { "from" };
+            let with = p.device.as_ref().map_or("a file".into(), |device| format!("device {}", clean(&device.to_string())));
             let of = p.of.map_or(String::new(), |of| format!(" of {of}"));
-            format!("{account}* history {way} device {device}: {}{of} messages", p.done)
+            format!("{account}* history {way} {with}: {}{of} messages", p.done)
         }
         Notification::CatchUp(c) if c.running => format!("{account}* reading what was missed: {} messages so far", c.done),
         Notification::CatchUp(c) => format!("{account}* what was missed is read: {} messages", c.done),
@@ -255,7 +273,7 @@ fn warning(w: &Warned) -> String {
         (None, None) => String::new(),
     };
     let todo = match &w.chat {
-        Some(chat) if w.code == subrosa_engine::Warning::OptOut.code() => format!("; `subrosa go-on {}` goes on encrypted", clean(chat)),
+        Some(chat) if w.code == subrosa_engine::Warning::OptOut.code() => format!("; `subrosa go-on {0}` goes on encrypted, `subrosa allow-clear {0}` in clear", clean(chat)),
         _ => String::new(),
     };
     format!("{about}{} ({}){todo}", clean(&w.sentence), clean(&w.code))

@@ -6,7 +6,7 @@ mod support;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use subrosa_interop::Prosody;
-use support::{PATIENCE, Place, server};
+use support::{PATIENCE, Place, Raw, server};
 
 fn two(server: &Prosody, first: &str, second: &str) -> (Place, Place) {
     let (a, b) = (Place::new(), Place::new());
@@ -54,6 +54,83 @@ fn who_opted_out_is_sent_nothing_until_somebody_goes_on() {
     for word in ["old telephone", "hear me", "all the same"] {
         assert!(!server.has_seen(word), "{word} in clear");
     }
+}
+
+/// The machine asks once, with a message that nobody can encrypt; a later process answers; nothing else does.
+#[test]
+fn clear_text_is_allowed_by_a_person_seen_and_taken_back() {
+    let Some(server) = server() else { return };
+    let alice = Place::new();
+    alice.login(&server, "alice");
+    let mut carol = Raw::login(&server, "carol");
+    let lock = |place: &Place| place.rpc().call("chats", json!({}))["chats"][0].clone();
+    // before anything was refused there is nothing to allow
+    let err = alice.fails(1, &["allow-clear", "carol@localhost", "--yes"]);
+    assert!(err.contains("send a message first"), "{err}");
+    let err = alice.fails(10, &["send", "carol@localhost", "first words"]);
+    assert!(err.contains("subrosa allow-clear carol@localhost"), "{err}");
+    assert_eq!(lock(&alice)["lock"], "omemo");
+    // what comes in clear is not shown either
+    carol.message("alice@localhost", "c1", "refused words");
+    let mut reading = alice.rpc();
+    assert_eq!(reading.note("undecryptable")["reason"], "not-encrypted");
+    reading.end();
+    // nobody can be asked here, and nobody answered
+    assert!(alice.fails(2, &["allow-clear", "carol@localhost"]).contains("--yes"));
+    alice.fails(10, &["send", "carol@localhost", "first words"]);
+    let said = alice.ok(&["allow-clear", "carol@localhost", "--yes"]);
+    assert!(said.contains("UNENCRYPTED") && said.contains("--off"), "{said}");
+    let said = alice.ok(&["send", "carol@localhost", "second words", "--id", "s2"]);
+    assert!(said.contains("sent UNENCRYPTED") && said.contains("servers"), "{said}");
+    carol.hears("<body>second words</body>");
+    carol.message("alice@localhost", "c2", "an answer in clear");
+    let mut reading = alice.rpc();
+    assert!(reading.message("an answer in clear")["protocol"].is_null());
+    // the same id is the same answer; of the others nobody was asked
+    assert_eq!(reading.call("send", json!({"to": "carol@localhost", "text": "second words", "id": "s2"}))["in_clear"], true);
+    let refused = reading.error("send", json!({"to": "bob@localhost", "text": "first words"}));
+    assert_eq!(refused["data"]["code"], "send.no-encryption");
+    let chats = reading.call("chats", json!({}));
+    let locks: Vec<_> = chats["chats"].as_array().unwrap().iter().map(|c| (c["chat"].as_str().unwrap(), c["lock"].as_str().unwrap())).collect();
+    assert_eq!(locks, [("bob@localhost", "omemo"), ("carol@localhost", "clear")], "{chats}");
+    let all = reading.call("history", json!({"chat": "carol@localhost"}));
+    let of = |text: &str| all["messages"].as_array().unwrap().iter().rfind(|m| m["text"] == text).unwrap()["encrypted"].clone();
+    assert_eq!((of("second words"), of("an answer in clear")), (false.into(), false.into()));
+    reading.end();
+    assert!(alice.ok(&["allow-clear", "carol@localhost", "--off"]).contains("or not sent"));
+    assert_eq!(lock(&alice)["lock"], "omemo");
+    alice.fails(10, &["send", "carol@localhost", "first words"]);
+    carol.message("alice@localhost", "c3", "refused again");
+    let mut reading = alice.rpc();
+    reading.wait("the refusal", |line| line["method"] == "undecryptable" && line["params"]["id"] == "c3");
+    assert!(!server.has_seen("first words"));
+}
+
+/// Whoever allowed clear text did not know that the contact would opt out, and is asked again.
+#[test]
+fn an_opt_out_takes_back_that_clear_text_is_allowed() {
+    let Some(server) = server() else { return };
+    let (alice, bob) = two(&server, "alice", "bob");
+    let opted_out = |n: usize| {
+        alice.ok(&["opt-out", "bob@localhost"]);
+        let mut reading = bob.rpc();
+        for _ in 0..n {
+            reading.wait("the wish", |line| line["method"] == "warning" && line["params"]["code"] == "opt-out");
+        }
+        assert_eq!(reading.call("chats", json!({}))["chats"][0]["lock"], "omemo");
+        reading.end();
+        let err = bob.fails(10, &["send", "alice@localhost", "not in clear"]);
+        assert!(err.contains("subrosa go-on alice@localhost") && err.contains("subrosa allow-clear alice@localhost"), "{err}");
+    };
+    bob.ok(&["send", "alice@localhost", "hello"]);
+    opted_out(1);
+    bob.ok(&["allow-clear", "alice@localhost", "--yes"]);
+    assert!(bob.ok(&["send", "alice@localhost", "openly"]).contains("UNENCRYPTED"));
+    // encrypted where it can be, although clear text is allowed
+    bob.ok(&["go-on", "alice@localhost"]);
+    assert!(bob.ok(&["send", "alice@localhost", "not in clear"]).contains("sent (omemo:2)"));
+    opted_out(1);
+    assert!(server.has_seen("openly") && !server.has_seen("not in clear"));
 }
 
 #[test]

@@ -112,6 +112,9 @@ fn belongs(note: &Notification, with: &str) -> bool {
 }
 /// Silence means that everybody got it.
 fn left_out(result: &SendResult) {
+    if result.in_clear {
+        eprintln!("{}", show::IN_CLEAR);
+    }
     for device in result.devices.iter().filter(|d| d.result == SendOutcome::LeftOut) {
         eprintln!("{}", show::result(device));
     }

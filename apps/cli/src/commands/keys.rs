@@ -1,9 +1,9 @@
 //! Decisions about devices, sessions and people: `verify`, `approve`, `sessions`, `device`, `block`.
-use super::{ask, print};
+use super::{ask, confirmed, print};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::rpc::Call;
-use crate::rpc::types::{Approve, Blocked, OfAccount, OfChat, OfPerson, OptOut, RemoveDevice, ReplaceSession, StaleDevices, Verified, Verify};
+use crate::rpc::types::{AllowClear, Approve, Blocked, OfAccount, OfChat, OfPerson, OptOut, RemoveDevice, ReplaceSession, StaleDevices, Verified, Verify};
 use crate::show::{clean, time};
 use serde_json::Value;
 
@@ -57,6 +57,21 @@ pub async fn go_on(home: &Home, account: Option<&str>, chat: String) -> Result<(
     let text = format!("messages to {} are encrypted all the same\n", clean(&chat));
     ask::<Value>(home, account, false, Call::GoOn(OfChat { chat, account: None })).await?;
     print(&text)
+}
+pub async fn allow_clear(home: &Home, account: Option<&str>, chat: String, off: bool, yes: bool) -> Result<(), Failure> {
+    let who = clean(&chat);
+    let question = format!(
+        "Let messages to {who} go UNENCRYPTED where they can't be encrypted? Servers on the way can read and change them, and what comes in \
+         clear in the name of {who} is shown."
+    );
+    if !off && !yes && !confirmed(&question, "say --yes if messages may go unencrypted")? {
+        return print("nothing was changed: what can't be encrypted is not sent\n");
+    }
+    ask::<Value>(home, account, false, Call::AllowClear(AllowClear { chat, off, account: None })).await?;
+    print(&match off {
+        true => format!("messages to {who} are encrypted, or not sent\n"),
+        false => format!("messages to {who} go UNENCRYPTED where they can't be encrypted; `subrosa allow-clear {who} --off` takes that back\n"),
+    })
 }
 /// Without an address: who is blocked.
 pub async fn block(home: &Home, account: Option<&str>, jid: Option<String>, block: bool) -> Result<(), Failure> {

@@ -31,9 +31,7 @@ pub async fn fingerprint(home: &Home, account: Option<&str>) -> Result<(), Failu
     let Some((device, key)) = known else {
         return Err(Failure::not_logged_in(Some(&one.jid)));
     };
-    let uri = show::uri(&one.jid, device, &key);
-    let qr = show::qr(&uri).unwrap_or_default();
-    print(&format!("{}, device {device}\n  {}\n\n{qr}\n\n{uri}\n", one.jid, show::groups(&key)))
+    print(&show::own_key(&one.jid, device, &key))
 }
 
 pub async fn status(home: &Home, account: Option<&str>) -> Result<(), Failure> {

@@ -43,6 +43,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         Command::Sessions(SessionsCommand::Stale) => keys::stale(&home, account).await,
         Command::OptOut { chat, reason } => keys::opt_out(&home, account, chat, reason).await,
         Command::GoOn { chat } => keys::go_on(&home, account, chat).await,
+        Command::AllowClear { chat, off, yes } => keys::allow_clear(&home, account, chat, off, yes).await,
         Command::Block { jid } => keys::block(&home, account, jid, true).await,
         Command::Unblock { jid } => keys::block(&home, account, Some(jid), false).await,
         Command::Backup { file, replace, passphrase_file } => backup::back_up(&home, account, &file, replace, passphrase_file).await,

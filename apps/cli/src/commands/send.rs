@@ -52,6 +52,9 @@ pub fn lines(result: &SendResult) -> String {
     if let Some(engine) = &result.engine {
         text.push_str(&format!("  {}\n", show::engine(engine)));
     }
+    if result.in_clear {
+        text.push_str(&format!("  {}\n", show::IN_CLEAR));
+    }
     for device in &result.devices {
         text.push_str(&show::result(device));
         text.push('\n');

@@ -51,8 +51,9 @@ impl Drive {
             Call::StaleDevices(_) => self.stale_devices(),
             Call::OptOut(wanted) => return self.opt_out(wanted, waiter),
             Call::GoOn(of) => self.go_on(&of.chat),
-            Call::Backup(wanted) => self.backup(&wanted),
-            Call::Restore(wanted) => self.restore(&wanted),
+            Call::AllowClear(wanted) => return self.allow_clear(&wanted, waiter),
+            Call::Backup(wanted) => return self.backup(wanted, waiter),
+            Call::Restore(wanted) => return self.restore(wanted, waiter),
             Call::Logout(_) | Call::Version(_) | Call::Subscribe(_) | Call::Shown(_) => Err(Failure::bug("this call is answered elsewhere")),
         };
         let _ = waiter.send(answer);

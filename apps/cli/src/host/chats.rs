@@ -18,6 +18,8 @@ const REMEMBERED: usize = 4096;
 pub enum Deed {
     /// A message. With what its sender is told when it was not there before.
     Add(Box<Entry>, Option<Owed>),
+    /// One that nothing but the history knows from its copies: no key told them apart. With the output that it came by.
+    Copy(Box<Entry>, OutputId),
     /// The archive's id of a message.
     Confirm { chat: ChatId, from: Address, id: MessageId, stanza_id: String },
     /// How far a message of ours is.
@@ -59,6 +61,8 @@ pub struct Outcome {
     pub chats: BTreeSet<ChatId>,
     /// Receipts for what is new.
     pub receipts: Vec<Owed>,
+    /// What was there before.
+    pub copies: HashSet<OutputId>,
 }
 
 /// Where, by whom, under which id: two may use the same.
@@ -71,6 +75,7 @@ pub struct Chats {
     pub(super) history: History,
     deeds: Vec<Deed>,
     after: Vec<After>,
+    touched: BTreeSet<ChatId>,
     known: HashMap<Said, Known>,
     order: VecDeque<Said>,
     /// Conversations that are rooms, those that were left too.
@@ -88,6 +93,7 @@ impl Chats {
             history,
             deeds: Vec::new(),
             after: Vec::new(),
+            touched: BTreeSet::new(),
             known: HashMap::new(),
             order: VecDeque::new(),
             rooms,
@@ -107,13 +113,17 @@ impl Chats {
     pub fn deed(&mut self, deed: Deed) {
         self.deeds.push(deed);
     }
+    /// Something about it is to be shown anew.
+    pub fn touch(&mut self, chat: ChatId) {
+        self.touched.insert(chat);
+    }
     /// What follows once all deeds until now are on disk.
     pub fn after(&mut self, after: After) {
         self.after.push(after);
     }
     /// Something waits.
     pub fn is_waiting(&self) -> bool {
-        !self.deeds.is_empty() || !self.after.is_empty()
+        !self.deeds.is_empty() || !self.after.is_empty() || !self.touched.is_empty()
     }
     /// A message came, was sent then, and its archive calls it so: the history learns it with the message, whenever its engine is done
     /// with it.
@@ -160,6 +170,7 @@ impl Chats {
         match done {
             Ok(()) => {
                 outcome.after = std::mem::take(&mut self.after);
+                outcome.chats.append(&mut self.touched);
                 Ok(outcome)
             }
             Err(e) => {
@@ -207,6 +218,12 @@ fn apply(history: &mut History, deed: &Deed, outcome: &mut Outcome) -> Result<()
             // read elsewhere: how many are unread is another number now
             _ if matches!(entry.body, subrosa_history::Body::Said(Content::Displayed { .. })) => drop(outcome.chats.insert(entry.chat.clone())),
             _ => {}
+        },
+        Deed::Copy(entry, output) => match history.add(entry)? {
+            Added::New(place) | Added::Read(place) => changed(&entry.chat, &[place]),
+            Added::Changed(places) => changed(&entry.chat, &places),
+            Added::Waits => {}
+            _ => drop(outcome.copies.insert(*output)),
         },
         Deed::Confirm { chat, from, id, stanza_id } => {
             // in a room others name it so from here on; elsewhere nothing that is shown changes

@@ -6,11 +6,13 @@
 use super::blocked::Blocked;
 use super::catch_up::Reading;
 use super::chats::Chats;
+use super::clear::Questions;
 use super::contacts::Contacts;
 use super::hub::Hub;
 use super::ledger::{Ledger, Login};
 use super::link::{self, Link};
 use super::rooms::RoomBook;
+use super::safekeeping::Beside;
 use super::sends::{Sends, Waiter};
 use super::step::Fact;
 use crate::config::TrustPolicy;
@@ -24,7 +26,7 @@ use rand_core::UnwrapErr;
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use subrosa_engine::{Address, ChatId, Context, Engine, Halt, Input, Installed, Machine, Output, Outputs, RequestId, Time};
+use subrosa_engine::{Address, ChatId, Context, Engine, Halt, Input, Installed, Machine, MessageId, Output, OutputId, Outputs, RequestId, Time, Wire};
 use subrosa_engines::Completions;
 use subrosa_history::History;
 use subrosa_omemo::{Imported, Omemo};
@@ -54,6 +56,8 @@ pub enum Job {
     Import(Box<Imported>, Waiter),
     /// Answer when the device is published and nothing is asked of the server any more.
     Settled(Waiter),
+    /// What a thread beside this one needs of it.
+    Beside(super::safekeeping::Work),
     /// Withdraw the device; answer when the server has taken it.
     Leave(Waiter),
     /// As `Stop`, and the store erases itself.
@@ -90,10 +94,14 @@ pub struct Drive {
     pub(super) blocked: Blocked,
     pub(super) rooms: RoomBook,
     pub(super) reading: Reading,
+    pub(super) beside: Beside,
+    pub(super) questions: Questions,
     /// Of an archive that was never read, so many days.
     pub(super) first_days: u64,
     /// When this device began.
     pub(super) born: Time,
+    /// The last output that an earlier process left.
+    pub(super) left: OutputId,
     pub(super) waiting: Vec<Subscriber>,
     /// Asked of the server and not answered.
     pub(super) asked: HashSet<RequestId>,
@@ -117,6 +125,7 @@ impl Drive {
         (policy, first_days): (TrustPolicy, u64),
         (engine, completions): (Choice, Option<Completions>),
         link: Link,
+        beside: Beside,
     ) -> Result<Self, Failure> {
         let ledger = machine.install(Ledger);
         let me = machine.me().clone();
@@ -139,8 +148,11 @@ impl Drive {
             blocked: Blocked::default(),
             rooms: RoomBook::default(),
             reading: Reading::default(),
+            beside,
+            questions: Questions::default(),
             first_days,
             born: Time(0),
+            left: OutputId(0),
             waiting: Vec::new(),
             asked: HashSet::new(),
             settling: Vec::new(),
@@ -161,14 +173,17 @@ impl Drive {
         let seen = step.call(self.ledger, |_, cx| Ledger::seen(cx));
         let rooms = step.call(self.ledger, |_, cx| Ledger::rooms(cx));
         let born = step.call(self.ledger, |_, cx| Ledger::born(cx));
+        let allowed = step.call(self.ledger, |_, cx| Ledger::allowed(cx));
         step.feed(Input::Tick);
         let mut outputs = step.commit(&mut self.store).map_err(|e| Failure::coded(&e.source))?;
         let seen = outputs.reply(&seen).ok_or_else(engine_failed)?;
         self.rooms = RoomBook::new(outputs.reply(&rooms).ok_or_else(engine_failed)?);
         self.born = outputs.reply(&born).ok_or_else(engine_failed)?;
+        self.questions = Questions::new(outputs.reply(&allowed).ok_or_else(engine_failed)?);
         self.rooms.addresses().for_each(|room| self.chats.set_room(ChatId(room.clone())));
         let owed = outputs.iter().filter(|(_, output)| output.is_owed());
-        self.hub = Hub::new(seen, owed.clone().map(|(id, _)| id.0).max().unwrap_or_default());
+        self.left = owed.clone().map(|(id, _)| *id).max().unwrap_or(OutputId(0));
+        self.hub = Hub::new(seen, self.left.0);
         let leaving: HashSet<String> = owed
             .filter_map(|(_, output)| match output {
                 Output::Transmit { id, .. } => Some(id.to_string()),
@@ -206,11 +221,15 @@ impl Drive {
                     Job::Call(call, waiter) => self.call(call, waiter),
                     Job::Subscribe(subscriber) => self.waiting.push(subscriber),
                     Job::Completed => self.facts.extend(self.completions.iter().flat_map(Completions::drain).map(Fact::Input)),
-                    Job::Shown(seq) => self.facts.extend(self.hub.shown(seq).map(|id| Fact::Input(Input::Done(id)))),
+                    Job::Shown(seq) => {
+                        let shown = self.hub.shown(seq).map(|id| self.done(id));
+                        self.facts.extend(shown);
+                    }
                     Job::Link(said) => self.said(said),
                     Job::Remember(login, waiter) => self.facts.push(Fact::Login(login, waiter)),
                     Job::Import(imported, waiter) => self.import(*imported, waiter),
                     Job::Settled(waiter) => self.settling.push(Settling::Joined(waiter)),
+                    Job::Beside(work) => work(&mut self),
                     Job::Leave(waiter) => self.settling.push(Settling::Leave(waiter)),
                     #[cfg(test)]
                     Job::Room(pages) => self.store.limit_pages(pages).expect("limits"),
@@ -307,11 +326,16 @@ impl Drive {
 
     /// What a step let out.
     pub(super) fn take(&mut self, outputs: Outputs) {
+        let leaves_in_clear = |output: &Output| match output {
+            Output::Transmit { id, wire: Wire::Clear { .. }, .. } => Some(id.clone()),
+            _ => None,
+        };
+        let in_clear: HashSet<MessageId> = outputs.iter().filter_map(|(_, output)| leaves_in_clear(output)).collect();
         // events first: what a message's report says is known before its stanzas are counted
         let (events, rest): (Vec<_>, Vec<_>) = outputs.into_iter().partition(|(_, output)| matches!(output, Output::Event(_)));
         for (id, output) in events.into_iter().chain(rest) {
             match output {
-                Output::Event(event) => self.event(id, event),
+                Output::Event(event) => self.event(id, event, &in_clear),
                 // what an engine says to its other side; OMEMO says nothing: to other clients an error is a lost message
                 Output::Refuse { .. } if self.engine.other().is_some() => self.link.put(id, output),
                 Output::Refuse { .. } => self.facts.push(Fact::Input(Input::Done(id))),

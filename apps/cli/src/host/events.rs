@@ -6,13 +6,14 @@ use super::notes;
 use super::step::Fact;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::types::{ChatChanged, EntryChanged, Fate, Notification, Receipt, TypingSeen};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use subrosa_engine::{ChatId, Content, Event, Input, Kind, MessageId, Omission, OutputId, Reason, Received, Typing};
 use subrosa_history::{Entry, State};
 use subrosa_xmpp::{Bounce, content};
 
 impl Drive {
-    pub(super) fn event(&mut self, id: OutputId, event: Event) {
+    /// `in_clear`: messages that leave so.
+    pub(super) fn event(&mut self, id: OutputId, event: Event, in_clear: &HashSet<MessageId>) {
         // what it is, never what it says
         match &event {
             Event::Message { chat, .. } => tracing::debug!(output = id.0, chat = %chat.0, "a message came"),
@@ -33,7 +34,9 @@ impl Drive {
                 self.chats.after(After::Done(id));
             }
             Event::Sent { id: message, report, left_out, unsaid, .. } => {
+                let in_clear = in_clear.contains(&message);
                 let report = ledger::Report {
+                    in_clear,
                     devices: ledger::results(&report),
                     left_out: left_out.iter().map(ToString::to_string).collect(),
                     unsaid: unsaid.into_iter().map(|what| Omission::code(what).to_owned()).collect(),
@@ -41,7 +44,7 @@ impl Drive {
                 self.reopen(message.as_str());
                 self.sends.encrypted(message.as_str(), report.clone());
                 self.facts.push(Fact::Leaving(message.to_string(), report));
-                self.settled(message.as_str(), State::Queued);
+                self.settled(message.as_str(), State::Queued, in_clear);
                 self.chats.after(After::Fact(Fact::Drafted(message.to_string())));
                 self.chats.after(After::Done(id));
             }
@@ -50,9 +53,12 @@ impl Drive {
                 tracing::warn!(%message, reason = why.reason.code(), "something to another device of this account was not sent");
                 self.chats.after(After::Done(id));
             }
-            Event::NotSent { id: message, why, report, .. } => {
+            Event::NotSent { id: message, why, report, ask, .. } => {
+                if ask.is_some_and(|question| self.asked_for_clear(id, question)) {
+                    return; // an earlier process told it
+                }
                 self.facts.push(Fact::Failed(message.to_string()));
-                self.settled(message.as_str(), State::Failed(why.reason));
+                self.settled(message.as_str(), State::Failed(why.reason), false);
                 self.chats.after(After::Fact(Fact::Drafted(message.to_string())));
                 let devices = ledger::results(&report);
                 let to = self.sends.recipient(message.as_str()).map(str::to_owned);
@@ -70,14 +76,24 @@ impl Drive {
             Event::Message { id: message, chat, message: received } => self.message(id, message, chat, received),
             Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => self.chats.after(After::Done(id)),
             event => {
-                if let Event::NotReceived { id: message, chat, from, why, .. } = &event {
+                if let Event::NotReceived { id: message, chat, from, device, why } = &event {
                     let sent = self.chats.known(chat, from, message).map_or_else(now, |(_, sent)| sent);
                     // what an archive has of before: nobody could have encrypted it to this device
                     if why.reason == Reason::NotForThisDevice && sent < self.born {
                         return self.chats.after(After::Done(id));
                     }
                     let entry = Entry::unreadable(chat, from, message, why.reason, sent);
-                    self.add(Entry { arrived: now(), ..entry }, None);
+                    let entry = Entry { arrived: now(), ..entry };
+                    // of these the machine tells each copy
+                    if device.is_none() && (why.reason == Reason::NotEncrypted || self.engine.other().is_some()) {
+                        self.add_copy(entry, id);
+                    } else {
+                        self.add(entry, None);
+                    }
+                }
+                // it may have taken back that clear text was allowed
+                if let Event::Warning { chat: Some(chat), .. } = &event {
+                    self.chats.touch(chat.clone());
                 }
                 let note = notes::of(&self.account, id, event, self.engine.other());
                 self.chats.after(note.map_or(After::Done(id), |note| After::Owe(id, note)));
@@ -120,7 +136,11 @@ impl Drive {
             said.text().is_some() && !own && !received.in_clear() && !self.chats.is_room(&chat) && content::asks(received.plaintext()).receipt;
         let receipt = asked.then(|| Owed { to: received.from().clone(), of: id.clone() });
         let entry = Entry::received(&chat, &id, &received, said.clone(), now());
-        self.add(entry, receipt);
+        if received.sender().is_none() {
+            self.add_copy(entry, output);
+        } else {
+            self.add(entry, receipt);
+        }
         let note = match said {
             Content::Text(_) | Content::Reply { .. } | Content::Correction { .. } => {
                 Some(notes::message(&self.account, output, id, chat, &received, &said, self.engine.other()))
@@ -130,10 +150,19 @@ impl Drive {
         self.chats.after(note.map_or(After::Done(output), |note| After::Owe(output, note)));
     }
     fn add(&mut self, entry: Entry, receipt: Option<Owed>) {
+        let entry = self.placed(entry);
+        self.chats.deed(Deed::Add(Box::new(entry), receipt));
+    }
+    /// It may be here already: live, out of an archive, sent again. What an earlier process left was not told by it for certain.
+    fn add_copy(&mut self, entry: Entry, output: OutputId) {
+        let entry = self.placed(entry);
+        let deed = if output > self.left { Deed::Copy(Box::new(entry), output) } else { Deed::Add(Box::new(entry), None) };
+        self.chats.deed(deed);
+    }
+    fn placed(&self, entry: Entry) -> Entry {
         let stanza_id = self.chats.known(&entry.chat, &entry.from, &entry.id).and_then(|(stanza_id, _)| stanza_id);
         let entry = entry.archived(stanza_id);
-        let entry = if self.chats.is_room(&entry.chat) { entry.in_room(None) } else { entry };
-        self.chats.deed(Deed::Add(Box::new(entry), receipt));
+        if self.chats.is_room(&entry.chat) { entry.in_room(None) } else { entry }
     }
     /// A message came back, or a part of one: it did not arrive. Whoever waits for it hears so, whatever is acknowledged of it later.
     pub(super) fn bounced(&mut self, bounce: Bounce) {
@@ -195,7 +224,11 @@ impl Drive {
         self.tell_changes(outcome.changed, outcome.chats);
         for after in outcome.after {
             match after {
-                After::Done(id) => self.facts.push(Fact::Input(Input::Done(id))),
+                After::Done(id) => {
+                    let done = self.done(id);
+                    self.facts.push(done);
+                }
+                After::Owe(id, _) if outcome.copies.contains(&id) && !self.hub.owes(id) => self.facts.push(Fact::Input(Input::Done(id))),
                 After::Owe(id, note) => self.hub.owe(id, note),
                 After::Tell(note) => drop(self.hub.tell(&note)),
                 After::Handled(mark) => self.link.handled(mark),
@@ -209,7 +242,7 @@ impl Drive {
         }
     }
     /// Screens are told; there may be none.
-    fn tell_changes(&mut self, changed: BTreeSet<i64>, chats: BTreeSet<ChatId>) {
+    pub(super) fn tell_changes(&mut self, changed: BTreeSet<i64>, chats: BTreeSet<ChatId>) {
         if !self.hub.is_heard() {
             return;
         }

@@ -42,6 +42,10 @@ impl Hub {
         let handed = self.unseen.iter().filter(|(_, unseen)| unseen.handed).map(|(seq, _)| *seq).max();
         Seen { up_to: handed.unwrap_or_default(), showing: false }
     }
+    /// It is to be shown.
+    pub fn owes(&self, id: OutputId) -> bool {
+        self.unseen.contains_key(&id.0)
+    }
     /// How many nobody has seen.
     pub fn unseen(&self) -> usize {
         self.unseen.len()
@@ -62,7 +66,7 @@ impl Hub {
     }
     /// The machine owes this one.
     pub fn owe(&mut self, id: OutputId, note: Notification) {
-        if self.unseen.contains_key(&id.0) {
+        if self.owes(id) {
             return; // released again: after a commit that failed
         }
         let mut unseen = Unseen { note, handed: id.0 <= self.seen.up_to };

@@ -4,7 +4,7 @@
 use crate::rpc::types::{DeviceNumber, DeviceResult, SendOutcome};
 use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::{
-    Address, Context, Decrypted, DeviceId, DeviceReport, Encrypted, Engine, Exclusion, Halt, Hook, Incoming, Outcome, Outgoing, Record, RowOf, Time,
+    Address, ChatId, Context, Decrypted, DeviceId, DeviceReport, Encrypted, Engine, Exclusion, Halt, Hook, Incoming, Outcome, Outgoing, Record, RowOf, Time,
 };
 use zeroize::Zeroizing;
 
@@ -54,6 +54,8 @@ pub struct Report {
     pub left_out: Vec<String>,
     /// What some devices do not get of it.
     pub unsaid: Vec<String>,
+    /// It left in clear.
+    pub in_clear: bool,
 }
 /// How far a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +155,24 @@ impl Ledger {
         cx.records.put(row, Count(cx.now.0));
         Ok(cx.now)
     }
+    /// The output that asks about clear text in this conversation, and of which its sender knows.
+    pub fn asked(cx: &mut Context<'_>, chat: &ChatId) -> Result<Option<u64>, Halt> {
+        Ok(cx.records.get(asked(chat))?.map(|output| output.0))
+    }
+    /// Remembers it.
+    pub fn set_asked(cx: &mut Context<'_>, chat: &ChatId, output: u64) -> Result<(), Halt> {
+        cx.records.put(asked(chat), Count(output));
+        Ok(())
+    }
+    /// Conversations in which a person allowed clear text.
+    pub fn allowed(cx: &mut Context<'_>) -> Result<Vec<String>, Halt> {
+        Ok(cx.records.get(RowOf::<List>::single("clear"))?.map(|list| list.0.clone()).unwrap_or_default())
+    }
+    /// Remembers them.
+    pub fn set_allowed(cx: &mut Context<'_>, chats: Vec<String>) -> Result<(), Halt> {
+        cx.records.put(RowOf::single("clear"), List(chats));
+        Ok(())
+    }
     /// What may have been shown.
     pub fn seen(cx: &mut Context<'_>) -> Result<Seen, Halt> {
         Ok(cx.records.get(RowOf::<Seen>::single("seen"))?.copied().unwrap_or_default())
@@ -164,6 +184,9 @@ impl Ledger {
     }
 }
 
+fn asked(chat: &ChatId) -> RowOf<Count> {
+    RowOf::person("asked", &chat.0)
+}
 /// Ids are free text; a row has room for an address, which is free text to the engine.
 fn row(id: &str) -> RowOf<Sent> {
     RowOf::person("sent", &Address::from(id))
@@ -208,11 +231,11 @@ impl std::fmt::Debug for Login {
         f.debug_struct("Login").field("pin", &self.pin).finish_non_exhaustive()
     }
 }
-/// Of a record that says who was left out.
-const SENT_FORM: u8 = 2;
+/// Of records that say who was left out, and of those that say whether it left in clear, too.
+const SENT_FORMS: [u8; 2] = [2, 3];
 impl Record for Sent {
     fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::versioned(SENT_FORM);
+        let mut out = Writer::versioned(SENT_FORMS[1]);
         out.str(&self.to).u8(self.stage as u8).len(self.report.devices.len());
         for device in &self.report.devices {
             out.str(&device.jid);
@@ -233,12 +256,13 @@ impl Record for Sent {
                 out.str(s);
             });
         }
+        out.bool(self.report.in_clear);
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let newer = Reader::versioned(bytes, SENT_FORM);
-        let lists = newer.is_some();
-        let mut input = newer.or_else(|| Reader::versioned(bytes, FORM))?;
+        let [second, third] = SENT_FORMS.map(|form| Reader::versioned(bytes, form));
+        let (clear, lists) = (third.is_some(), second.is_some() || third.is_some());
+        let mut input = third.or(second).or_else(|| Reader::versioned(bytes, FORM))?;
         let to = input.str()?.to_owned();
         let stage = [Stage::Accepted, Stage::Leaving, Stage::Acknowledged].get(usize::from(input.u8()?)).copied()?;
         let mut devices = Vec::new();
@@ -252,8 +276,9 @@ impl Record for Sent {
         }
         let mut list = || if lists { (0..input.len()?).map(|_| input.str().map(str::to_owned)).collect() } else { Some(Vec::new()) };
         let (left_out, unsaid) = (list()?, list()?);
+        let in_clear = clear && input.bool()?;
         input.end()?;
-        Some(Sent { to, stage, report: Report { devices, left_out, unsaid } })
+        Some(Sent { to, stage, report: Report { devices, left_out, unsaid, in_clear } })
     }
 }
 impl Record for Seen {
@@ -279,6 +304,24 @@ impl Record for Count {
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
         Reader::versioned(bytes, FORM)?.u64().map(Count)
+    }
+}
+#[derive(Clone)]
+struct List(Vec<String>);
+impl Record for List {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::versioned(FORM);
+        out.len(self.0.len());
+        self.0.iter().for_each(|s| {
+            out.str(s);
+        });
+        out.into_bytes()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let input = &mut Reader::versioned(bytes, FORM)?;
+        let list = (0..input.len()?).map(|_| input.str().map(str::to_owned)).collect::<Option<_>>()?;
+        input.end()?;
+        Some(List(list))
     }
 }
 #[derive(Clone)]
@@ -308,12 +351,16 @@ mod tests {
             reason: reason.map(Into::into),
         };
         let devices = vec![device(DeviceNumber::Number(7), None), device(DeviceNumber::Name("gruu".into()), Some("untrusted"))];
-        let report = Report { devices, left_out: vec!["dave@x".into()], unsaid: vec!["reaction".into()] };
+        let report = Report { devices, left_out: vec!["dave@x".into()], unsaid: vec!["reaction".into()], in_clear: true };
         let sent = Sent { to: "bob@x".into(), stage: Stage::Leaving, report };
         assert_eq!(Sent::decode(&sent.encode()), Some(sent));
         // as the first version wrote it
         let old = Sent::decode(b"\x01\x05bob@x\x02\x00").expect("decodes");
         assert_eq!((old.to.as_str(), old.stage, old.report), ("bob@x", Stage::Acknowledged, Report::default()));
+        // and as the second did
+        let old = Sent::decode(b"\x02\x05bob@x\x02\x00\x01\x06dave@x\x00").expect("decodes");
+        assert_eq!((old.report.left_out, old.report.in_clear), (vec!["dave@x".to_owned()], false));
+        assert_eq!(List::decode(&List(vec!["bob@x".into()]).encode()).map(|list| list.0), Some(vec!["bob@x".to_owned()]));
         let seen = Seen { up_to: 12, showing: true };
         assert_eq!(Seen::decode(&seen.encode()), Some(seen));
         let login = Login { password: Zeroizing::new("pw".into()), pin: Some("SCRAM-SHA-256".into()) };

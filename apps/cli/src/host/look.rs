@@ -14,15 +14,15 @@ const MOST: u32 = 500;
 
 impl Drive {
     /// All conversations, and rooms in which nothing was said yet.
-    pub(super) fn conversations(&self) -> Result<Vec<Chat>, Failure> {
+    pub(super) fn conversations(&mut self) -> Result<Vec<Chat>, Failure> {
         let mut chats = Vec::new();
         for chat in self.chats.history.chats().map_err(failed)? {
             let (name, lock) = (self.name_of(&chat.chat.0, chat.room), self.lock_of(&chat.chat.0, chat.room));
             chats.push(self.chats.chat(chat, &self.me, name, lock)?);
         }
-        let quiet: Vec<_> = self.rooms.addresses().filter(|room| chats.iter().all(|chat| chat.chat != room.as_str())).collect();
+        let quiet: Vec<_> = self.rooms.addresses().filter(|room| chats.iter().all(|chat| chat.chat != room.as_str())).cloned().collect();
         for room in quiet {
-            let (name, (lock, why)) = (self.name_of(room, true), self.lock_of(room, true));
+            let (name, (lock, why)) = (self.name_of(&room, true), self.lock_of(&room, true));
             chats.push(Chat { chat: room.to_string(), room: true, name, last: None, unread: 0, lock, why });
         }
         Ok(chats)
@@ -30,11 +30,12 @@ impl Drive {
     fn name_of(&self, chat: &Address, room: bool) -> Option<String> {
         if room { self.rooms.name(chat) } else { self.contacts.name(chat) }
     }
-    fn lock_of(&self, chat: &Address, room: bool) -> (Lock, Option<String>) {
-        match self.engine.other() {
+    fn lock_of(&mut self, chat: &Address, room: bool) -> (Lock, Option<String>) {
+        match self.engine.other().map(str::to_owned).as_deref() {
             Some(engine) if engine.starts_with("preshared") => (Lock::Omemo, Some(crate::show::engine(engine))),
             Some(engine) => (Lock::Clear, Some(crate::show::engine(engine))),
             None if room => self.rooms.lock(chat),
+            None if self.is_clear(chat) => (Lock::Clear, Some(super::clear::WHY.into())),
             None => (Lock::Omemo, None),
         }
     }

@@ -9,6 +9,7 @@ mod blocked;
 mod calls;
 mod catch_up;
 mod chats;
+mod clear;
 mod contacts;
 pub mod drive;
 mod entries;
@@ -221,6 +222,8 @@ impl Backend for Arc<Host> {
                 });
                 reply
             }
+            // a large history takes its time, and tells of it
+            call @ (Call::Backup(_) | Call::Restore(_)) => self.job(|waiter| Job::Call(call, waiter)),
             call => {
                 let answer = self.job(|waiter| Job::Call(call, waiter));
                 let (waiter, reply) = oneshot::channel();

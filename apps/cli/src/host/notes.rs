@@ -121,13 +121,16 @@ pub fn not_sent_failure(id: &str, to: Option<&str>, why: &Refusal, devices: &[De
     failure.details = Some(Box::new(SendResult { id: id.into(), devices: devices.to_vec(), left_out: people, ..SendResult::default() }));
     failure
 }
-/// The reason where more can be said of it here than by the machine: this program sends nothing in clear.
+/// The reason where more can be said of it here than by the machine.
 fn cause(to: &str, why: Reason) -> String {
     match why {
-        Reason::NoEncryption => "they have no device that can decrypt; check the address, or ask them to switch encryption (OMEMO) on".into(),
+        Reason::NoEncryption => format!(
+            "they have no device that can decrypt; check the address, or ask them to switch encryption (OMEMO) on. `allow_clear` \
+             (`subrosa allow-clear {to}`) would let messages to them go in clear, where servers can read them"
+        ),
         Reason::DeviceListUnavailable => "the server does not show their devices; check the address, or try again later".into(),
         Reason::OptedOut => {
-            format!("they ask not to be sent encrypted messages any more; `go_on` (`subrosa go-on {to}`) sends encrypted ones all the same")
+            format!("they ask not to be sent encrypted messages any more; `go_on` (`subrosa go-on {to}`) sends encrypted ones all the same, `allow_clear` (`subrosa allow-clear {to}`) lets them go in clear, where servers can read them")
         }
         other => other.sentence().into(),
     }

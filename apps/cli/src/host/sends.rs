@@ -72,10 +72,10 @@ impl Sends {
     /// It is over: the server has all of it. `engine`: what it went through, where it is not OMEMO.
     pub fn complete(&mut self, id: &str, engine: Option<&str>) {
         let Some(open) = self.open.remove(id) else { return };
-        let Report { devices, left_out, unsaid } = open.report.unwrap_or_default();
+        let Report { devices, left_out, unsaid, in_clear } = open.report.unwrap_or_default();
         // an engine with devices was OMEMO, whatever runs now
-        let engine = engine.filter(|_| devices.is_empty()).map(str::to_owned);
-        let result = SendResult { id: id.into(), devices, engine, status: None, left_out, unsaid };
+        let engine = engine.filter(|_| devices.is_empty() && !in_clear).map(str::to_owned);
+        let result = SendResult { id: id.into(), devices, engine, in_clear, status: None, left_out, unsaid };
         let value = serde_json::to_value(&result).map_err(|e| Failure::bug(e.to_string()));
         open.waiters.into_iter().for_each(|w| drop(w.send(value.clone())));
     }

@@ -8,7 +8,7 @@ use super::says::Outbound;
 use super::sends::Waiter;
 use crate::failure::Failure;
 use serde_json::{Value, json};
-use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, MessageId, Trust};
+use subrosa_engine::{Address, ChatId, Device, Fingerprint, Input, MessageId, OutputId, Policy, Trust};
 
 /// What goes into a step.
 pub enum Fact {
@@ -38,6 +38,10 @@ pub enum Fact {
     Leave,
     /// Whose devices?
     Refresh(Address),
+    /// Whoever sent it knows that this output asks about clear text.
+    Asked(ChatId, OutputId),
+    /// A person decided about clear text; with all conversations where it is allowed then.
+    Consent(ChatId, Policy, Vec<String>, Waiter),
 }
 
 /// What a fact leaves behind while its step is committed.
@@ -46,6 +50,7 @@ enum Kept {
     Accept(Box<Outbound>, Draft),
     Decide(Result<Value, Failure>, Waiter),
     Told(Waiter),
+    Consent(ChatId, Waiter),
     Fact(Fact),
 }
 
@@ -128,6 +133,16 @@ impl Drive {
                     step.call(self.omemo, move |omemo, cx| omemo.refresh_devices(cx, &whose));
                     Kept::Fact(Fact::Refresh(owner))
                 }
+                Fact::Asked(chat, output) => {
+                    let row = chat.clone();
+                    step.call(ledger, move |_, cx| Ledger::set_asked(cx, &row, output.0));
+                    Kept::Fact(Fact::Asked(chat, output))
+                }
+                Fact::Consent(chat, policy, allowed, waiter) => {
+                    step.call(ledger, move |_, cx| Ledger::set_allowed(cx, allowed.clone()));
+                    step.feed(Input::SetPolicy(chat.clone(), policy));
+                    Kept::Consent(chat, waiter)
+                }
                 Fact::Seen(seen) => {
                     step.call(ledger, move |_, cx| Ledger::set_seen(cx, seen));
                     Kept::Fact(Fact::Seen(seen))
@@ -153,6 +168,11 @@ impl Drive {
         match kept {
             Kept::Decide(answer, waiter) => drop(waiter.send(answer)),
             Kept::Told(waiter) => drop(waiter.send(Ok(json!({})))),
+            Kept::Consent(chat, waiter) => {
+                let _ = waiter.send(Ok(json!({})));
+                self.chats.touch(chat);
+            }
+            Kept::Fact(Fact::Asked(chat, output)) => self.told(&chat, output),
             Kept::Fact(Fact::Acknowledged(id)) => self.sends.complete(&id, self.engine.other()),
             Kept::Fact(Fact::Seen(seen)) => self.hub.set_seen(seen),
             Kept::Accept(outbound, draft) => self.accepted(&outbound, &draft),
@@ -190,6 +210,11 @@ impl Drive {
                     self.sends.refused(&outbound.id, failure);
                 }
                 Kept::Told(waiter) => drop(waiter.send(Err(failure.clone()))),
+                Kept::Consent(chat, waiter) => {
+                    inputs.next();
+                    self.questions.doubt(chat);
+                    let _ = waiter.send(Err(failure.clone()));
+                }
                 Kept::Decide(_, waiter) => {
                     inputs.next();
                     let _ = waiter.send(Err(failure.clone()));

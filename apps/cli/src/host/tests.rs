@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 mod hostile;
 mod rooms;
+mod safekeeping;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -3,6 +3,7 @@
 //! However it ends, by a key, an error, a signal or a panic, the terminal is as it was.
 use super::model::{Effect, Event, Screen, Tag};
 use super::view::{self, Theme};
+use crate::colour::Depth;
 use crate::commands::interrupted;
 use crate::engine::Choice;
 use crate::failure::{Failure, FaultName};
@@ -43,7 +44,7 @@ async fn on_terminal(accounts: &Accounts) -> Result<(), Failure> {
     let _restored = Taken::take().map_err(broken)?;
     let mut terminal = Terminal::new(CrosstermBackend::new(stdout())).map_err(broken)?;
     let zone = jiff::tz::TimeZone::system();
-    let theme = Theme { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
+    let theme = Theme { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()), depth: Depth::here() };
     let mut keys = keys();
     let (subscriber, mut notes) = mpsc::unbounded_channel();
     accounts.subscribe(None, subscriber)?;

@@ -1,5 +1,9 @@
 //! A server, data directories, and the built program in them.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod raw;
+
+#[allow(unused_imports)]
+pub use raw::Raw;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

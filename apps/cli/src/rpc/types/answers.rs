@@ -31,6 +31,9 @@ pub struct SendResult {
     /// The engine, where it is not OMEMO: `"xor"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// It was **not encrypted**: `allow_clear` was called for this conversation, and it could not be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_clear: bool,
     /// What the other side answered (SIP): 200, or why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

@@ -120,6 +120,8 @@ methods! {
     "opt_out" OptOut(OptOut),
     /// Goes on encrypted, although the contact opted out.
     "go_on" GoOn(OfChat),
+    /// Lets what can't be encrypted go in clear in one conversation, or no longer.
+    "allow_clear" AllowClear(AllowClear),
     /// Nothing more from this person.
     "block" Block(OfPerson),
     /// They may write again.

@@ -82,7 +82,20 @@ impl std::fmt::Debug for OptOut {
         f.debug_struct("OptOut").field("chat", &self.chat).finish_non_exhaustive()
     }
 }
-of_account!(Verify, Approve, ReplaceSession, RemoveDevice, OptOut);
+/// `allow_clear`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllowClear {
+    /// The contact.
+    pub chat: String,
+    /// Takes it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
+    /// Of which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+of_account!(Verify, Approve, ReplaceSession, RemoveDevice, OptOut, AllowClear);
 
 /// The answer to `verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,9 @@
 use super::page::Load;
 use super::*;
 use crate::rpc::types::*;
+use crate::show;
 use serde::de::DeserializeOwned;
-use subrosa_engine::Omission;
+use subrosa_engine::{Omission, Reason};
 
 type Answer = Result<Value, Failure>;
 
@@ -58,7 +59,7 @@ impl Screen {
                     (now.members, now.leave_out) = (Some(list.members), list.leave_out);
                 }
             }
-            Tag::LeftOut(words) => match answer {
+            Tag::Freed(words) => match answer {
                 Ok(_) => self.send_words(words),
                 Err(failure) => {
                     self.give_back(&words);
@@ -171,6 +172,11 @@ impl Screen {
                 self.give_back(&words);
                 self.dialogs.push(Dialog::Question { text, what: Sure::LeaveOut(words) });
             }
+            // a message to oneself waits for a second device
+            Err(failure) if may_go_in_clear(&failure) && !words.decided && words.chat != words.account => {
+                self.give_back(&words);
+                self.ask_clear(words.chat.clone(), Some(words));
+            }
             Err(failure) => {
                 self.give_back(&words);
                 self.fail(&failure);
@@ -180,10 +186,16 @@ impl Screen {
     /// Silence means that everybody got all of it.
     fn tell_unsaid(&mut self, result: &SendResult) {
         let own = self.jid().unwrap_or_default();
-        if !result.left_out.is_empty() {
+        if result.in_clear {
+            self.warn(show::IN_CLEAR);
+        } else if !result.left_out.is_empty() {
             self.say(format!("without keys, left out: {}", people(&result.left_out, &own)));
         } else if let Some(code) = result.unsaid.first() {
             self.say(Omission::from_code(code).map_or_else(|| code.clone(), |omission| omission.sentence().to_owned()));
         }
     }
+}
+/// Nobody can encrypt it, or the contact asks that nobody does.
+fn may_go_in_clear(failure: &Failure) -> bool {
+    failure.code.strip_prefix("send.").and_then(Reason::from_code).is_some_and(|why| matches!(why, Reason::NoEncryption | Reason::OptedOut))
 }

@@ -16,6 +16,9 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("/verify LINK", "verify by the link in a QR code"),
     ("/search WORDS", "search everywhere"),
     ("/unblock ADDRESS", "let somebody write again"),
+    ("/go-on", "go on encrypted, although the contact asked to stop"),
+    ("/clear", "let what can't be encrypted go in clear in this chat; asks first"),
+    ("/clear off", "no longer"),
     ("/erase", "erase what is stored of this chat here"),
     ("/backup FILE", "a sealed copy of the history"),
     ("/restore FILE", "the history out of such a copy"),
@@ -51,6 +54,16 @@ impl Screen {
                 let call = Call::Unblock(OfPerson { jid: rest.to_owned(), account: self.jid() });
                 self.call(Tag::Done(format!("{rest} may write again")), call);
             }
+            ("/go-on", _) => match self.page().map(|page| page.chat.clone()) {
+                Some(chat) => self.go_on(chat),
+                None => self.warn("choose a chat first: Tab, then Enter, or n for a new one"),
+            },
+            ("/clear", _) => match (self.page().map(|page| page.chat.clone()), rest) {
+                (None, _) => self.warn("choose a chat first: Tab, then Enter, or n for a new one"),
+                (Some(chat), "") => self.ask_clear(chat, None),
+                (Some(chat), "off") => self.clear_off(chat),
+                _ => self.warn("/clear lets what can't be encrypted go in clear, /clear off takes that back"),
+            },
             ("/erase", _) => self.ask_erase(),
             ("/backup" | "/restore", _) if rest.is_empty() => self.warn("which file? Name it behind the command"),
             ("/backup" | "/restore", _) => {
@@ -69,6 +82,24 @@ impl Screen {
     /// The open chat, where it is a room.
     pub(super) fn open_room(&self) -> Option<String> {
         self.account()?.open().filter(|chat| chat.room).map(|chat| chat.chat.clone())
+    }
+    /// In plain words, before anything leaves so.
+    pub(super) fn ask_clear(&mut self, chat: String, words: Option<super::Words>) {
+        let name = crate::tui::text::line(&chat);
+        let send = if words.is_some() { " This message is sent in clear at once." } else { "" };
+        let text = format!(
+            "{name} can't be written to encrypted. Let messages to {name} go UNENCRYPTED? Servers on the way can read and change them, and \
+             what comes in clear in this name is shown.{send} /clear off takes it back."
+        );
+        self.dialogs.push(Dialog::Question { text, what: Sure::AllowClear(chat, words) });
+    }
+    pub(super) fn go_on(&mut self, chat: String) {
+        let call = Call::GoOn(OfChat { chat, account: self.jid() });
+        self.call(Tag::Done("messages go on encrypted".into()), call);
+    }
+    fn clear_off(&mut self, chat: String) {
+        let call = Call::AllowClear(AllowClear { chat, off: true, account: self.jid() });
+        self.call(Tag::Done("messages of this chat are encrypted, or not sent".into()), call);
     }
     fn ask_erase(&mut self) {
         let Some(chat) = self.page().map(|page| page.chat.clone()) else { return };

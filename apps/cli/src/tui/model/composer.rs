@@ -45,6 +45,12 @@ impl Screen {
         };
         self.call(Tag::Sent(words), call);
     }
+    /// They leave: what is written is not needed any more, where it is them.
+    pub(super) fn take_draft(&mut self, words: &Words) {
+        if let Some(page) = self.page_mut().filter(|page| page.chat == words.chat && page.draft.editor.text() == words.text) {
+            page.draft.take();
+        }
+    }
     /// It could not be sent: back it comes, where nothing else is being written.
     pub(super) fn give_back(&mut self, words: &Words) {
         let Some(account) = self.account_of(&words.account) else { return };

@@ -80,6 +80,8 @@ pub enum Sure {
     LeaveOut(super::Words),
     Block(String),
     Erase(String),
+    /// Messages to them may go in clear. With words that could not be sent: those go then.
+    AllowClear(String, Option<super::Words>),
 }
 /// Who is in a room.
 pub struct MembersOf {

@@ -86,8 +86,8 @@ pub enum Tag {
     },
     /// Who is in the room changed.
     MembersChanged(String),
-    /// Members without keys are left out from here on: then these words go to the others.
-    LeftOut(Words),
+    /// What these words needed was decided (members without keys are left out, clear text may pass): then they leave.
+    Freed(Words),
     Found {
         serial: u64,
     },
@@ -115,7 +115,7 @@ pub struct Words {
     pub chat: String,
     pub text: String,
     pub about: Option<About>,
-    /// Members of the room who have no keys are left out: that was asked.
+    /// Members of the room who have no keys are left out, or it may go in clear: that was asked.
     pub decided: bool,
 }
 /// Which part of the screen has the keys.

@@ -1,6 +1,7 @@
 //! One entry of a conversation as rows of the screen: what stands where, and in which ink. Colours are the view's.
 use super::names::person;
 use crate::args::Level;
+use crate::colour::Rgb;
 use crate::rpc::types::{Entry, Way};
 use crate::tui::text;
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ pub enum Ink {
     Good,
     /// Above the day's first message, above new ones.
     Line,
+    /// In the colour that the text has everywhere.
+    Own(Rgb),
 }
 /// One row; nothing in it is wider than was asked for.
 pub type Row = Vec<(Ink, String)>;

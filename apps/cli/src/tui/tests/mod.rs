@@ -8,6 +8,7 @@ mod lists;
 use super::model::{Effect, Event, Screen, Tag};
 use super::view::{Theme, draw};
 use crate::args::Level;
+use crate::colour::Depth;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::types::*;
 use ratatui::Terminal;
@@ -161,7 +162,7 @@ impl Fake {
 
 impl Desk {
     pub fn new(fake: Fake) -> Self {
-        let mut desk = Desk { screen: Screen::new((80, 24), jiff::tz::TimeZone::UTC), fake, theme: Theme { colours: true } };
+        let mut desk = Desk { screen: Screen::new((80, 24), jiff::tz::TimeZone::UTC), fake, theme: Theme { colours: true, depth: Depth::None } };
         let effects = desk.screen.start();
         desk.carry_out(effects);
         desk

@@ -63,7 +63,7 @@ pub fn draw(frame: &mut Frame, dialog: &Dialog, screen: &Screen, theme: Theme) {
         Dialog::Prompt(prompt) => asked(prompt, columns),
         Dialog::Question { text: words, .. } => {
             let mut sheet = Sheet::new("", "y yes   n no");
-            sheet.words(Ink::Text, words, columns);
+            text::wrap(words, columns, 0).iter().for_each(|words| sheet.row(lists::key_row("", words)));
             sheet
         }
         Dialog::Trust(trusting) => lists::trust(trusting, screen, columns),

@@ -2,6 +2,7 @@
 use super::dialogs::{Sheet, line};
 use super::link;
 use crate::args::Level;
+use crate::colour;
 use crate::rpc::types::DeviceInfo;
 use crate::show;
 use crate::tui::model::{Ink, MembersOf, NoticeKind, Row, Screen, Searching, Trusting, date, person};
@@ -33,7 +34,7 @@ pub fn trust(now: &Trusting, screen: &Screen, columns: usize) -> Sheet {
             for (n, device) in all.iter().enumerate() {
                 let mut rows = vec![device_row(device, own)];
                 let key = device.fingerprint.as_deref().map_or("no key seen yet".to_owned(), |key| show::groups(&text::line(key)));
-                rows.extend(text::wrap(&key, columns.saturating_sub(2), 0).into_iter().map(|key| vec![(Ink::Text, format!("  {key}"))]));
+                rows.extend(text::wrap(&key, columns.saturating_sub(2), 0).into_iter().map(|key| key_row("  ", &key)));
                 if let Some(stale) = now.stale.iter().find(|stale| device.device.to_string() == stale.device.to_string()) {
                     let heard = stale.heard.map_or("never, from here".into(), |ms| date(ms, &screen.zone));
                     rows.push(vec![(Ink::Bad, format!("  last heard of: {heard}. Remove it (D) if it is not used any more"))]);
@@ -43,6 +44,15 @@ pub fn trust(now: &Trusting, screen: &Screen, columns: usize) -> Sheet {
         }
     }
     sheet
+}
+/// The groups of a fingerprint each in its own colour (XEP-0384 §8); of what is none, as it is.
+pub fn key_row(indent: &str, words: &str) -> Row {
+    let mut row = vec![(Ink::Text, indent.to_owned())];
+    for word in words.split_inclusive(' ') {
+        let ink = if colour::is_group(word.trim_end()) { Ink::Own(colour::of(word.trim_end())) } else { Ink::Text };
+        row.push((ink, word.to_owned()));
+    }
+    row
 }
 fn device_row(device: &DeviceInfo, own: bool) -> Row {
     let word = match (device.own, device.trust) {
@@ -118,7 +128,7 @@ pub fn search(now: &Searching, screen: &Screen, columns: usize) -> Sheet {
 
 pub fn notices(at: usize, screen: &Screen, columns: usize) -> Sheet {
     let Some(account) = screen.account() else { return Sheet::new("Notices", "Esc close") };
-    let mut sheet = Sheet::new("Notices", "a seen  A all  Enter look  y accept  n decline  e encrypt on  Esc close");
+    let mut sheet = Sheet::new("Notices", "a seen  A all  Enter look  y accept  n decline  e encrypt on  c in clear  Esc close");
     let wrapped = |ink: Ink, words: &str| -> Vec<Row> {
         let pieces = text::wrap(words, columns.saturating_sub(2), 0).into_iter().enumerate();
         pieces.map(|(n, piece)| vec![(Ink::Bad, if n == 0 { "• " } else { "  " }.to_owned()), (ink, piece)]).collect()

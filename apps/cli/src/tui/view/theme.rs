@@ -1,5 +1,6 @@
 //! Inks as colours: the sixteen that every terminal has and its owner chose, on the terminal's own background, so that dark and light
-//! ones both stay readable. Without colours (NO_COLOR) everything is told by bold, dim and reversed.
+//! ones both stay readable; the groups of a fingerprint in their own, where there are more. Without colours (NO_COLOR) everything is told by bold, dim and reversed.
+use crate::colour::{Depth, indexed};
 use crate::tui::model::Ink;
 use ratatui::style::{Color, Modifier, Style};
 
@@ -7,6 +8,8 @@ use ratatui::style::{Color, Modifier, Style};
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     pub colours: bool,
+    /// Beside the sixteen; a text's own colour needs more.
+    pub depth: Depth,
 }
 /// White and yellow can't be seen on a light terminal, black and grey not on a dark one.
 const NAMES: [Color; 4] = [Color::Blue, Color::Magenta, Color::Cyan, Color::Green];
@@ -22,6 +25,11 @@ impl Theme {
             Ink::You => plain.add_modifier(Modifier::BOLD),
             Ink::Bad => colour(plain.add_modifier(Modifier::BOLD), Color::Red),
             Ink::Good => colour(plain, Color::Green),
+            Ink::Own(rgb) => match (self.depth, rgb) {
+                (Depth::None, _) => plain,
+                (Depth::Indexed, _) => plain.fg(Color::Indexed(indexed(rgb))),
+                (Depth::Direct, [r, g, b]) => plain.fg(Color::Rgb(r, g, b)),
+            },
         }
     }
     /// What is chosen.
