@@ -60,7 +60,12 @@ pub(crate) fn uri_in(text: &str) -> Option<&str> {
     };
     match after_name.split_once('<') {
         Some((_, rest)) => rest.split_once('>').map(|(uri, _)| uri.trim()),
-        None if after_name.len() == text.len() => Some(text.split(';').next()?.trim()),
+        // a ';' before the '@' is the user's, who may have one in their name (§25.1); one behind it begins parameters of the field (§20)
+        None if after_name.len() == text.len() => {
+            let host = text.find('@').unwrap_or(0);
+            let end = text.get(host..)?.find(';').map_or(text.len(), |at| host.saturating_add(at));
+            Some(text.get(..end)?.trim())
+        }
         None => None,
     }
 }
@@ -145,6 +150,11 @@ mod tests {
         ] {
             assert_eq!(bare(same).unwrap().as_str(), "sip:alice@example.org", "{same}");
         }
+        // a user's own ';' is not its escape (§19.1.4), and what is made of an address is the same address
+        for same in ["<sip:al;ice?,@Example.org;tag=2>;tag=1", "sip:al;ice?,@example.org;tag=1", "sip:al;ice?,@example.org"] {
+            assert_eq!(bare(same).unwrap().as_str(), "sip:al;ice?,@example.org", "{same}");
+        }
+        assert_eq!(bare("sip:al%3bice@example.org").unwrap().as_str(), "sip:al%3Bice@example.org");
         assert_eq!(bare("sips:bob@[::1]:5061").unwrap().as_str(), "sips:bob@[::1]:5061");
         assert_eq!(bare("sip:a%2fb@x").unwrap().as_str(), "sip:a%2Fb@x");
     }
@@ -161,6 +171,8 @@ mod tests {
             "sip:a b@x",
             "sip:a@x y",
             "sip:a@x:0",
+            "sip:x;tag=a",
+            "sip:x;a=\"b@c\"",
             "sip:a@x:99999",
             "sip:a@[::1",
             "<sip:a@x",

@@ -431,6 +431,32 @@ async fn without_a_proxy_the_address_is_the_way() {
     }
 }
 
+/// RFC 3261 §25.1: a user may have a ';' in their name, and a '?' and a ','.
+#[tokio::test]
+async fn names_with_semicolons_are_written_to_and_answered() {
+    let tls = certificate();
+    let start = async |user: &str| Connection::start(config(&format!("<sip:{user}@sip.test>"), &tls)).await.unwrap();
+    let (alice, bob) = (start("al;ice?x,").await, start("b;o;b").await);
+    let at = |user: &str, connection: &Connection| bare(&format!("<sip:{user}@{}>;tag=x", connection.listens(Way::Udp).unwrap())).unwrap();
+    let (alice_at, bob_at) = (at("al;ice?x,", &alice), at("b;o;b", &bob));
+    let mut there = message("1", "x");
+    (there.from, there.to) = (alice_at.clone(), bob_at.clone());
+    let (delivery, heard) = tokio::join!(alice.send(there), async {
+        let arrived = arrived(&bob).await;
+        arrived.answer.answer(Answer::Accept);
+        arrived.message
+    });
+    assert_eq!((delivery.code(), &heard.from, &heard.to), (200, &alice_at, &bob_at));
+    let mut back = message("2", "y");
+    (back.from, back.to) = (heard.to, heard.from);
+    let (delivery, ()) = tokio::join!(bob.send(back), async {
+        let arrived = arrived(&alice).await;
+        assert_eq!((&arrived.message.from, &arrived.message.to), (&bob_at, &alice_at));
+        arrived.answer.answer(Answer::Accept);
+    });
+    assert_eq!(delivery.code(), 200);
+}
+
 #[tokio::test]
 async fn what_is_for_a_sips_address_is_never_in_clear() {
     let tls = certificate();

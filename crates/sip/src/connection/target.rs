@@ -26,10 +26,11 @@ impl NextHop {
         if !secure && !scheme.eq_ignore_ascii_case("sip") || uri.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c)) {
             return Err(wrong());
         }
+        // a user may have a ';' and a '?' in their name
+        let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
         let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
         let mut params = rest.split(';');
         let place = params.next().unwrap_or_default();
-        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
         // the same rules as for addresses
         crate::bare(&format!("sip:x@{place}")).map_err(|_| wrong())?;
         let mut way = None;
@@ -91,6 +92,7 @@ mod tests {
         assert_eq!(hop("<sip:Proxy.Example.org;lr;transport=TLS>"), Ok(("proxy.example.org".into(), None, Some(Way::Tls))));
         assert_eq!(hop("sips:bob@[::1]:5061"), Ok(("::1".into(), Some(5061), Some(Way::Tls))));
         assert_eq!(hop("sip:bob@[::1]"), Ok(("::1".into(), None, None)));
+        assert_eq!(hop("sip:b;o?b@Example.org:7;transport=tcp?x=y"), Ok(("example.org".into(), Some(7), Some(Way::Tcp))));
         for bad in ["", "proxy", "tel:1", "sip:", "sip:a b", "sip:x;transport=carrier-pigeon", "sip:x:70000", "sips:x;transport=udp", "sip:x\r\nY: z"]
         {
             assert!(NextHop::parse(bad).is_err(), "{bad:?}");
