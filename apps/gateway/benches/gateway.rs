@@ -73,7 +73,7 @@ fn body(n: usize) -> Vec<u8> {
     text.into_bytes()
 }
 fn message(id: String, to: String, n: usize) -> ToGateway {
-    ToGateway::Send { id, part: 0, chat: to.clone(), to, kind: Kind::Text, body: Body::Encrypted(body(n)) }
+    ToGateway::Send { id, part: 0, chat: to.clone(), to, kind: Kind::Text, body: Body::Encrypted(body(n)), made: 0 }
 }
 fn seconds(time: Option<Duration>) -> f64 {
     time.map_or(0.0, |time| time.as_secs_f64())

@@ -92,7 +92,7 @@ async fn what_is_not_stored_does_not_pile_up_before_a_slow_server() {
     let xml = format!("<encrypted xmlns='urn:e'>{}</encrypted>", "x".repeat(200_000));
     for n in 0..600 {
         let (to, chat, body) = (BOB.to_owned(), BOB.to_owned(), Body::Encrypted(xml.clone().into_bytes()));
-        alice.send(&ToGateway::Send { id: format!("t{n}"), part: 0, to, chat, kind: Kind::Typing, body }).await;
+        alice.send(&ToGateway::Send { id: format!("t{n}"), part: 0, to, chat, kind: Kind::Typing, body, made: 0 }).await;
         alice.accepted(&format!("t{n}")).await;
     }
     let grown = gateway.memory().unwrap().saturating_sub(before);

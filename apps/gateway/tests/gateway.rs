@@ -329,6 +329,7 @@ async fn what_comes_back_failed_and_can_be_sent_again() {
         chat: nobody.into(),
         kind: Kind::Text,
         body: Body::Clear("<hi>".into()),
+        made: 0,
     };
     alice.send(&clear("m1")).await;
     let first = alice.accepted("m1").await;
@@ -337,7 +338,7 @@ async fn what_comes_back_failed_and_can_be_sent_again() {
     assert!(alice.accepted("m1").await > first);
     assert_eq!(alice.until(failed).await, "send.bounced");
     for body in [Body::Encrypted(b"<no".to_vec()), Body::Encrypted(b"</message><iq/>".to_vec()), Body::Clear("\u{1}".into())] {
-        alice.send(&ToGateway::Send { id: "bad".into(), part: 0, to: BOB.into(), chat: BOB.into(), kind: Kind::Text, body }).await;
+        alice.send(&ToGateway::Send { id: "bad".into(), part: 0, to: BOB.into(), chat: BOB.into(), kind: Kind::Text, body, made: 0 }).await;
         alice.until(|f| matches!(f, FromGateway::Rejected { id, .. } if id == "bad").then_some(())).await;
     }
 }

@@ -46,7 +46,7 @@ impl Raw {
         let wire = Wire::Encrypted(Part { content_type: ContentType::STANZA, body: run.into() });
         self.handle.put(
             OutputId(self.sent),
-            Output::Transmit { id: id.into(), part: 0, chat, to, kind: subrosa_engine::Kind::Text, wire, headers: Default::default() },
+            Output::Transmit { id: id.into(), part: 0, chat, to, kind: subrosa_engine::Kind::Text, wire, headers: Default::default(), made: subrosa_engine::Time(0) },
         );
     }
     async fn receives(&mut self, word: &str) -> String {
@@ -146,6 +146,7 @@ async fn other_clients_of_the_account_are_heard() {
             chat: ALICE.into(),
             kind: Kind::Other,
             body: Body::Encrypted(b"<k xmlns='urn:k'>own</k>".to_vec()),
+            made: 0,
         })
         .await;
     phone.receives("own").await;

@@ -189,10 +189,16 @@ pub unsafe extern "C" fn subrosa_output_get_from(outputs: *const COutputs) -> *c
         _ => None,
     })
 }
-/// When a received message was sent, by the server's clock. Milliseconds since 1970.
+/// When a received message was sent, by the server's clock; when one that is to leave was made: if that is a minute ago or more, put it
+/// beside the message (`<delay xmlns='urn:xmpp:delay' stamp='…'/>`, XEP-0203), because recipients compare the two. Milliseconds since 1970;
+/// 0: not known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_output_get_time(outputs: *const COutputs) -> u64 {
-    look(outputs, 0, |output, _| if let Output::Event(Event::Message { message, .. }) = output { Some(message.sent().0) } else { None })
+    look(outputs, 0, |output, _| match output {
+        Output::Event(Event::Message { message, .. }) => Some(message.sent().0),
+        Output::Transmit { made, .. } => Some(made.0),
+        _ => None,
+    })
 }
 /// What the message is for: one of `subrosa_kind`.
 #[unsafe(no_mangle)]

@@ -66,6 +66,7 @@ pub struct Network<'a> {
     pub(crate) engine: &'static str,
     pub(crate) house: &'a mut House,
     pub(crate) outputs: &'a mut Vec<Output>,
+    pub(crate) now: Time,
     pub(crate) asked: Vec<RequestId>,
 }
 impl Network<'_> {
@@ -103,8 +104,8 @@ impl Network<'_> {
         });
         for (part, body) in (0..).zip(encrypted.into_parts()) {
             let (id, chat, to) = (id.clone(), chat.clone(), to.clone());
-            let headers = Headers::default();
-            self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body), headers });
+            let (headers, made) = (Headers::default(), self.now);
+            self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body), headers, made });
         }
         id
     }

@@ -223,6 +223,9 @@ pub enum Output {
         wire: Wire,
         /// What goes beside it, in clear.
         headers: Headers,
+        /// When it was made. A transport that sends it much later says so (XEP-0203): recipients compare it with what was encrypted
+        /// (XEP-0420 §4). 0: a version before did not keep it.
+        made: Time,
     },
     /// The answer to an incoming message that its transport holds: yes. Not owed: a transport that was restarted holds nothing.
     Accept {

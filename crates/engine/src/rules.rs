@@ -267,10 +267,10 @@ impl Step<'_> {
             Ok(Outcome::Pending(_)) => not(passing.weary().into(), Vec::new(), None),
             Ok(Outcome::Done(mut body)) if !self.is_readable(to, body.report()) => not(Reason::NoDevice.into(), body.take_report(), None),
             Ok(Outcome::Done(mut body)) => {
-                let (report, (left_out, unsaid)) = (body.take_report(), body.take_left_out());
+                let (report, (left_out, unsaid), made) = (body.take_report(), body.take_left_out(), self.now);
                 for (part, body) in (0..).zip(body.into_parts()) {
                     let (id, chat, to, headers) = (id.clone(), chat.clone(), to.clone(), headers.clone());
-                    self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body), headers });
+                    self.outputs.push(Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(body), headers, made });
                 }
                 Output::Event(Event::Sent { id: id.clone(), kind, report, left_out, unsaid })
             }
@@ -290,7 +290,7 @@ impl Step<'_> {
             return Ok(Output::Event(Event::NotSent { id, kind, why, report, ask }));
         }
         let (wire, headers) = (Wire::Clear { plain: plain.clone() }, headers.clone());
-        self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat: chat.clone(), to: to.clone(), kind, wire, headers });
+        self.outputs.push(Output::Transmit { id: id.clone(), part: 0, chat: chat.clone(), to: to.clone(), kind, wire, headers, made: self.now });
         Ok(Output::Event(Event::Sent { id, kind, report, left_out: Vec::new(), unsaid: Vec::new() }))
     }
     fn settle_in(&mut self, passing: Passing, outcome: Hook<Decrypted>) -> Result<(), Halt> {

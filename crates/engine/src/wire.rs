@@ -363,8 +363,9 @@ impl Stored for AnswerBy {
 /// What is owed.
 pub(crate) fn write_output(out: &mut Writer, output: &Output) {
     match output {
-        Output::Transmit { id, part, chat, to, kind, wire, headers } => {
-            out.u8(0);
+        Output::Transmit { id, part, chat, to, kind, wire, headers, made } => {
+            out.u8(3);
+            made.write(out);
             id.write(out);
             part.write(out);
             chat.write(out);
@@ -390,8 +391,11 @@ pub(crate) fn write_output(out: &mut Writer, output: &Output) {
     }
 }
 pub(crate) fn read_output(input: &mut Reader<'_>) -> Option<Output> {
-    Some(match input.u8()? {
-        0 => Output::Transmit {
+    let tag = input.u8()?;
+    // 0: of a version that did not keep the time
+    let made = if tag == 3 { Stored::read(input)? } else { Time(0) };
+    Some(match tag {
+        0 | 3 => Output::Transmit {
             id: Stored::read(input)?,
             part: Stored::read(input)?,
             chat: Stored::read(input)?,
@@ -399,6 +403,7 @@ pub(crate) fn read_output(input: &mut Reader<'_>) -> Option<Output> {
             kind: Stored::read(input)?,
             wire: Stored::read(input)?,
             headers: Stored::read(input)?,
+            made,
         },
         1 => Output::Refuse { id: Stored::read(input)?, chat: Stored::read(input)?, from: Stored::read(input)?, status: Stored::read(input)? },
         2 => Output::Event(Stored::read(input)?),

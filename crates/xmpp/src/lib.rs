@@ -58,4 +58,5 @@ pub use mapping::{AddressError, Bounce, Ids, Mapped, Mapping, StanzaId, Unreadab
 pub use positions::{Position, Positions};
 pub use requests::{Requests, Turn};
 pub use rooms::Rooms;
+pub use stamp::late;
 pub use xml::{MAX_STANZA, StanzaError};

@@ -1,5 +1,6 @@
 //! Delay stamps (XEP-0203) and the date format of XEP-0082, read tolerantly and written.
 use crate::ns;
+use crate::xml::build;
 use minidom::Element;
 use subrosa_engine::Time;
 
@@ -7,6 +8,17 @@ use subrosa_engine::Time;
 pub(crate) fn of(stanza: &Element) -> Option<Time> {
     let stamps = stanza.children().filter(|c| c.is("delay", ns::DELAY));
     stamps.filter_map(|delay| parse(delay.attr("stamp")?)).min()
+}
+/// How long something may be under way without a word about it, in milliseconds.
+const SOON: u64 = 60_000;
+
+/// A message of ours, made then, that leaves now: where that is a minute or more, it says when it was made (XEP-0203), because recipients
+/// compare the time of the stanza with the time that was encrypted (XEP-0420 §4).
+pub fn late(mut stanza: Element, made: Time, now: Time) -> Element {
+    if made != Time(0) && now.0.saturating_sub(made.0) >= SOON {
+        stanza.append_child(build("delay", ns::DELAY).attr("stamp", write(made)).end());
+    }
+    stanza
 }
 /// `2002-09-10T23:08:25.123Z`, or with an offset. Leap seconds count as the second before.
 pub(crate) fn parse(text: &str) -> Option<Time> {
@@ -89,6 +101,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_leaves_late_says_when_it_was_made() {
+        let stanza = || crate::xml::build("message", ns::CLIENT).end();
+        let leaves = |made: u64, now: u64| of(&late(stanza(), Time(made), Time(now)));
+        let made = 1_700_000_000_000;
+        assert_eq!(leaves(made, made + SOON - 1), None);
+        assert_eq!(leaves(made, made + SOON), Some(Time(made)));
+        assert_eq!(leaves(made, made + 200 * 3_600_000), Some(Time(made)));
+        assert_eq!((leaves(0, made), leaves(made + 1, made)), (None, None), "a time that is not known, a clock that went back");
+    }
     #[test]
     fn stamps_are_written() {
         assert_eq!(write(Time(0)), "1970-01-01T00:00:00.000Z");

@@ -191,8 +191,8 @@ async fn what_another_says_to_be_out_of_the_archive_is_nothing() {
     assert!(matches!(page(&mut bob, ALICE, Query::all()).await, (old, Err(ArchiveError::Forbidden | ArchiveError::Unavailable)) if old.is_empty()));
 }
 fn encrypted(id: u64, kind: Kind, body: Vec<u8>) -> Output {
-    let Output::Transmit { id, part, chat, to, headers, .. } = message(id, BOB, "") else { panic!() };
-    Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(Part { content_type: ContentType::STANZA, body }), headers }
+    let Output::Transmit { id, part, chat, to, headers, made, .. } = message(id, BOB, "") else { panic!() };
+    Output::Transmit { id, part, chat, to, kind, wire: Wire::Encrypted(Part { content_type: ContentType::STANZA, body }), headers, made }
 }
 
 #[tokio::test(flavor = "multi_thread")]

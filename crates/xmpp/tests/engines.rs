@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Client, config, prosody, strangers};
-use subrosa_engine::{ChatId, ContentType, Headers, Input, Kind, MessageId, Output, OutputId, Part, Recipients, Status, Wire};
+use subrosa_engine::{ChatId, ContentType, Headers, Input, Kind, MessageId, Output, OutputId, Part, Recipients, Status, Time, Wire};
 use subrosa_interop::Server;
 use subrosa_xmpp::{EngineElementError, Happening, LeftOut};
 
@@ -19,7 +19,7 @@ async fn client(server: &Server, user: &str) -> Client {
 fn made(id: u64, kind: Kind, body: &[u8]) -> (OutputId, Output) {
     let wire = Wire::Encrypted(Part { content_type: ContentType("cipher/xor".into()), body: body.to_vec() });
     let (chat, to) = (ChatId(BOB.into()), Recipients::People(vec![BOB.into()]));
-    (OutputId(id), Output::Transmit { id: id.to_string().as_str().into(), part: 0, chat, to, kind, wire, headers: Headers::default() })
+    (OutputId(id), Output::Transmit { id: id.to_string().as_str().into(), part: 0, chat, to, kind, wire, headers: Headers::default(), made: Time(0) })
 }
 async fn received(client: &mut Client) -> (MessageId, Kind, ContentType, Vec<u8>) {
     client
@@ -77,8 +77,8 @@ async fn what_no_engine_can_have_made_is_answered_and_left_out() {
     let (mut alice, mut bob) = (client(&server, "alice").await, client(&server, "bob").await);
     let element = "<engine xmlns='urn:subrosa:engine:0' type='cipher/xor'>no base64!</engine><body>look at me</body>";
     let wire = Wire::Encrypted(Part { content_type: ContentType::STANZA, body: element.into() });
-    let (_, Output::Transmit { id, part, chat, to, kind, headers, .. }) = made(1, Kind::Text, b"x") else { panic!() };
-    alice.handle.put(OutputId(1), Output::Transmit { id, part, chat, to, kind, wire, headers });
+    let (_, Output::Transmit { id, part, chat, to, kind, headers, made: then, .. }) = made(1, Kind::Text, b"x") else { panic!() };
+    alice.handle.put(OutputId(1), Output::Transmit { id, part, chat, to, kind, wire, headers, made: then });
     let why = bob.until(|h| if let Happening::LeftOut { why, .. } = h { Some(why) } else { None }).await;
     assert_eq!(why, LeftOut::Engine(EngineElementError::Base64));
     let bounce = alice.until(|h| if let Happening::Bounced(bounce) = h { Some(bounce) } else { None }).await;

@@ -92,9 +92,10 @@ impl Encryption {
                         all.send.extend(turn.send);
                         inputs.extend(turn.answer.map(|(id, answer)| Input::Answer(id, answer)));
                     }
-                    Output::Transmit { id: message, part, chat, to, kind, wire, .. } => {
+                    Output::Transmit { id: message, part, chat, to, kind, wire, made, .. } => {
                         match self.mapping.transmit(&message, part, &chat, &to, kind, &wire) {
                             Ok(stanza) => {
+                                let stanza = subrosa_xmpp::late(stanza, made, now()); // it may have waited for days
                                 self.leaving.insert(stanza.attr("id").unwrap_or_default().into(), id);
                                 all.send.push(stanza);
                             }

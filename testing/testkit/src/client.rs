@@ -29,6 +29,8 @@ pub struct Stanza {
     pub body: Vec<u8>,
     /// It was sent in clear, by a confirmed choice.
     pub in_clear: bool,
+    /// When it was made, which its sender says where it was long ago.
+    pub made: Time,
 }
 
 /// What a client wants from the network.

@@ -126,12 +126,12 @@ impl Made {
 impl Stanza {
     /// What a transport makes of an output; `None`: it is none that travels.
     pub(crate) fn of(me: &Address, output: &Output) -> Option<Self> {
-        let Output::Transmit { id, part, chat, to, kind, wire, .. } = output else { return None };
+        let Output::Transmit { id, part, chat, to, kind, wire, made, .. } = output else { return None };
         let (content_type, body, in_clear) = match wire {
             Wire::Encrypted(part) => (part.content_type.clone(), part.body.clone(), false),
             Wire::Clear { plain, .. } => (plain.content_type.clone(), plain.bytes().to_vec(), true),
         };
         let (id, chat, to) = (id.clone(), chat.clone(), to.clone());
-        Some(Stanza { id, part: *part, from: me.clone(), chat, to, kind: *kind, content_type, body, in_clear })
+        Some(Stanza { id, part: *part, from: me.clone(), chat, to, kind: *kind, content_type, body, in_clear, made: *made })
     }
 }

@@ -565,7 +565,7 @@ fn receive(stanza: &Stanza, me: &Address, in_room: bool, hidden: bool, sent: Tim
         id: stanza.id.clone(),
         from: if hidden { chat.0.clone() } else { stanza.from.clone() },
         chat,
-        sent,
+        sent: if sent.0.saturating_sub(stanza.made.0) < 60_000 { sent } else { stanza.made },
         kind: stanza.kind,
         content_type: stanza.content_type.clone(),
         body: stanza.body.clone(),

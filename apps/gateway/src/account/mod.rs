@@ -52,6 +52,8 @@ pub struct Send {
     pub kind: Kind,
     /// A run of XML elements.
     pub body: Vec<u8>,
+    /// When it was made, as the browser says. 0: it does not.
+    pub made: u64,
 }
 
 /// The password that the session uses, and until when who logged in has it from.

@@ -3,7 +3,7 @@ use super::handful::{Handful, LOOSE, RECEIPT};
 use super::{ReplyTo, Send};
 use crate::db::archive::{self, Stanza, Waiting, progress, state};
 use crate::db::since::{kind, kind_number};
-use subrosa_engine::{Address, ChatId, Coded as _, ContentType, Headers, MessageId, Output, OutputId, Part, Recipients, Wire};
+use subrosa_engine::{Address, ChatId, Coded as _, ContentType, Headers, MessageId, Output, OutputId, Part, Recipients, Time, Wire};
 use subrosa_web_api::http::BrowserId;
 use subrosa_web_api::socket::{Event, FromGateway, Message, Progress};
 use subrosa_web_api::{Failure, Kind, Seq};
@@ -24,7 +24,7 @@ fn engine_kind(kind: Kind) -> subrosa_engine::Kind {
         Kind::Other => subrosa_engine::Kind::Other,
     }
 }
-fn transmit(message: &str, part: u16, chat: &str, to: &str, what: Kind, body: Vec<u8>) -> Output {
+fn transmit(message: &str, part: u16, chat: &str, to: &str, what: Kind, body: Vec<u8>, made: u64) -> Output {
     Output::Transmit {
         id: MessageId::from(message),
         part,
@@ -33,24 +33,27 @@ fn transmit(message: &str, part: u16, chat: &str, to: &str, what: Kind, body: Ve
         kind: engine_kind(what),
         wire: Wire::Encrypted(Part { content_type: ContentType::STANZA, body }),
         headers: Headers::default(),
+        made: Time(made),
     }
 }
 /// What waits, for the connection. Its number is its place in the archive: the same after a restart.
 pub(super) fn output(waiting: Waiting) -> (OutputId, Output) {
-    let Waiting { seq, message, part, chat, recipient, kind: number, body } = waiting;
-    (OutputId(seq), transmit(&message, part, &chat, &recipient, kind(number), body))
+    let Waiting { seq, message, part, chat, recipient, kind: number, body, sent } = waiting;
+    (OutputId(seq), transmit(&message, part, &chat, &recipient, kind(number), body, sent))
 }
 /// The receipt for the stanza at this place.
 pub(super) fn receipt(seq: u64, to: &str, wire: &str) -> Option<(OutputId, Output)> {
     let body = receipts::receipt(wire).ok()?;
-    Some((OutputId(RECEIPT | seq), transmit(&format!("receipt-{seq}"), 0, to, to, Kind::Receipt, body)))
+    Some((OutputId(RECEIPT | seq), transmit(&format!("receipt-{seq}"), 0, to, to, Kind::Receipt, body, 0)))
 }
 
 impl Handful<'_> {
     /// A browser sends a stanza. The same one again is accepted again, at its place; one that failed is sent again.
     pub(super) async fn send(&mut self, to: &ReplyTo, browser: BrowserId, send: &Send) -> sqlx::Result<()> {
         let reject = |code: &str, sentence: String| FromGateway::Rejected { id: send.id.clone(), part: send.part, why: Failure::new(code, sentence) };
-        let made = transmit(&send.id, send.part, &send.chat, &send.to, send.kind, send.body.clone());
+        // it may have waited in the browser; a clock that is ahead counts as ours
+        let sent = if send.made == 0 { self.now } else { send.made.min(self.now) };
+        let made = transmit(&send.id, send.part, &send.chat, &send.to, send.kind, send.body.clone(), sent);
         if let Output::Transmit { id, part, chat, to: recipients, kind, wire, .. } = &made
             && let Err(why) = self.mapping.transmit(id, *part, chat, recipients, *kind, wire)
         {
@@ -72,7 +75,7 @@ impl Handful<'_> {
             chat: &send.chat,
             sender: self.me,
             recipient: &send.to,
-            sent: now,
+            sent,
             kind: kind_number(send.kind),
             browser: Some(crate::db::to_sql(browser)),
             state: Some(state::WAITS),
@@ -96,7 +99,7 @@ impl Handful<'_> {
             return Ok(());
         }
         match known {
-            Some((old, ..)) => archive::again(self.tx().await?, account, old, seq, now).await?,
+            Some((old, ..)) => archive::again(self.tx().await?, account, old, seq, sent, now).await?,
             None => drop(archive::insert(self.tx().await?, account, seq, now, &stanza).await?),
         }
         if archive::progress(self.tx().await?, account, &send.id).await? == progress::FAILED {
@@ -105,7 +108,7 @@ impl Handful<'_> {
         }
         let message = |own: bool, body: &[u8]| {
             let (chat, from) = (send.chat.clone(), self.me.to_owned());
-            Event::Message(Message { id: wire.clone(), chat, from, sent: now, kind: send.kind, own, body: body.to_vec() })
+            Event::Message(Message { id: wire.clone(), chat, from, sent, kind: send.kind, own, body: body.to_vec() })
         };
         let (others, own) = (message(false, &send.body), message(true, &[]));
         self.event(others, Some((browser, own)));

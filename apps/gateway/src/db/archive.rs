@@ -113,11 +113,12 @@ pub async fn same(c: &mut AnyConnection, account: i64, stanza: &Stanza<'_>) -> s
     row.map(|row| Ok((from_sql(row.try_get(0)?), from_sql(row.try_get(1)?), row.try_get(2)?))).transpose()
 }
 /// A failed one is to be sent again, at a new place.
-pub async fn again(c: &mut AnyConnection, account: i64, old: u64, seq: u64, now: u64) -> sqlx::Result<()> {
-    sqlx::query("UPDATE archive SET seq = $3, sent_ms = $4, stored_ms = $4, state = 0 WHERE account = $1 AND seq = $2")
+pub async fn again(c: &mut AnyConnection, account: i64, old: u64, seq: u64, sent: u64, now: u64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE archive SET seq = $3, sent_ms = $4, stored_ms = $5, state = 0 WHERE account = $1 AND seq = $2")
         .bind(account)
         .bind(to_sql(old))
         .bind(to_sql(seq))
+        .bind(to_sql(sent))
         .bind(to_sql(now))
         .execute(c)
         .await
@@ -162,11 +163,12 @@ pub struct Waiting {
     pub recipient: String,
     pub kind: i64,
     pub body: Vec<u8>,
+    pub sent: u64,
 }
 /// Those after `after`, in order.
 pub async fn waiting(c: &mut AnyConnection, account: i64, after: u64, limit: u32) -> sqlx::Result<Vec<Waiting>> {
     let sql =
-        "SELECT seq, message, part, chat, recipient, kind, body FROM archive WHERE account = $1 AND state = 0 AND seq > $2 ORDER BY seq LIMIT $3";
+        "SELECT seq, message, part, chat, recipient, kind, body, sent_ms FROM archive WHERE account = $1 AND state = 0 AND seq > $2 ORDER BY seq LIMIT $3";
     let rows = sqlx::query(sql).bind(account).bind(to_sql(after)).bind(i64::from(limit)).fetch_all(c).await?;
     rows.iter()
         .map(|row| {
@@ -178,6 +180,7 @@ pub async fn waiting(c: &mut AnyConnection, account: i64, after: u64, limit: u32
                 recipient: row.try_get(4)?,
                 kind: row.try_get(5)?,
                 body: row.try_get(6)?,
+                sent: from_sql(row.try_get(7)?),
             })
         })
         .collect()

@@ -126,7 +126,7 @@ fn what_waits_comes_again_until_it_is_sent() {
         let own = archive::own_by_wire(&mut tx, 7, "m.1").await.unwrap().unwrap();
         assert_eq!((own.seq, own.state, own.size, own.message.as_str()), (2, state::FAILED, 1, "m"));
         archive::set_progress(&mut tx, 7, "m", progress::FAILED, Some(&Failure::new("c", "s")), 9, 4).await.unwrap();
-        archive::again(&mut tx, 7, 2, 5, 10).await.unwrap();
+        archive::again(&mut tx, 7, 2, 5, 10, 10).await.unwrap();
         archive::drop_failed(&mut tx, 7, "m").await.unwrap();
         assert_eq!(archive::waiting(&mut tx, 7, 0, 9).await.unwrap().iter().map(|w| w.seq).collect::<Vec<_>>(), [3, 5]);
         let page = since::page(&mut tx, 7, 3, 5, 3).await.unwrap();

@@ -33,7 +33,7 @@ pub fn read(bytes: &[u8], to: &ReplyTo, browser: BrowserId) -> Result<Asked, &'s
     let frame: ToGateway = decode(bytes).ok_or("a frame that can't be read")?;
     let command = match frame {
         ToGateway::Hello { .. } => return Err("Hello is the first frame only"),
-        ToGateway::Send { id, part, to: recipient, chat, kind, body } => {
+        ToGateway::Send { id, part, to: recipient, chat, kind, body, made } => {
             if id.is_empty() || id.len() > MAX_ID || part >= MAX_PARTS {
                 return Err("an id that is empty or too long");
             }
@@ -50,7 +50,7 @@ pub fn read(bytes: &[u8], to: &ReplyTo, browser: BrowserId) -> Result<Asked, &'s
                 Ok(body) => body,
                 Err(why) => return Ok(Asked::Answer(FromGateway::Rejected { id, part, why })),
             };
-            Command::Send { to: to.clone(), browser, send: Send { id, part, to: recipient, chat, kind, body } }
+            Command::Send { to: to.clone(), browser, send: Send { id, part, to: recipient, chat, kind, body, made } }
         }
         ToGateway::Request { id, what } => match request(what) {
             Some(what) => Command::Request { to: to.clone(), id, what },
@@ -131,7 +131,7 @@ mod tests {
         read(&encode(frame), &unbounded_channel().0, 1)
     }
     fn send(id: &str, to: &str, body: Body) -> ToGateway {
-        ToGateway::Send { id: id.into(), part: 0, to: to.into(), chat: to.into(), kind: Kind::Text, body }
+        ToGateway::Send { id: id.into(), part: 0, to: to.into(), chat: to.into(), kind: Kind::Text, body, made: 0 }
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Browser {
     /// Sends something that looks encrypted.
     pub fn encrypted(id: &str, to: &str, words: &str) -> ToGateway {
         let xml = format!("<encrypted xmlns='urn:xmpp:omemo:2'><payload>{words}</payload></encrypted>");
-        ToGateway::Send { id: id.into(), part: 0, to: to.into(), chat: to.into(), kind: Kind::Text, body: Body::Encrypted(xml.into_bytes()) }
+        ToGateway::Send { id: id.into(), part: 0, to: to.into(), chat: to.into(), kind: Kind::Text, body: Body::Encrypted(xml.into_bytes()), made: 0 }
     }
     pub async fn accepted(&mut self, id: &str) -> Seq {
         self.until(|frame| match frame {

@@ -32,6 +32,8 @@ pub enum ToGateway {
         kind: Kind,
         /// The body.
         body: Body,
+        /// When it was made, in milliseconds since 1970: it may have waited here for days.
+        made: u64,
     },
     /// For [`FromGateway::Answer`]. Asked again after a cut.
     Request {

@@ -247,11 +247,12 @@ fn the_stored_forms_stay_readable() {
             kind: Kind::Other,
             wire: Wire::Encrypted(part),
             headers: Headers::default(),
+            made: Time(0x0102),
         },
     );
     assert_eq!(
         hex(&out.into_bytes()),
-        "0001690103624078010362407800ac020500226170706c69636174696f6e2f766e642e737562726f73612e7374616e7a612b786d6c043c782f3e"
+        "03820201690103624078010362407800ac020500226170706c69636174696f6e2f766e642e737562726f73612e7374616e7a612b786d6c043c782f3e"
     );
     let mut out = Writer::new();
     vec![
@@ -260,6 +261,16 @@ fn the_stored_forms_stay_readable() {
     ]
     .write(&mut out);
     assert_eq!(hex(&out.into_bytes()), "02000362407800ac0201700700ac02096e6f2d62756e646c65");
+}
+
+/// Written before it was kept when a message was made.
+#[test]
+fn messages_of_an_older_version_that_are_to_leave_are_read() {
+    let old = "0001690103624078010362407800ac020500226170706c69636174696f6e2f766e642e737562726f73612e7374616e7a612b786d6c043c782f3e";
+    let bytes: Vec<u8> = (0..old.len()).step_by(2).map(|at| u8::from_str_radix(&old[at..at + 2], 16).unwrap()).collect();
+    let mut input = crate::codec::Reader::new(&bytes);
+    let Some(Output::Transmit { id, part: 1, made: Time(0), .. }) = crate::wire::read_output(&mut input) else { panic!() };
+    assert!(id.as_str() == "i" && input.end().is_some());
 }
 
 /// Written before anybody could be left out of a message and before refusals were about people.

@@ -235,7 +235,7 @@ impl<S: Store, T: Transport> Work<S, T> {
             .collect();
         for (output, what) in again.into_iter().chain(outputs) {
             match what {
-                Output::Transmit { id, part, chat, to, kind, wire, headers } => self.transmit(output, id, part, chat, to, kind, wire, headers),
+                Output::Transmit { id, part, chat, to, kind, wire, headers, .. } => self.transmit(output, id, part, chat, to, kind, wire, headers),
                 Output::Accept { id, from, .. } => self.held.answer(from, id, Answer::Accept),
                 Output::Refuse { id, from, status, .. } => {
                     let reason = whys.get(&(from.clone(), id.clone())).copied();

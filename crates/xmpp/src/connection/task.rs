@@ -14,7 +14,7 @@ use crate::contacts::{ContactNews, ContactTurn, Contacts};
 use crate::mapping::Mapping;
 use crate::requests::{Requests, Turn};
 use crate::xml::{Frame, build};
-use crate::{Contact, Subscription, bare, ns};
+use crate::{Contact, Subscription, bare, late, ns};
 use minidom::Element;
 use parts::Parts;
 use rustls::ClientConfig;
@@ -217,7 +217,9 @@ impl Task {
     fn put(&mut self, id: OutputId, output: Output) {
         let stanza = match output {
             Output::Transmit { kind: Kind::Typing, .. } if !self.online => return, // worth nothing later
-            Output::Transmit { id, part, chat, to, kind, wire, .. } => self.mapping.transmit(&id, part, &chat, &to, kind, &wire).map(Some),
+            Output::Transmit { id, part, chat, to, kind, wire, made, .. } => {
+                self.mapping.transmit(&id, part, &chat, &to, kind, &wire).map(|stanza| Some(late(stanza, made, now())))
+            }
             Output::Refuse { id, from, status, .. } => Ok(self.mapping.refuse(&id, &from, status).filter(|_| self.watchers.contains(&from))),
             Output::Request(request, what) => {
                 let turn = self.requests.ask(request, what, now());

@@ -229,7 +229,7 @@ impl Mapping {
         let from = stanza.attr("from").map_or_else(|| Jid::new(self.me.as_str()), Jid::new).map(Jid::into_bare);
         let Some(from) = from.ok().filter(|_| at.by == self.me) else { return mapped };
         let sent = from.as_str() == self.me.as_str();
-        match self.repeated(stanza, &from, sent, stamp.or_else(|| stamp::of(stanza)).unwrap_or(now)) {
+        match self.repeated(stanza, &from, sent, [*stamp, stamp::of(stanza)].into_iter().flatten().min().unwrap_or(now)) {
             Some(Ok(input)) => mapped.inputs.push(input),
             Some(Err(unreadable)) => mapped.unreadable = Some(unreadable),
             None => {}

@@ -282,6 +282,10 @@ fn what_the_archive_has_is_told_as_if_it_came_now() {
     let mut of_room = archived("from='bob@x.org' to='alice@x.org'><body>x</body>", at);
     of_room.at.by = "room@x.org".into();
     assert!(mapping().archived(&of_room, NOW).inputs.is_empty());
+    // what waited with its sender says since when, in the archive too
+    let waited = "from='bob@x.org'><body>x</body><delay xmlns='urn:xmpp:delay' stamp='2023-11-14T22:13:20Z'/>";
+    let late = mapping().archived(&archived(waited, Some(Time(1_700_000_000_000 + 200 * 3_600_000))), NOW);
+    assert!(matches!(late.inputs.as_slice(), [Input::Receive { sent: Time(1_700_000_000_000), .. }]));
     // without the archive's own stamp that of the message counts, then the present
     for (delay, sent) in [("<delay xmlns='urn:xmpp:delay' stamp='2023-11-14T22:13:20Z'/>", 1_700_000_000_000), ("", NOW.0)] {
         let mapped = mapping().archived(&archived(&format!("from='bob@x.org'><body>x</body>{delay}"), None), NOW);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 use subrosa_engine::{
-    ChatId, ContentType, Headers, Input, Kind, MessageId, Output, OutputId, Part, Recipients, Request, RequestError, RequestId, Wire,
+    ChatId, ContentType, Headers, Input, Kind, MessageId, Output, OutputId, Part, Recipients, Request, RequestError, RequestId, Time, Wire,
 };
 use subrosa_interop::{Friends, Prosody, Server};
 use subrosa_xmpp::{Config, ConnectError, Connection, Entity, Handle, Happening, Mark, Roots, Security, State};
@@ -151,6 +151,7 @@ pub fn message(id: u64, to: &str, text: &str) -> Output {
         kind: Kind::Text,
         wire: Wire::Encrypted(Part { content_type: ContentType::STANZA, body: body.into_bytes() }),
         headers: Headers::default(),
+        made: Time(0),
     }
 }
 pub fn text_of(input: &Input) -> Option<String> {

@@ -26,7 +26,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
         for (id, output) in outputs {
             match output {
                 Output::Event(event) => self.happened(id, event).await?,
-                Output::Transmit { id: message, part, chat, to, kind, wire, .. } => {
+                Output::Transmit { id: message, part, chat, to, kind, wire, made, .. } => {
                     if self.leaving.iter().any(|(output, _)| *output == id) {
                         continue;
                     }
@@ -42,6 +42,7 @@ impl<S: Shelf, R: CryptoRng + Send> Host<S, R> {
                         chat: chat.0.to_string(),
                         kind: convert::kind_back(kind),
                         body: body(wire),
+                        made: made.0,
                     };
                     // before the gateway's welcome it would overtake what waits for that
                     if matches!(self.way, Way::Gateway(_) | Way::Server) {

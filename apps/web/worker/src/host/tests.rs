@@ -188,7 +188,7 @@ impl Net {
                 }
                 self.give(who, FromGateway::CaughtUp);
             }
-            ToGateway::Send { id, part, to, chat, kind, body } => {
+            ToGateway::Send { id, part, to, chat, kind, body, .. } => {
                 if let Some((seq, at)) = self.accepted.get(&(who, id.clone(), part)).copied() {
                     return self.give(who, FromGateway::Accepted { id, part, seq, at });
                 }
