@@ -226,8 +226,11 @@ impl History {
         }
         Ok(None)
     }
-    /// How many there are, about.
-    pub(crate) fn count_items(&self) -> Result<u64, HistoryError> {
+    /// Rows that a backup has, about: messages, and what was said about them.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn count_items(&self) -> Result<u64, HistoryError> {
         let sql = "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM folds WHERE NOT waits) + (SELECT count(*) FROM chats) + (SELECT count(*) FROM displayed)";
         let count: i64 = self.db.query_row(sql, [], |row| row.get(0))?;
         Ok(count.unsigned_abs())

@@ -5,7 +5,7 @@ use common::*;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use subrosa_engine::{Coded as _, Content, Device, Fingerprint, Reason, Time, Trust};
-use subrosa_history::backup::{BackupError, Opened, Section};
+use subrosa_history::backup::{BackedUp, BackupError, Cost, Opened, Position, Section, Wanted, Writing};
 use subrosa_history::{Decision, Entry, Gone, History, Message, Place, SentBy, State};
 use zeroize::Zeroizing;
 
@@ -50,9 +50,16 @@ fn filled(path: &Path, messages: u64) -> History {
 fn view(history: &History) -> (Vec<Message>, Vec<Message>, Vec<u32>) {
     (all(history, &bob()), all(history, &room()), history.chats().unwrap().iter().map(|chat| chat.unread).collect())
 }
+fn wanted<'a>(sections: &'a [Section], decisions: &'a [Decision]) -> Wanted<'a> {
+    Wanted { passphrase: PASSPHRASE, sections, decisions, cost: Cost::CHEAP }
+}
+/// Nothing but the history.
+fn back_up(history: &History, path: &Path, passphrase: &str, sections: &[Section], seed: u8) -> Result<BackedUp, BackupError> {
+    history.back_up(path, &Wanted { passphrase, ..wanted(sections, &[]) }, at(0), &mut rng(seed))
+}
 fn backed_up(directory: &Path, messages: u64) -> (History, PathBuf) {
     let (history, path) = (filled(&directory.join("history.db"), messages), directory.join("backup"));
-    history.back_up_cheaply(&path, PASSPHRASE, &sections(), &decisions(), at(0), &mut rng(1)).unwrap();
+    history.back_up(&path, &wanted(&sections(), &decisions()), at(0), &mut rng(1)).unwrap();
     (history, path)
 }
 fn refused(path: &Path, passphrase: &str) -> BackupError {
@@ -94,19 +101,16 @@ fn weak_passphrases_are_refused_and_wrong_ones_open_nothing() {
     let (history, path) = backed_up(directory.path(), 3);
     let before = std::fs::read(&path).unwrap();
     for weak in ["", "short", "elevenchars", "aaaaaaaaaaaaaaaa", "abababababababab"] {
-        let error = history.back_up_cheaply(&path, weak, &[], &[], at(0), &mut rng(2)).unwrap_err();
+        let error = back_up(&history, &path, weak, &[], 2).unwrap_err();
         assert_eq!(error.code(), "backup.weak-passphrase", "{weak}");
     }
-    assert!(history.back_up_cheaply(&path, "", &[], &[], at(0), &mut rng(2)).unwrap_err().to_string().contains("at least 12 characters"));
+    assert!(back_up(&history, &path, "", &[], 2).unwrap_err().to_string().contains("at least 12 characters"));
     assert_eq!(std::fs::read(&path).unwrap(), before, "the old one is as it was");
     let error = refused(&path, "correct horse battery stapler");
     assert!(error.code() == "backup.wrong-passphrase" && error.to_string().contains("type the one"), "{error}");
     let large = Section::Setting { name: "x".into(), value: "y".repeat(5000) };
-    assert_eq!(history.back_up_cheaply(&path, PASSPHRASE, &[large], &[], at(0), &mut rng(2)).unwrap_err().code(), "backup.section-too-large");
-    assert_eq!(
-        history.back_up_cheaply(&directory.path().join("no/backup"), PASSPHRASE, &[], &[], at(0), &mut rng(2)).unwrap_err().code(),
-        "backup.io"
-    );
+    assert_eq!(back_up(&history, &path, PASSPHRASE, &[large], 2).unwrap_err().code(), "backup.section-too-large");
+    assert_eq!(back_up(&history, &directory.path().join("no/backup"), PASSPHRASE, &[], 2).unwrap_err().code(), "backup.io");
     let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().all(|name| !name.ends_with(".part")), "{names:?}");
     // nothing of it can be read in the file
@@ -133,7 +137,7 @@ fn cut_changed_reordered_newer() {
     rand_core::Rng::fill_bytes(&mut rng(3), &mut noise);
     let noise: String = noise.iter().map(|b| char::from(b' ' + b % 90)).collect();
     history.add(&from_bob("large", text(&noise), 10)).unwrap();
-    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(1)).unwrap();
+    back_up(&history, &path, PASSPHRASE, &[], 1).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let chunk = 64 * 1024 + 16;
     assert!(whole.len() > HEADER + 2 * chunk + 12);
@@ -176,12 +180,66 @@ fn cut_changed_reordered_newer() {
     assert_eq!(code(&with(15, 2)), "backup.newer");
     assert_eq!(code(&with(19, 0x40)), "backup.too-expensive", "a TiB of memory is not tried");
     assert_eq!(code(&with(24, 0)), "backup.changed", "no lanes");
+    // 256 MiB, 8 passes and 16 lanes are the most; nothing is reserved or computed for more
+    let most = |memory: u32, passes: u32, lanes: u32| {
+        let mut changed = whole.clone();
+        changed[16..28].copy_from_slice([memory, passes, lanes].map(u32::to_le_bytes).as_flattened());
+        code(&changed)
+    };
+    for (memory, passes, lanes) in [(256 * 1024 + 1, 1, 1), (1024 * 1024, 3, 4), (64, 9, 1), (512, 1, 17), (u32::MAX, u32::MAX, 1)] {
+        assert_eq!(most(memory, passes, lanes), "backup.too-expensive", "{memory} {passes} {lanes}");
+    }
+    assert_eq!(most(512, 8, 16), "backup.wrong-passphrase");
     // another backup under the same passphrase: its chunks are its own
-    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(2)).unwrap();
+    back_up(&history, &path, PASSPHRASE, &[], 2).unwrap();
     let other = std::fs::read(&path).unwrap();
     assert_eq!(code(&[header, &other[HEADER..]].concat()), "backup.changed");
     std::fs::write(&path, &whole).unwrap();
     Opened::open(&path, PASSPHRASE).unwrap();
+}
+
+#[test]
+fn while_it_is_made_the_history_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut history, path) = (filled(&directory.path().join("history.db"), 600), directory.path().join("backup"));
+    let before = view(&history);
+    let (give, take) = std::sync::mpsc::sync_channel(0);
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            let mut writing = Writing::begin(&path, &me(), &wanted(&[], &[]), at(0), &mut rng(1)).unwrap();
+            take.into_iter().for_each(|part| writing.write(&part).unwrap());
+            writing.finish().unwrap()
+        }
+    });
+    let (mut position, mut n) = (Position::default(), 0);
+    while let Some(part) = history.read_part(&mut position).unwrap() {
+        give.send(part).unwrap();
+        n += 1;
+        history.add(&from_bob(&format!("between{n}"), text("meanwhile"), 1000 + n)).unwrap();
+    }
+    drop(give);
+    let made = writer.join().unwrap();
+    assert!(n > 3 && made.rows > 600);
+    assert_eq!(found(&history, "meanwhile").len() as u64, n);
+    let (_directory, mut restored) = opened();
+    let mut opened = Opened::open(&path, PASSPHRASE).unwrap();
+    let mut parts = opened.parts(&me()).unwrap();
+    while let Some(part) = parts.next_part().unwrap() {
+        restored.take_part(part, at(5000)).unwrap();
+        n += 1;
+        restored.add(&from_bob(&format!("between{n}"), text("meanwhile"), 2000 + n)).unwrap();
+    }
+    let here = |messages: &[Message]| messages.iter().filter(|m| m.text() != Some("meanwhile")).cloned().collect::<Vec<_>>();
+    assert_eq!(here(&all(&restored, &bob())), before.0);
+    // one that is given up leaves nothing, and what was there
+    let whole = std::fs::read(&path).unwrap();
+    let mut given_up = Writing::begin(&path, &me(), &wanted(&[], &[]), at(0), &mut rng(2)).unwrap();
+    given_up.write(&history.read_part(&mut Position::default()).unwrap().unwrap()).unwrap();
+    assert!(directory.path().join("backup.part").exists());
+    drop(given_up);
+    assert!(!directory.path().join("backup.part").exists());
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
 }
 
 proptest! {
@@ -236,7 +294,7 @@ fn as_it_is_made_for_people() {
     let directory = tempfile::tempdir().unwrap();
     let history = filled(&directory.path().join("history.db"), 3);
     let path = directory.path().join("backup");
-    let made = history.back_up(&path, PASSPHRASE, &[], &[], at(0), &mut rng(1)).unwrap();
+    let made = history.back_up(&path, &Wanted { cost: Cost::OURS, ..wanted(&[], &[]) }, at(0), &mut rng(1)).unwrap();
     assert_eq!((made.rows, made.bytes), (12, std::fs::metadata(&path).unwrap().len()));
     let bytes = std::fs::read(&path).unwrap();
     assert_eq!(bytes[16..28], [[0, 0, 1, 0], [3, 0, 0, 0], [4, 0, 0, 0]].concat(), "64 MiB, 3 passes, 4 lanes");
@@ -249,7 +307,7 @@ fn nothing_is_read_before_it_was_written() {
     let (mut history, path) = (filled(&directory.path().join("history.db"), 3), directory.path().join("backup"));
     // as a damaged or hostile file could have it
     history.read_up_to(&chat(&bob()), Place(i64::MAX as u64)).unwrap();
-    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(1)).unwrap();
+    back_up(&history, &path, PASSPHRASE, &[], 1).unwrap();
     let (_directory, mut other) = opened();
     Opened::open(&path, PASSPHRASE).unwrap().restore_into(&mut other, at(1000), |_| {}).unwrap();
     other.add(&from_bob("later", text("later"), 2000)).unwrap();
@@ -266,11 +324,11 @@ fn what_lies_in_the_way_is_not_written_into() {
     let (half, other) = (directory.path().join("backup.part"), directory.path().join("other"));
     std::fs::write(&half, "half").unwrap();
     std::fs::set_permissions(&half, std::fs::Permissions::from_mode(0o666)).unwrap();
-    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(1)).unwrap();
+    back_up(&history, &path, PASSPHRASE, &[], 1).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::write(&other, "another's").unwrap();
     std::os::unix::fs::symlink(&other, &half).unwrap();
-    history.back_up_cheaply(&path, PASSPHRASE, &[], &[], at(0), &mut rng(2)).unwrap();
+    back_up(&history, &path, PASSPHRASE, &[], 2).unwrap();
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "another's");
     assert!(!std::fs::symlink_metadata(&path).unwrap().is_symlink());
 }

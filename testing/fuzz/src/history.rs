@@ -3,7 +3,7 @@ use crate::now;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use subrosa_engine::{Address, Content, ContentType, Device, DeviceId, Plaintext, Time, Trust};
-use subrosa_history::backup::{BackupError, Opened};
+use subrosa_history::backup::{BackupError, Cost, Opened, Wanted};
 use subrosa_history::transfer::OwnDevice;
 use subrosa_history::{Entry, History};
 use subrosa_testkit::Seeded;
@@ -73,7 +73,8 @@ fn sealed() -> &'static [u8] {
     SEALED.get_or_init(|| {
         let (directory, history) = filled();
         let path = directory.path().join("backup");
-        history.back_up_cheaply(&path, PASSPHRASE, &[], &[], now(), &mut Seeded::new(1)).unwrap();
+        let wanted = Wanted { passphrase: PASSPHRASE, sections: &[], decisions: &[], cost: Cost::CHEAP };
+        history.back_up(&path, &wanted, now(), &mut Seeded::new(1)).unwrap();
         std::fs::read(path).unwrap()
     })
 }
@@ -81,7 +82,7 @@ pub fn backups() -> Vec<Vec<u8>> {
     vec![sealed().to_vec()]
 }
 pub fn backup(bytes: &[u8]) {
-    // what guessing costs is in the clear and believed up to 1 GiB: here it is the one that it was
+    // what guessing costs is in the clear and believed up to 256 MiB: here it is the one that it was
     let sealed = sealed();
     let cost = 16..28;
     let mut bytes = bytes.to_vec();

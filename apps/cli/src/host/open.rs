@@ -2,6 +2,7 @@
 use super::drive::{Drive, Job};
 use super::ledger::Login;
 use super::link::Link;
+use super::safekeeping::Beside;
 use crate::config::TrustPolicy;
 use crate::engine::Choice;
 use crate::failure::Failure;
@@ -54,7 +55,7 @@ pub struct Open {
     pub engine: Choice,
     /// The way to the connection.
     pub link: Link,
-    /// Is rung when the engine has finished something. Weak: the thread ends when nobody else can ask it anything.
+    /// Is rung when the engine has finished something, and by threads beside this one. Weak: the thread ends when nobody else can ask it anything.
     pub bell: mpsc::WeakUnboundedSender<Job>,
 }
 
@@ -94,6 +95,7 @@ fn open(what: Open) -> Result<(Drive, Option<Login>), Failure> {
     // without it too the device stays published: who writes to it is told the truth
     let (chosen, completions) = engine.install(&mut machine)?.unwrap_or((omemo.id(), None));
     machine.route(move |_| Some(chosen));
+    let beside = Beside::new(bell.clone());
     if let Some(completions) = &completions {
         completions.on_ready(move || {
             if let Some(jobs) = bell.upgrade() {
@@ -101,7 +103,7 @@ fn open(what: Open) -> Result<(Drive, Option<Login>), Failure> {
             }
         });
     }
-    let mut drive = Drive::new(&dir.jid, (machine, omemo), (store, history), (policy, first_days), (engine, completions), link)?;
+    let mut drive = Drive::new(&dir.jid, (machine, omemo), (store, history), (policy, first_days), (engine, completions), link, beside)?;
     let login = drive.login()?;
     Ok((drive, login))
 }

@@ -49,7 +49,7 @@ pub enum BackupError {
         known: u8,
     },
     /// It asks for more memory or time than any backup of ours.
-    #[error("{} asks for more memory than a backup may: it was not made by Subrosa, or it was changed", path.display())]
+    #[error("{} asks for more memory or time than a backup may (256 MiB); nothing was tried: it was not made by Subrosa, or it was changed", path.display())]
     TooExpensive {
         /// The backup.
         path: PathBuf,

@@ -15,14 +15,20 @@
 //! restored is a new device with the old identity key.
 //!
 //! A backup is opened in two passes: the first checks all of it, the second takes it. Both need some 200 KiB, however large the file.
+//!
+//! What takes its time needs no history: [`Writing`] and [`Opened`] may be on a thread of their own, and the history gives and takes
+//! [`Part`]s between other things.
 mod error;
 mod restoring;
 mod sealing;
 mod writing;
 
 pub use error::BackupError;
-pub use restoring::{Opened, Restored};
-pub use writing::BackedUp;
+pub use restoring::{Opened, Parts, Restored};
+pub use sealing::Cost;
+pub use writing::{BackedUp, Position, Wanted, Writing};
+
+use crate::item::Item;
 
 use subrosa_engine::codec::{Reader, Writer};
 use zeroize::Zeroizing;
@@ -82,6 +88,16 @@ impl Section {
             2 => Section::Setting { name: text(input)?, value: text(input)? },
             _ => return None,
         })
+    }
+}
+/// Some rows on their way into a backup, or out of one: few enough for a history to give or take between two messages.
+#[derive(Debug)]
+pub struct Part(Vec<Item>);
+impl Part {
+    const ROWS: usize = 250;
+    /// How many.
+    pub fn rows(&self) -> u64 {
+        self.0.len() as u64
     }
 }
 /// Whether nobody guesses it by trying what people choose.

@@ -1,6 +1,7 @@
 //! Opening one: all of it is checked first, then taken in steps that may be repeated.
 use super::sealing::{Broken, END, HEADER, Seal, Unsealer};
-use super::{BackupError, RECORD, SECTIONS, Section, Tag};
+use super::{BackupError, Part, RECORD, SECTIONS, Section, Tag};
+use crate::error::HistoryError;
 use crate::item::{Decision, Item};
 use crate::open::History;
 use flate2::read::ZlibDecoder;
@@ -11,8 +12,6 @@ use subrosa_engine::codec::Reader;
 use subrosa_engine::{Address, Time};
 use zeroize::Zeroizing;
 
-/// Rows of one commit.
-const STEP: usize = 2000;
 /// Decisions that are kept in memory; more were never made.
 const DECISIONS: usize = 100_000;
 
@@ -77,36 +76,24 @@ impl Opened {
     /// # Errors
     /// See [`BackupError`].
     pub fn restore_into(&mut self, history: &mut History, now: Time, mut progress: impl FnMut(u64)) -> Result<Restored, BackupError> {
-        if self.account != *history.me() {
+        let mut parts = self.parts(history.me())?;
+        let mut restored = Restored { rows: 0, new: 0 };
+        while let Some(part) = parts.next_part()? {
+            restored.rows = restored.rows.saturating_add(part.rows());
+            restored.new = restored.new.saturating_add(history.take_part(part, now)?);
+            progress(restored.rows);
+        }
+        Ok(restored)
+    }
+    /// Its rows, for [`History::take_part`].
+    ///
+    /// # Errors
+    /// [`BackupError::OtherAccount`] where it is not `account`'s; what the disk says.
+    pub fn parts(&mut self, account: &Address) -> Result<Parts, BackupError> {
+        if self.account != *account {
             return Err(BackupError::OtherAccount { found: self.account.as_str().into() });
         }
-        let mut records = self.records()?;
-        let mut restored = Restored { rows: 0, new: 0 };
-        loop {
-            let mut step = Vec::with_capacity(STEP);
-            while step.len() < STEP {
-                match records.next()? {
-                    Record::Item(Item::Trust(_)) | Record::Head(..) | Record::Section(_) => {}
-                    Record::Item(item) => step.push(item),
-                    Record::End(_) => break,
-                }
-            }
-            let whole = step.len() == STEP;
-            let rows = step.len() as u64;
-            step.reverse(); // messages come the newest first
-            let new = history.transaction(|history| {
-                let mut new = 0u64;
-                for item in step {
-                    new = new.saturating_add(history.merge_item(item, None, now)?.into());
-                }
-                Ok::<_, BackupError>(new)
-            })?;
-            restored = Restored { rows: restored.rows.saturating_add(rows), new: restored.new.saturating_add(new) };
-            progress(restored.rows);
-            if !whole {
-                return Ok(restored);
-            }
-        }
+        Ok(Parts(Some(self.records()?)))
     }
 
     fn check(&mut self) -> Result<(), BackupError> {
@@ -146,6 +133,42 @@ impl Opened {
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Opened({}, {} rows)", self.account, self.rows)
+    }
+}
+
+/// The rows of a backup, part by part.
+pub struct Parts(Option<Records>);
+impl Parts {
+    /// The next ones; `None`: that was all.
+    ///
+    /// # Errors
+    /// What the disk says; [`BackupError::Changed`] where the file is not any more what was checked.
+    pub fn next_part(&mut self) -> Result<Option<Part>, BackupError> {
+        let mut rows = Vec::with_capacity(Part::ROWS);
+        while let Some(records) = self.0.as_mut().filter(|_| rows.len() < Part::ROWS) {
+            match records.next()? {
+                Record::Item(Item::Trust(_)) | Record::Head(..) | Record::Section(_) => {}
+                Record::Item(item) => rows.push(item),
+                Record::End(_) => self.0 = None,
+            }
+        }
+        Ok(Some(Part(rows)).filter(|part| !part.0.is_empty()))
+    }
+}
+impl History {
+    /// Takes rows of a backup of this account, in one commit; what is there already stays as it is. How many were not.
+    ///
+    /// # Errors
+    /// Nothing of the part was stored.
+    pub fn take_part(&mut self, part: Part, now: Time) -> Result<u64, HistoryError> {
+        self.transaction(|history| {
+            let mut new = 0u64;
+            for item in part.0.into_iter().rev() {
+                // messages come the newest first
+                new = new.saturating_add(history.merge_item(item, None, now)?.into());
+            }
+            Ok(new)
+        })
     }
 }
 

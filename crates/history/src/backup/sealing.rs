@@ -19,18 +19,21 @@ const CHUNK: usize = 64 * 1024;
 const TAG: usize = 16;
 
 /// What Argon2id costs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cost {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
     /// KiB.
-    pub memory: u32,
-    pub passes: u32,
-    pub lanes: u32,
+    memory: u32,
+    passes: u32,
+    lanes: u32,
 }
 impl Cost {
     /// The second recommended option of RFC 9106 §4.
     pub const OURS: Cost = Cost { memory: 64 * 1024, passes: 3, lanes: 4 };
-    /// More is not read: 1 GiB.
-    const MOST: Cost = Cost { memory: 1024 * 1024, passes: 64, lanes: 64 };
+    /// For tests: as cheap for whoever guesses the passphrase.
+    #[doc(hidden)]
+    pub const CHEAP: Cost = Cost { memory: 64, passes: 1, lanes: 1 };
+    /// More is not read: 256 MiB, and some ten times our time.
+    const MOST: Cost = Cost { memory: 256 * 1024, passes: 8, lanes: 16 };
 }
 /// Key and header of one file.
 #[derive(Clone)]
@@ -50,10 +53,6 @@ impl Seal {
         let parts = [MAGIC.as_slice(), &[VERSION], numbers.as_flattened(), &salt, &check].concat();
         header.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
         Ok(Seal { cipher, header })
-    }
-    /// What the file begins with.
-    pub fn header(&self) -> &[u8; HEADER] {
-        &self.header
     }
     /// Reads the header and derives the key.
     pub fn of(file: &mut impl Read, passphrase: &str, path: &Path) -> Result<Seal, BackupError> {
@@ -143,9 +142,14 @@ impl<W: Write> Sealer<W> {
         self.chunk.clear();
         Ok(())
     }
-    pub fn finish(mut self) -> io::Result<W> {
+    /// What the file begins with.
+    pub fn write_header(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.seal.header)
+    }
+    /// Writes the last chunk; nothing may come behind it.
+    pub fn finish(&mut self) -> io::Result<&mut W> {
         self.emit(true)?;
-        Ok(self.to)
+        Ok(&mut self.to)
     }
 }
 impl<W: Write> Write for Sealer<W> {
@@ -233,10 +237,10 @@ mod tests {
     #[test]
     fn every_chunk_has_its_place() {
         let mut rng: chacha20::ChaCha20Rng = rand_core::SeedableRng::from_seed([1; 32]);
-        let seal = Seal::new("correct horse battery staple", Cost { memory: 64, passes: 1, lanes: 1 }, &mut rng).unwrap();
+        let seal = Seal::new("correct horse battery staple", Cost::CHEAP, &mut rng).unwrap();
         let mut sealer = Sealer::new(Vec::new(), seal.clone());
         sealer.write_all(&vec![7; 3 * CHUNK]).unwrap();
-        let sealed = sealer.finish().unwrap();
+        let sealed = sealer.finish().unwrap().clone();
         let parts: Vec<&[u8]> = sealed.chunks(CHUNK + TAG).collect();
         assert!(parts.len() == 3 && parts[0] != parts[1] && parts[1] != parts[2], "no nonce twice");
         let opened = |parts: &[&[u8]]| {

@@ -37,8 +37,9 @@ pub struct Kept {
 pub struct HistoryProgress {
     /// Which account's.
     pub account: String,
-    /// The other device.
-    pub device: DeviceNumber,
+    /// The other device; left out: a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceNumber>,
     /// Messages so far.
     pub done: u64,
     /// How many there are, where that is known.

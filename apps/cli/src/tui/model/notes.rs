@@ -122,8 +122,12 @@ impl Screen {
     fn history_moves(&mut self, progress: HistoryProgress) {
         let jid = progress.account.clone();
         let Some(account) = self.account_of(&jid) else { return };
-        let (device, outgoing) = (text::line(&progress.device.to_string()), progress.outgoing);
+        let outgoing = progress.outgoing;
         let done = progress.of.is_some_and(|of| progress.done >= of);
+        let Some(device) = progress.device.as_ref().map(|device| text::line(&device.to_string())) else {
+            account.transfer = (!done).then_some(progress); // what comes of it is told to who asked
+            return;
+        };
         if !outgoing && progress.done == 0 && !done {
             let of = progress.of.map_or(String::new(), |of| format!(" of {of} messages"));
             let words = format!("Your device {device} offers its history{of}. To take it approve that device with its history (A).");

@@ -72,7 +72,8 @@ fn top(buffer: &mut Buffer, area: Area, screen: &Screen, theme: Theme) {
     }
     if let Some(now) = &account.transfer {
         let of = now.of.map_or(String::new(), |of| format!(" of {of}"));
-        row.push((Ink::Dim, format!("  history {} device {}: {}{of}", if now.outgoing { "to" } else { "from" }, now.device, now.done)));
+        let with = now.device.as_ref().map_or("a file".into(), |device| format!("device {device}"));
+        row.push((Ink::Dim, format!("  history {} {with}: {}{of}", if now.outgoing { "to" } else { "from" }, now.done)));
     }
     let others: u64 = screen.accounts.iter().filter(|other| other.jid != account.jid).map(|other| other.unread()).sum();
     if others > 0 {
