@@ -145,6 +145,60 @@ fn a_contact_can_not_undo_what_a_person_refused() {
     verify(&mut world, a2, b2);
     assert_eq!(trust(&mut world, a1, b2), Trust::Verified);
 }
+/// The same on the person's other devices, which know the refusal from a message only.
+#[test]
+fn a_contact_can_not_undo_what_a_person_refused_elsewhere() {
+    let (mut world, [a1, a2, _], b1) = family(14);
+    let b2 = world.join(BOB, omemo);
+    world.run();
+    for from in [a1, a2] {
+        world.send(from, BOB, "to both");
+    }
+    world.run();
+    meet(&mut world, a1, a2);
+    meet(&mut world, a1, b1);
+    assert_eq!(trust(&mut world, a2, b1), Trust::Verified);
+    world.run_for(10);
+    decide(&mut world, a1, b2, Trust::Untrusted);
+    assert_eq!(worth(&mut world, a2, b2), (Trust::Untrusted, Decider::Message));
+    world.run_for(10);
+    verify(&mut world, b1, b2);
+    for own in [a1, a2] {
+        assert_eq!(trust(&mut world, own, b2), Trust::Untrusted);
+    }
+    world.run_for(10);
+    verify(&mut world, a2, b2);
+    assert_eq!(trust(&mut world, a1, b2), Trust::Verified, "but the person can");
+}
+/// XEP-0384 §5.5.2: words about keys are words, and only devices on the lists get any.
+#[test]
+fn who_is_on_no_list_is_told_nothing() {
+    let (mut world, [a1, a2, a3], b1) = family(15);
+    let b2 = world.join(BOB, omemo);
+    world.run();
+    world.send(a1, BOB, "to both");
+    world.run();
+    for other in [a2, a3, b1, b2] {
+        meet(&mut world, a1, other);
+    }
+    let take_off = |world: &mut World, by: ClientId, gone: ClientId| {
+        world.disconnect(gone);
+        let (engine, id) = (*world.client(by).handle(), number(&device(world, gone)));
+        world.call(by, engine, move |o, cx| o.remove_own_device(cx, id)).unwrap().unwrap();
+        world.run();
+    };
+    take_off(&mut world, a2, a3);
+    take_off(&mut world, b1, b2);
+    let a4 = world.join(ALICE, omemo);
+    world.run();
+    let before = world.stanzas().len();
+    verify(&mut world, a1, a4);
+    let told = [a2, b1, a3, b2].map(|who| {
+        let to = device(&mut world, who);
+        world.stanzas()[before..].iter().any(|s| carried(s, &to).is_some_and(|e| e.payload.is_some()))
+    });
+    assert_eq!(told, [true, true, false, false]);
+}
 #[test]
 fn a_key_that_nobody_has_seen_yet_is_waited_for() {
     let (mut world, [a1, a2, _], b1) = family(6);

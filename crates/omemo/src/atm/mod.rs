@@ -5,7 +5,8 @@
 //! [`Trust::Verified`]; no less counts. [`tell`] writes the messages.
 //!
 //! Invariants: only a person's decision is ever told, never one that came in a message, so that nothing goes round; of two statements
-//! about one key the later counts, and of two at one time the one that distrusts; what a person refused here, no contact can allow.
+//! about one key the later counts, and of two at one time the one that distrusts; what a person refused, on this device or on
+//! another of theirs, no contact can allow.
 mod receive;
 mod tell;
 
@@ -59,11 +60,11 @@ pub(crate) fn await_key(cx: &mut Context<'_>, owner: &Address, key: Fingerprint,
 }
 fn note(cx: &mut Context<'_>, owner: &Address, verdict: Verdict) -> Result<(), Halt> {
     if let Some(verdicts) = cx.records.edit(records::verdicts(owner))? {
-        verdicts.note(verdict);
+        verdicts.note(owner, verdict);
         return Ok(());
     }
     let mut verdicts = records::Verdicts::default();
-    verdicts.note(verdict);
+    verdicts.note(owner, verdict);
     cx.records.put(records::verdicts(owner), verdicts);
     Ok(())
 }
@@ -92,16 +93,19 @@ fn apply(cx: &mut Context<'_>, by: &Device, statement: &Statement) -> Result<Vec
     if *owner == *cx.me && cx.records.get(records::account())?.is_some_and(|a| a.identity.public().fingerprint() == key.0) {
         return Ok(Vec::new()); // this device knows what it is
     }
-    let said = cx.records.get(records::verdicts(owner))?.and_then(|v| v.about(&key)).map(|v| (v.time, v.trust, v.by.is_none()));
+    let me = cx.me.clone();
+    let said = cx.records.get(records::verdicts(owner))?.and_then(|v| v.about(&key));
+    // by a person, here or elsewhere
+    let said = said.map(|v| (v.time, v.trust, v.by.as_ref().is_none_or(|by| by.owner == me)));
     if said.is_some_and(|(at, was, _)| at > *time || (at == *time && (*trust || was == Trust::Untrusted))) {
         return Ok(Vec::new());
     }
     let worth = if *trust { Trust::Verified } else { Trust::Untrusted };
     // with keys that a device had or showed, and those that no device has shown
     let mut known: Vec<Identity> = cx.identities(owner)?.into_iter().filter(|i| i.key == key).collect();
-    let refused_unseen = said.is_some_and(|(_, was, by_person)| by_person && was == Trust::Untrusted);
+    let refused_there = said.is_some_and(|(_, was, by_person)| by_person && was == Trust::Untrusted);
     let refused = |i: &Identity| i.trust == Trust::Untrusted && i.by == Decider::Person;
-    if *trust && by.owner != *cx.me && (refused_unseen || known.iter().any(refused)) {
+    if *trust && by.owner != *cx.me && (refused_there || known.iter().any(refused)) {
         return Ok(Vec::new());
     }
     known.retain(|i| i.current);

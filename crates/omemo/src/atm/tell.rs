@@ -104,11 +104,15 @@ fn edit(cx: &mut Context<'_>, f: impl FnOnce(&mut Outbox)) -> Result<(), Halt> {
     }
     Ok(())
 }
-/// `false`: the device is not listed in OMEMO 2, so that trust messages are not for it.
-fn ask_bundle(cx: &mut Context<'_>, device: &Device) -> Result<bool, Halt> {
+/// Whether a device is listed in OMEMO 2: trust messages are for no others.
+fn is_listed(cx: &mut Context<'_>, device: &Device) -> Result<bool, Halt> {
     let Some(id) = records::number(device) else { return Ok(false) };
-    let listed = cx.records.get(records::people(&device.owner))?.and_then(|p| p.find(id)).is_some_and(|e| e.in_list(Version::Omemo2));
-    if listed {
+    Ok(cx.records.get(records::people(&device.owner))?.and_then(|p| p.find(id)).is_some_and(|e| e.in_list(Version::Omemo2)))
+}
+/// `false`: nobody hands it out.
+fn ask_bundle(cx: &mut Context<'_>, device: &Device) -> Result<bool, Halt> {
+    let listed = is_listed(cx, device)?;
+    if let (true, Some(id)) = (listed, records::number(device)) {
         cx.network.ask(Request::Fetch(bundle_node(&device.owner, id, Version::Omemo2)));
     }
     Ok(listed)
@@ -151,7 +155,11 @@ fn decided_at(cx: &mut Context<'_>, identity: &Identity) -> Result<Time, Halt> {
 fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Result<(), Halt> {
     let epoch = memory::sending(cx)?;
     let mut stanzas: Vec<(Address, Vec<Statement>, Vec<Admitted>)> = Vec::new();
+    cx.records.warm(messages.iter().map(|(to, _)| records::people(&to.owner)))?;
     for (to, statements) in messages {
+        if !is_listed(cx, &to)? {
+            continue; // XEP-0384 §5.5.2
+        }
         if to.owner != *cx.me && opt_out::stands(cx, &ChatId(to.owner.clone()))? {
             edit(cx, |outbox| statements.into_iter().for_each(|s| outbox.await_session(&to, s)))?;
             continue;
@@ -177,7 +185,9 @@ fn deliver(cx: &mut Context<'_>, messages: Vec<(Device, Vec<Statement>)>) -> Res
     for (owner, statements, mut devices) in stanzas {
         if owner != *cx.me {
             for own in cx.identities(&cx.me.clone())?.into_iter().filter(|i| i.current && i.trust == Trust::Verified) {
-                if let Admission::Admitted(admitted) = cx.admit(&own.device, &own.key)? {
+                if is_listed(cx, &own.device)?
+                    && let Admission::Admitted(admitted) = cx.admit(&own.device, &own.key)?
+                {
                     devices.push(admitted);
                 }
             }

@@ -37,13 +37,15 @@ impl Verdicts {
     pub fn awaiting(&self, key: &Fingerprint, device: u32) -> Option<&Verdict> {
         self.0.iter().rfind(|v| !v.met && v.key == *key && v.device.is_none_or(|d| d == device))
     }
-    /// One about the same key goes, and where there are too many, the oldest of those that have done their work.
-    pub fn note(&mut self, verdict: Verdict) {
+    /// One about the same key goes. Where there are too many: what the owner's devices said themselves, so that a flood of theirs takes
+    /// nothing away that was decided here, then what other devices of ours said; of these, what has done its work first, the oldest.
+    pub fn note(&mut self, owner: &Address, verdict: Verdict) {
         self.0.retain(|v| v.key != verdict.key);
         self.0.push(verdict);
         if self.0.len() > MAX_VERDICTS {
-            let at = self.0.iter().position(|v| v.met).unwrap_or(0);
-            self.0.remove(at);
+            let worth = |v: &Verdict| v.by.as_ref().map_or(2u8, |by| u8::from(by.owner != *owner));
+            let least = self.0.iter().enumerate().min_by_key(|(_, v)| (worth(v), !v.met)).map_or(0, |(at, _)| at);
+            self.0.remove(least);
         }
     }
 }
@@ -232,16 +234,25 @@ mod tests {
     #[test]
     fn what_waits_for_its_key_stays_longest() {
         let verdict = |n: usize, met| Verdict { key: Fingerprint(key(n)), device: Some(5), trust: Trust::Verified, time: Time(1), by: None, met };
+        let bob = Address::from("bob@example.org");
         let mut verdicts = Verdicts::default();
-        verdicts.note(verdict(0, false));
-        (1..MAX_VERDICTS * 2).for_each(|n| verdicts.note(verdict(n, true)));
+        verdicts.note(&bob, verdict(0, false));
+        (1..MAX_VERDICTS * 2).for_each(|n| verdicts.note(&bob, verdict(n, true)));
         assert_eq!(verdicts.0.len(), MAX_VERDICTS);
         assert!(verdicts.awaiting(&Fingerprint(key(0)), 5).is_some() && verdicts.awaiting(&Fingerprint(key(0)), 6).is_none());
-        verdicts.note(Verdict { by: Some(Device::of(&"a@b".into(), 1)), ..verdict(0, true) });
+        verdicts.note(&bob, Verdict { by: Some(Device::of(&"a@b".into(), 1)), ..verdict(0, true) });
         assert!(verdicts.awaiting(&Fingerprint(key(0)), 5).is_none());
-        (0..MAX_VERDICTS * 2).for_each(|n| verdicts.note(verdict(n, false)));
+        (0..MAX_VERDICTS * 2).for_each(|n| verdicts.note(&bob, verdict(n, false)));
         assert_eq!(verdicts.0.len(), MAX_VERDICTS);
         whole(&Verdicts(verdicts.0.drain(..4).collect()));
+        // what others say takes the place of what they said
+        let said = |n: usize, by: &str| Verdict { by: Some(Device::of(&by.into(), 1)), ..verdict(n, false) };
+        let mut verdicts = Verdicts::default();
+        verdicts.note(&bob, verdict(0, true));
+        verdicts.note(&bob, said(1, "alice@example.org"));
+        (2..MAX_VERDICTS * 2).for_each(|n| verdicts.note(&bob, said(n, "bob@example.org")));
+        let about = |n: usize| verdicts.about(&Fingerprint(key(n))).is_some();
+        assert!(verdicts.0.len() == MAX_VERDICTS && about(0) && about(1) && !about(2) && about(MAX_VERDICTS * 2 - 1));
     }
     #[test]
     fn what_is_to_be_told_is_bounded() {
