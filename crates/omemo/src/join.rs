@@ -240,6 +240,12 @@ pub(crate) fn own_list(cx: &mut Context<'_>, new: Vec<u32>) -> Result<(), Halt> 
         account.show = sorted(std::mem::take(&mut account.show));
         account.show.dedup();
         ask_bundles(cx, &new)?;
+        // a key is told of when it is met; one that was met before and was taken off is back, and a person is to decide again
+        let me = cx.me.clone();
+        let is_back = |i: &Identity| i.current && i.trust == Trust::Undecided && records::number(&i.device).is_some_and(|id| new.contains(&id));
+        for Identity { device, key, trust, .. } in cx.identities(&me)?.into_iter().filter(is_back) {
+            cx.network.emit(Event::DeviceNew { device, key, trust });
+        }
     }
     advance(cx).map(drop)
 }

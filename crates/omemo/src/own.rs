@@ -1,6 +1,6 @@
 //! What a person does with the devices of their own account: names this one, and takes others off that are not used any more. Only ever
 //! on a person's command: how long a device is silent says nothing about whether it is lost.
-use crate::{DeviceInfo, Omemo, join, records};
+use crate::{DeviceInfo, Omemo, atm, join, records};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::time::Duration;
@@ -96,7 +96,8 @@ impl Omemo {
         Ok(sorted_by_key(stale, last))
     }
     /// Takes an own device off the account, by a person's command: off both lists, its bundles deleted. It is done when the server has
-    /// answered. A program that still runs there puts itself back: this is for devices that are gone. What is thought of its key stays.
+    /// answered. A program that still runs there puts itself back: then it awaits approval, here, like any new one. Our other devices go on
+    /// trusting it: a device that somebody else has is to be distrusted, which they are told.
     pub fn remove_own_device(&self, cx: &mut Context<'_>, id: u32) -> Result<Result<(), RemoveError>, Halt> {
         if cx.records.get(records::account())?.is_some_and(|a| a.device == id) {
             return Ok(Err(RemoveError::ThisDevice(id)));
@@ -106,6 +107,13 @@ impl Omemo {
         if !listed {
             return Ok(Err(RemoveError::NotListed(id)));
         }
-        Ok(if join::remove(cx, id)? { Ok(()) } else { Err(RemoveError::NotRead) })
+        if !join::remove(cx, id)? {
+            return Ok(Err(RemoveError::NotRead));
+        }
+        let gone = |i: &Identity| i.current && records::number(&i.device) == Some(id) && i.trust.is_trusted();
+        if let Some(known) = cx.identities(&me)?.into_iter().find(gone) {
+            atm::decide(cx, &known.device, &known.key, Trust::Undecided)?;
+        }
+        Ok(Ok(()))
     }
 }

@@ -104,6 +104,36 @@ fn silent_devices_are_a_suggestion_only() {
     }
     assert_eq!(stale(&mut world, phone, 7), [l]);
 }
+/// A program that still runs on a device that was taken off puts itself back: a person is asked, and it reads nothing until then.
+#[test]
+fn a_device_that_comes_back_is_asked_about() {
+    let (mut world, phone, bob) = two(5);
+    let laptop = world.join(ALICE, omemo);
+    world.run();
+    world.send(phone, BOB, "hello");
+    world.run();
+    let (of, shown) = (device(&mut world, laptop), key(&mut world, laptop));
+    world.feed(phone, Input::SetTrust(of.clone(), shown, Trust::Verified));
+    world.run();
+    world.disconnect(laptop);
+    assert_eq!(remove(&mut world, phone, number(&of)), Ok(()));
+    let before = world.client(phone).events().len();
+    world.connect(laptop);
+    world.run();
+    assert!(listed(&world, ALICE, Version::Omemo2).contains(&number(&of)));
+    let asked = |e: &&Event| matches!(e, Event::DeviceNew { device, key, trust: Trust::Undecided } if *device == of && *key == shown);
+    assert_eq!(world.client(phone).events()[before..].iter().filter(asked).count(), 1, "once, in whatever version it is on a list");
+    for (text, decided) in [("not for the laptop", false), ("for both", true)] {
+        if decided {
+            world.feed(phone, Input::SetTrust(of.clone(), shown, Trust::Trusted));
+            world.run();
+        }
+        let id = world.send(phone, BOB, text);
+        world.run();
+        assert_eq!(texts(&world, bob).last().unwrap(), text);
+        assert_eq!(world.stanzas().iter().filter(|s| s.id == id).any(|s| carried(s, &of).is_some()), decided);
+    }
+}
 #[test]
 fn what_can_not_be_removed() {
     let (mut world, phone, bob) = two(4);
