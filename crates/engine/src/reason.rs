@@ -165,6 +165,8 @@ coded! {
         NotListed = "not-listed", "The device is no longer on its owner's list.";
         /// The session with it can't encrypt any more.
         BrokenSession = "broken-session", "The session with the device is broken. Replace it.";
+        /// Of a member of a room who has more devices than fit into a message beside those of the others.
+        TooManyDevices = "too-many-devices", "Its owner has more devices than a message to this room has room for. They should remove those that they do not use.";
     }
 }
 

@@ -117,7 +117,7 @@ pub(crate) fn edit_people<T>(cx: &mut Context<'_>, owner: &Address, f: impl FnOn
 enum For {
     /// A session.
     Session,
-    /// Its identity key only: an own device that is to be shown.
+    /// Its identity key only: an own device that is to be shown, one that a room says has written.
     Key,
 }
 /// A bundle was fetched: a session, if its device may get messages, or why not.
@@ -129,9 +129,13 @@ pub(crate) fn bundle_answered(cx: &mut Context<'_>, device: &Device, version: Ve
         Err(_) => Err(Exclusion::BundleUnavailable),
     };
     let read = payload.and_then(|xml| bundle::parse(version, &xml).map_err(|_| Exclusion::BadBundle));
+    let key_only = cx.records.get(records::key_wanted(device))?.is_some();
+    if key_only {
+        cx.records.remove(records::key_wanted(device));
+    }
     match (version, read) {
-        (Version::Omemo2, Ok(bundle)) => believe::<Omemo2>(cx, device, bundle),
-        (Version::Legacy, Ok(bundle)) => believe::<Legacy>(cx, device, bundle),
+        (Version::Omemo2, Ok(bundle)) => believe::<Omemo2>(cx, device, bundle, key_only),
+        (Version::Legacy, Ok(bundle)) => believe::<Legacy>(cx, device, bundle, key_only),
         (_, Err(why)) => {
             // what the server could not hand out now it hands out later: what it is wanted for stands
             if why != Exclusion::BundleUnavailable {
@@ -146,7 +150,7 @@ fn leave(cx: &mut Context<'_>, device: &Device, version: Version, why: Exclusion
     cx.records.put(records::absent(device, version), Absent { why, at: cx.now, key });
 }
 /// Verifies it, asks whether its device may get messages, and only then starts a session.
-fn believe<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: Bundle) -> Result<(), Halt> {
+fn believe<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: Bundle, key_only: bool) -> Result<(), Halt> {
     let Some(id) = records::number(device) else { return Ok(()) };
     let adopted = join::seen_bundle(cx, device, id)?;
     let verified = match pick::<P>(cx, &bundle) {
@@ -164,7 +168,7 @@ fn believe<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: Bundle) -> 
     if P::VERSION == Version::Omemo2 {
         atm::shown(cx, device, verified.identity())?;
     }
-    let wanted = if adopted.is_some() { For::Key } else { For::Session };
+    let wanted = if key_only || adopted.is_some() { For::Key } else { For::Session };
     match cx.admit(device, &key)? {
         Admission::Excluded(why) => leave(cx, device, P::VERSION, why, Some(key)),
         Admission::Admitted(_) if wanted == For::Key => {}

@@ -88,45 +88,56 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
         return Ok(Outcome::Pending(pending));
     }
     // the message key, once for each device that may have it
-    let sealed = cx.attempt(|cx| {
-        let mut bodies = Bodies::new(&content, message, us, epoch, targets.len());
-        // grouped as the targets are, each once
-        let mut served: Vec<&Address> = Vec::new();
-        let mut older = false;
-        for (target, plan) in targets.iter().zip(plans) {
-            let result = match plan {
-                Plan::Pass => continue,
-                Plan::Leave(why) => Err((why, None)),
-                Plan::Fetch(version) => Err((Exclusion::BundleUnavailable, Some(version))),
-                Plan::Speak(version, key) => match cx.admit(&target.device, &key)? {
-                    Admission::Admitted(admitted) => {
-                        bodies.add_key(cx, &admitted, target.id, version)?.map_err(|why| (why, Some(version))).map(|()| version)
+    let mut most = usize::MAX;
+    let sealed = loop {
+        let sealed = cx.attempt(|cx| {
+            let mut bodies = Bodies::new(&content, message, us, epoch, targets.len());
+            // grouped as the targets are, each once
+            let mut served: Vec<&Address> = Vec::new();
+            let mut older = false;
+            let (mut owner, mut theirs) = (None, 0usize);
+            for (target, plan) in targets.iter().zip(&plans) {
+                theirs = if owner.replace(&target.device.owner) == Some(&target.device.owner) { theirs.saturating_add(1) } else { 1 };
+                let result = match *plan {
+                    Plan::Pass => continue,
+                    _ if theirs > most => Err((Exclusion::TooManyDevices, None)),
+                    Plan::Leave(why) => Err((why, None)),
+                    Plan::Fetch(version) => Err((Exclusion::BundleUnavailable, Some(version))),
+                    Plan::Speak(version, key) => match cx.admit(&target.device, &key)? {
+                        Admission::Admitted(admitted) => {
+                            bodies.add_key(cx, &admitted, target.id, version)?.map_err(|why| (why, Some(version))).map(|()| version)
+                        }
+                        Admission::Excluded(why) => Err((why, Some(version))),
+                    },
+                };
+                if let (Ok(version), true) = (&result, target.contact || contacts == 0) {
+                    older |= *version == Version::Legacy;
+                    if served.last() != Some(&&target.device.owner) {
+                        served.push(&target.device.owner);
                     }
-                    Admission::Excluded(why) => Err((why, Some(version))),
-                },
-            };
-            if let (Ok(version), true) = (&result, target.contact || contacts == 0) {
-                older |= *version == Version::Legacy;
-                if served.last() != Some(&&target.device.owner) {
-                    served.push(&target.device.owner);
                 }
+                bodies.report(target.device.clone(), result);
             }
-            bodies.report(target.device.clone(), result);
+            let missing = match message.room {
+                Some(_) if !quiet => without_keys(people, &served, |p| *p == *cx.me || deaf.contains(p)),
+                _ => Vec::new(),
+            };
+            if !missing.is_empty() && (served.is_empty() || message.room.is_some_and(|room| !room.leave_out)) {
+                return Ok(Err(Unsent::Members(missing)));
+            }
+            if served.is_empty() {
+                return Ok(Err(Unsent::Nobody(bodies.report)));
+            }
+            let unsaid = content.unsaid.filter(|_| older || !deaf.is_empty());
+            let encrypted = bodies.finish()?.leaving_out(missing).without_saying(unsaid.into_iter().collect());
+            Ok(if encrypted.parts().iter().any(|part| part.body.len() > MAX_BODY) { Err(Unsent::TooLarge) } else { Ok(encrypted) })
+        })?;
+        match sealed {
+            // one member with many devices stops no room
+            Err(Unsent::TooLarge) if message.room.is_some() && most > FEW => most = most.min(largest(&targets)) / 2,
+            sealed => break sealed,
         }
-        let missing = match message.room {
-            Some(_) if !quiet => without_keys(people, &served, |p| *p == *cx.me || deaf.contains(p)),
-            _ => Vec::new(),
-        };
-        if !missing.is_empty() && (served.is_empty() || message.room.is_some_and(|room| !room.leave_out)) {
-            return Ok(Err(Unsent::Members(missing)));
-        }
-        if served.is_empty() {
-            return Ok(Err(Unsent::Nobody(bodies.report)));
-        }
-        let unsaid = content.unsaid.filter(|_| older || !deaf.is_empty());
-        let encrypted = bodies.finish()?.leaving_out(missing).without_saying(unsaid.into_iter().collect());
-        Ok(if encrypted.parts().iter().any(|part| part.body.len() > MAX_BODY) { Err(Unsent::TooLarge) } else { Ok(encrypted) })
-    })?;
+    };
     Ok(match sealed {
         Ok(encrypted) => Outcome::Done(encrypted),
         Err(Unsent::Nobody(_)) if quiet => Outcome::Skipped,
@@ -195,6 +206,13 @@ fn nobody_listed(cx: &mut Context<'_>, owners: &[Address], contacts: usize) -> R
 /// The largest body that is sent: servers close the stream on a stanza over 256 KiB, and around this one comes the message.
 const MAX_BODY: usize = crate::wire::MAX_BYTES - 4096;
 
+/// So many devices of each member get a message to a room, or it is too large for everybody.
+const FEW: usize = 8;
+
+/// How many devices the owner has who has most.
+fn largest(targets: &[Target]) -> usize {
+    targets.chunk_by(|a, b| a.device.owner == b.device.owner).map(<[Target]>::len).max().unwrap_or(0)
+}
 /// Nothing leaves, and the report says why: the house sends nothing that no device can read.
 fn nobody(report: Vec<DeviceReport>) -> Result<Encrypted, EmptyBody> {
     let report = report.into_iter().filter(|line| line.result.is_err()).collect();

@@ -168,7 +168,7 @@ fn two_stanzas_of_one_message_that_do_not_say_so() {
     let under_one_id = |world: &mut World, body: String| {
         let (chat, to, body) = (ChatId(ALICE.into()), Recipients::People(vec![ALICE.into()]), body.into_bytes());
         let (id, from, kind, content_type) = ("one".into(), BOB.into(), Kind::Text, ContentType::STANZA);
-        world.inject(Stanza { id, part: 0, chat, from, to, kind, content_type, body, in_clear: false });
+        world.inject(Stanza { id, part: 0, chat, from, to, kind, content_type, body, in_clear: false, made: world.now() });
         world.run_for(60_000);
     };
     under_one_id(&mut world, element);

@@ -319,6 +319,7 @@ fn a_heartbeat_is_sent_once() {
                 content_type: ContentType::STANZA,
                 body: element.into_bytes(),
                 in_clear: false,
+                made: world.now(),
             };
             world.inject(sent);
         }

@@ -1,12 +1,15 @@
 //! What a server or a peer can send that it should not: each is refused with a word for it, and nothing changes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod common;
+#[path = "quirks/puppet.rs"]
+mod puppet;
 use common::*;
 use proptest::prelude::*;
 use std::time::Instant;
 use subrosa_engine::*;
 use subrosa_omemo::wire::{Version, bundle, device_list, encrypted};
-use subrosa_testkit::Stanza;
+use subrosa_ratchet::{IdentityKeyPair, KeyPair, Omemo2};
+use subrosa_testkit::{Seeded, Stanza};
 
 fn stanza(from: &str, id: &str, body: Vec<u8>) -> Stanza {
     let to = Recipients::People(vec![BOB.into()]);
@@ -20,6 +23,7 @@ fn stanza(from: &str, id: &str, body: Vec<u8>) -> Stanza {
         content_type: ContentType::STANZA,
         body,
         in_clear: false,
+        made: Time(u64::MAX), // just now
     }
 }
 /// A conversation in the middle, and the last thing alice sent, which bob has not seen.
@@ -39,6 +43,80 @@ fn unseen(seed: u64) -> (World, subrosa_testkit::ClientId, subrosa_testkit::Clie
     (world, alice, bob, sent)
 }
 
+/// A room's server says that Bob wrote, with the number of a device of Bob's and a key of its own: whose key that is says Bob's server,
+/// before the device is met.
+#[test]
+fn a_room_makes_nobody_known_by_another_key() {
+    const ROOM: &str = "room@conference.example.org";
+    for known in [false, true] {
+        let (mut world, alice, bob) = two(22);
+        if known {
+            world.send(bob, ALICE, "hello");
+            world.run();
+        }
+        let before = texts(&world, alice).len();
+        let mut evil = puppet::Puppet::<Omemo2>::new(4, device(&mut world, alice));
+        evil.id = number(&device(&mut world, bob));
+        evil.initiate(&world);
+        let members = [ALICE, BOB].map(Address::from).to_vec();
+        world.feed(alice, Input::Room(ChatId(ROOM.into()), Some(members)));
+        world.run();
+        let plain = format!(
+            "<envelope xmlns='urn:xmpp:sce:1'><content><body xmlns='jabber:client'>it is Bob</body></content><rpad/><from jid='{BOB}'/><to jid='{ROOM}'/></envelope>"
+        );
+        let (id, chat, from, kind, sent) = ("evil".into(), ChatId(ROOM.into()), BOB.into(), Kind::Text, world.now());
+        let (content_type, body) = (ContentType::STANZA, evil.sealed_element(plain.as_bytes()).into_bytes());
+        world.feed(alice, Input::Receive { id, chat, from, sent, kind, content_type, body, headers: Headers::default(), answer_by: None });
+        world.run();
+        assert_eq!((unread(&world, alice), texts(&world, alice).len()), (vec![Reason::KeyChanged], before));
+        let id = world.send(alice, BOB, "for Bob");
+        world.run();
+        assert_eq!((not_sent(&world, alice, &id), texts(&world, bob).pop().as_deref()), (None, Some("for Bob")));
+        world.send(bob, ALICE, "it is me");
+        world.run();
+        assert_eq!(texts(&world, alice).last().unwrap(), "it is me");
+    }
+}
+/// A member whose list has more devices than fit into a message: the others get it, and some of theirs.
+#[test]
+fn one_member_with_many_devices_stops_no_room() {
+    const CAROL: &str = "carol@example.org";
+    const ROOM: &str = "room@conference.example.org";
+    const MANY: u32 = 200;
+    let (mut world, alice, bob) = two(21);
+    let rng = &mut Seeded::new(1);
+    let signed = KeyPair::generate(rng);
+    for id in 1..=MANY {
+        let identity = IdentityKeyPair::generate(rng);
+        let xml = bundle::write(&bundle::Bundle {
+            version: Version::Omemo2,
+            identity_key: *identity.public().ed25519(),
+            signed_prekey_id: 1,
+            signed_prekey: *signed.public().as_bytes(),
+            signature: identity.sign_pre_key::<Omemo2>(signed.public(), rng),
+            prekeys: vec![(1, *signed.public().as_bytes())],
+        });
+        world.publish_as(CAROL, &Version::Omemo2.bundle_node(id), Some(&id.to_string()), Keep::Many, &xml);
+    }
+    let list: Vec<_> = (1..=MANY).map(device_list::ListedDevice::new).collect();
+    world.publish_as(CAROL, Version::Omemo2.device_list_node(), Some("current"), Keep::One, &device_list::write(Version::Omemo2, &list));
+    world.set_room(ROOM, [ALICE, BOB, CAROL].map(Address::from));
+    world.run();
+    // as long as a stanza may be with all of the keys in it
+    let text = "x".repeat(160_000);
+    let id = world.send_in(alice, &ROOM.into(), &text);
+    world.run();
+    assert_eq!((not_sent(&world, alice, &id), texts(&world, bob).pop()), (None, Some(text)));
+    let report = report(&world, alice, &id);
+    let of = |owner: &str, result: Result<(), Exclusion>| report.iter().filter(|r| r.device.owner.as_str() == owner && r.result == result).count();
+    assert_eq!(of(BOB, Ok(())), 1);
+    let (served, left) = (of(CAROL, Ok(())), of(CAROL, Err(Exclusion::TooManyDevices)));
+    assert!(served >= 50 && left > 0 && served + left == MANY as usize, "{served} and {left}");
+    // words that are too long for anybody are
+    let id = world.send_in(alice, &ROOM.into(), &"x".repeat(250_000));
+    world.run();
+    assert_eq!(not_sent(&world, alice, &id), Some(Reason::TooLarge));
+}
 #[test]
 fn each_kind_of_rubbish_has_its_word_and_changes_nothing() {
     let (mut world, alice, bob, sent) = unseen(1);
@@ -95,7 +173,7 @@ fn the_envelope_must_fit_the_stanza() {
     assert_eq!(unread(&world, bob), [Reason::NoSession]);
     // two days later
     world.run_for(2 * 24 * 60 * 60_000);
-    world.inject(sent);
+    world.inject(Stanza { made: world.now(), ..sent });
     world.run();
     assert_eq!(unread(&world, bob), [Reason::NoSession, Reason::EnvelopeMismatch]);
 }

@@ -71,6 +71,11 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
             if cx.records.get(records::people(message.from))?.and_then(|p| p.find(found.sid)).is_none_or(|e| !e.is_listed()) {
                 doubt(cx, message.from)?;
             }
+            if message.room.is_some()
+                && let Some(pending) = rooms::vouched(cx, &named, &found)?
+            {
+                return Ok(Outcome::Pending(pending));
+            }
             let read = read(cx, message, &named, &found, &found.keys)?;
             (named, read)
         }
@@ -142,7 +147,7 @@ fn is_other_part(cx: &mut Context<'_>, device: &Device, part: Part, also: bool) 
     let heard = (session.heard.0 > 0 && session.current.as_ref().is_some_and(newer)).then_some(session.heard);
     let says_so = also && part.version == Version::Legacy && heard.is_some_and(|heard| heard <= cx.now && cx.now < heard.after(PARTS));
     let together = |read: Part| Duration::from_millis(read.sent.0.abs_diff(part.sent.0)) <= TOGETHER;
-    let read = session.last.filter(|read| read.version != part.version && (read.id == part.id || together(*read)));
+    let read = session.last.filter(|read| !also && read.version != part.version && (read.id == part.id || together(*read)));
     let is_other = says_so || read.is_some();
     if is_other && let Some(session) = cx.records.edit(records::session(device))? {
         session.last = None;

@@ -1,12 +1,12 @@
-//! Who sent a message of a room whose server does not say: the member whose key it is.
+//! Who sent a message of a room: whoever it names, if the key is theirs, and where its server does not say, the member whose key it is.
 //!
 //! Invariants: only members, and ourselves, are thought of; a session that is there proves its owner by decrypting, an exchange only if its
 //! identity key is the one that the member's device is known by. Anybody can publish another's bundle as their own, so that a key may be
 //! known as that of two: then it is whose session has the exchange, else whose key a person compared, else whom the envelope names, else
 //! nobody's. A hostile message costs a bounded number of tries.
 use super::{Read, Unread, is_bare, read};
-use crate::directory::refresh;
-use crate::records::{self, Spoken};
+use crate::directory::{bundle_node, refresh};
+use crate::records::{self, KeyWanted, Spoken};
 use crate::wire::encrypted::{Encrypted, Key};
 use crate::wire::{Version, sce};
 use std::cmp::Reverse;
@@ -153,6 +153,30 @@ fn theirs_of<P: Spoken>(cx: &mut Context<'_>, device: &Device, found: &Encrypted
         }
     }
     Ok((keys, by))
+}
+/// A room names who wrote, and may name anybody. So before a device is met by an exchange there, its owner's server is asked for the key
+/// that it has; only where that has none to hand out, the room is believed.
+pub(super) fn vouched(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<Option<Pending>, Halt> {
+    // by the bytes, as it will be read
+    let kind = |key: &Key| match found.version {
+        Version::Omemo2 => MessageKind::sniff::<Omemo2>(&key.data),
+        Version::Legacy => MessageKind::sniff::<Legacy>(&key.data),
+    };
+    let meets = found.keys.iter().any(|key| kind(key) == Some(MessageKind::KeyExchange));
+    let Some(id) = records::number(device).filter(|_| meets) else { return Ok(None) };
+    if key_of(cx, device)?.is_some() {
+        return Ok(None);
+    }
+    // one that is on no list gets no words, whatever its key; where the list was asked for just now, it may be on it
+    let listed = cx.records.get(records::people(&device.owner))?.and_then(|people| people.find(id)).and_then(|entry| entry.version());
+    if let Some(version) = listed {
+        if cx.records.get(records::absent(device, version))?.is_some_and(|absent| !absent.is_stale(cx.now)) {
+            return Ok(None);
+        }
+        cx.records.put(records::key_wanted(device), KeyWanted);
+        cx.network.ask(Request::Fetch(bundle_node(&device.owner, id, version)));
+    }
+    Ok(cx.network.until_answered())
 }
 /// The identity key that a device is known by, and what it is worth.
 fn key_of(cx: &mut Context<'_>, device: &Device) -> Result<Option<(Fingerprint, Trust)>, Halt> {

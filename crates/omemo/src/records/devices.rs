@@ -179,6 +179,18 @@ impl Record for Absent {
     }
 }
 
+/// Of the bundle of a device the identity key only is wanted: somebody else says that it wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyWanted;
+impl Record for KeyWanted {
+    fn encode(&self) -> Vec<u8> {
+        vec![1]
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        (bytes == [1]).then_some(KeyWanted)
+    }
+}
+
 /// A session that was lost is being set up again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heal {

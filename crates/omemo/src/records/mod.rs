@@ -13,7 +13,7 @@ mod verdicts;
 
 pub(crate) use account::{Account, Connection, Label, Ours, PreKeyPool, Publication, Stage, later, next_id};
 pub(crate) use chats::OptOut;
-pub(crate) use devices::{Absent, Heal, People, Seen};
+pub(crate) use devices::{Absent, Heal, KeyWanted, People, Seen};
 pub(crate) use imported::Imported;
 pub(crate) use memory::{Heals, Memory, Peers};
 pub(crate) use session::{Part, Ratchet, SessionRecord, Spoken};
@@ -81,6 +81,10 @@ pub(crate) fn absent(device: &Device, version: Version) -> RowOf<Absent> {
         },
         device,
     )
+}
+/// That of its bundle the key only is wanted.
+pub(crate) fn key_wanted(device: &Device) -> RowOf<KeyWanted> {
+    RowOf::device("key-wanted", device)
 }
 /// When a lost session with a device was last set up again.
 pub(crate) fn heal(device: &Device) -> RowOf<Heal> {

@@ -101,6 +101,7 @@ impl Pair {
                 content_type: ContentType::STANZA,
                 body: body.into_bytes(),
                 in_clear: false,
+                made: self.world.now(),
             });
             self.world.run();
         }

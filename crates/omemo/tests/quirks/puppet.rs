@@ -206,6 +206,7 @@ impl<P: Speaks> Puppet<P> {
             content_type: ContentType::STANZA,
             body: children.as_bytes().to_vec(),
             in_clear: false,
+            made: world.now(),
         });
         world.run();
     }
