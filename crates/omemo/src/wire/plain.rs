@@ -99,6 +99,10 @@ impl<'a> Scan<'a> {
         let mut namespace = self.open.last().map_or(outer, |(_, namespace)| namespace);
         let mut declared = false;
         let empty = loop {
+            // before its attributes are compared with each other, however many there are
+            if before.saturating_sub(self.rest.len()) > LONG {
+                return None;
+            }
             let spaced = self.rest.starts_with(' ');
             self.rest = self.rest.trim_start_matches(' ');
             if let Some(rest) = self.rest.strip_prefix('>') {
