@@ -67,7 +67,7 @@ class Gajim(Program):
         config.mkdir(exist_ok=True)
         self.config = config
         write_settings(config, args, user, domain)
-        self.waiting, self.sending = [], None
+        self.waiting, self.sending, self.logged_in_again = [], None, False
         self.start_screen()
         self.start_bus()
         log = open(self.dir / "gajim.log", "w")
@@ -164,6 +164,12 @@ class Gajim(Program):
         are fetched, so it is tried again until it goes out."""
         if self.sending is not command:
             return False
+        known = command["to"] in self.args.room or not self.knows_no_devices(command["to"])
+        if number and not known and not self.logged_in_again:
+            self.logged_in_again = True
+            self.remote.change_status("offline", "", ACCOUNT)
+            self.glib.timeout_add(100, self.when, "offline", lambda: self.back_online(command))
+            return False
         if number == 15:
             self.sending = None
             log = [line for line in (self.dir / "gajim.log").read_text().splitlines() if "omemo" in line.lower()]
@@ -175,6 +181,22 @@ class Gajim(Program):
         else:
             self.remote.send_chat_message(command["to"], command["text"], ACCOUNT)
         self.glib.timeout_add(2000, self.attempt, command, number + 1)
+        return False
+
+    def knows_no_devices(self, contact):
+        """It never asks for a contact's list of devices, it waits to be told. ejabberd tells what was published before
+        a login once, when the login asks for the contact's presence, and not at all if by then it has not yet learnt
+        what this Gajim's hash of capabilities stands for. It has at the next login, which is what a user does too."""
+        return f"No devices for encryption found for: {contact}" in (self.dir / "gajim.log").read_text()
+
+    def back_online(self, command):
+        self.remote.change_status("online", "", ACCOUNT)
+        self.glib.timeout_add(100, self.when, "online", lambda: self.attempt(command, 1))
+
+    def when(self, status, then):
+        if str(self.remote.get_status(ACCOUNT)) != status:
+            return True
+        then()
         return False
 
 
