@@ -282,6 +282,19 @@ pub enum RoomCommand {
         /// The room's address
         room: String,
     },
+    /// Show the room's picture, or set it (owners can)
+    Avatar {
+        /// The room's address
+        room: String,
+        /// A picture to set: PNG, JPEG, GIF or WebP, at most 128 KiB
+        file: Option<PathBuf>,
+        /// Write the room's picture to this file, which is not there yet
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "remove"])]
+        save: Option<PathBuf>,
+        /// Take the picture away
+        #[arg(long, conflicts_with = "file")]
+        remove: bool,
+    },
     /// Choose what members without keys do to a message: stop it (off, at first), or be left out (on)
     LeaveOut {
         /// The room's address

@@ -1,6 +1,7 @@
 //! Rooms as the application sees them: which it is in, who asked for what, who invited it. What they are and how one gets in is
 //! [`subrosa_xmpp::Rooms`]'s, at the connection; this module turns calls into its acts and its news into answers, rows and notifications.
 mod asks;
+mod avatar;
 mod book;
 mod lists;
 
@@ -122,6 +123,11 @@ impl Drive {
                 let note = LeftOut { account: self.account.clone(), from: Some(format!("{room}/{nick}")), reason };
                 self.hub.tell(&Notification::LeftOut(note));
             }
+            RoomNews::Avatar(room, picture) => {
+                let answer = super::notes::value(&avatar::shown(picture.as_ref()));
+                self.rooms.answer(&room, |what| *what == What::Avatar, &answer);
+            }
+            RoomNews::AvatarSet(room) => self.rooms.answer(&room, |what| *what == What::AvatarSet, &Ok(json!({}))),
             RoomNews::Invited(invitation) => self.invited(invitation),
             RoomNews::Declined { room, who, reason } => {
                 let reason = if reason.is_empty() { "the invitation was declined".into() } else { format!("the invitation was declined: {reason}") };
@@ -205,6 +211,7 @@ impl Drive {
         }
         let concerns = |what: &What| match (what, task) {
             (What::Joined, Task::Join | Task::Create) | (What::Left, Task::Destroy | Task::Resign) => true,
+            (What::Avatar | What::AvatarSet, Task::Avatar) => true,
             (What::Member(of), Task::Invite) | (What::NoMember(of), Task::Affiliate) => who.is_none_or(|who| who == of),
             _ => false,
         };

@@ -28,7 +28,7 @@ impl Drive {
     pub(in super::super) fn my_nick(&self, nick: Option<String>) -> String {
         nick.unwrap_or_else(|| self.account.split('@').next().unwrap_or_default().to_owned())
     }
-    fn wait(&mut self, room: Address, what: What, waiter: Waiter) {
+    pub(super) fn wait(&mut self, room: Address, what: What, waiter: Waiter) {
         self.rooms.waiting.push(Waiting { room, what, waiter });
     }
     /// The server said what it has.
@@ -64,7 +64,7 @@ impl Drive {
         }
     }
     /// Whether a call about this room can go on now; else it does once we are in, or it is told why not.
-    fn enters_first(&mut self, room: &str, make: impl FnOnce() -> Call, waiter: Waiter) -> Option<(Address, Waiter)> {
+    pub(super) fn enters_first(&mut self, room: &str, make: impl FnOnce() -> Call, waiter: Waiter) -> Option<(Address, Waiter)> {
         let room = match crate::home::bare(room) {
             Ok(room) => Address::from(room.as_str()),
             Err(failure) => {

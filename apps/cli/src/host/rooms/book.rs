@@ -60,6 +60,8 @@ pub(super) enum What {
     Left,
     Member(Address),
     NoMember(Address),
+    Avatar,
+    AvatarSet,
 }
 /// The rooms of one account.
 #[derive(Default)]
