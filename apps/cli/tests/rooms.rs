@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use subrosa_interop::Prosody;
+use subrosa_interop::{Ejabberd, Friends, Prosody, Server, goes_on};
 use support::{PATIENCE, Place, Rpc, server};
 
 fn entry(rpc: &mut Rpc, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
@@ -31,7 +31,7 @@ fn members(rpc: &mut Rpc, room: &str, expected: &[&str]) {
     until(rpc, "room_members", &json!({"room": room}), |list| all(list) == expected);
 }
 /// Logged in, online, the device published.
-fn online(server: &Prosody, user: &str) -> (Place, Rpc) {
+fn online(server: &Server, user: &str) -> (Place, Rpc) {
     let place = Place::new();
     place.login(server, user);
     let mut rpc = place.rpc();
@@ -94,6 +94,9 @@ fn three_people_talk_and_one_is_put_out() {
     alice.call("room_remove", json!({"room": room, "jid": "carol@localhost"}));
     room_event(&mut carol, "removed");
     members(&mut bob, &room, &all[..2]);
+    for (event, who) in [("member-added", all[2]), ("member-removed", all[2])] {
+        assert_eq!(room_event(&mut bob, event)["jid"], who);
+    }
     let sent = alice.call("send", json!({"to": room, "text": "without carol"}));
     assert!(sent["devices"].as_array().unwrap().iter().all(|d| d["jid"] == "bob@localhost"), "{sent}");
     bob.message("without carol");
@@ -320,4 +323,45 @@ fn who_leaves_is_told_what_remains_and_can_give_that_up() {
     let error = alice.error("room_leave", json!({"room": room, "resign": true}));
     assert_eq!(error["data"]["code"], "room.last-owner");
     members(&mut alice, &room, &both[..1]);
+}
+
+#[test]
+fn a_room_has_a_picture_where_its_server_can() {
+    if let Some(server) = server() {
+        let (a, mut alice) = online(&server, "alice");
+        let room = room_of(&mut alice, &mut []);
+        assert_eq!(alice.error("room_avatar", json!({"room": room}))["data"]["code"], "room.no-pictures");
+        drop((a, alice));
+    }
+    if !goes_on("ejabberd", false, Ejabberd::missing()) {
+        return;
+    }
+    let server = Ejabberd::start(&[("alice", "pw-alice"), ("bob", "pw-bob")], Friends::All).unwrap();
+    let ((a, mut alice), (b, mut bob)) = (online(&server, "alice"), online(&server, "bob"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob)]);
+    (alice.end(), bob.end());
+    let bytes = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 3000]].concat();
+    let at = |name: &str| a.path().join(name).to_str().unwrap().to_owned();
+    let (png, text, large, saved) = (at("garden.png"), at("notes.txt"), at("large.png"), at("saved.png"));
+    std::fs::write(&png, &bytes).unwrap();
+    std::fs::write(&text, "no picture").unwrap();
+    std::fs::write(&large, [bytes.as_slice(), &[0; 128 * 1024]].concat()).unwrap();
+    let none = format!("{room}: it has no picture\n");
+    assert_eq!(a.ok(&["room", "avatar", &room]), none);
+    for bad in [&text, &large, &at("nowhere")] {
+        let said = a.run(&["room", "avatar", &room, bad]);
+        assert!(!said.status.success() && support::text(&said.stderr).contains(bad.as_str()), "{said:?}");
+    }
+    assert_eq!(a.ok(&["room", "avatar", &room, &png]), format!("{room}: its picture was set\n"));
+    let said = b.ok(&["room", "avatar", &room, "--save", &saved]);
+    assert!(said.contains("image/png, 3008 bytes, SHA-1 "), "{said}");
+    assert_eq!(std::fs::read(&saved).unwrap(), bytes);
+    // nothing is written over, and members may only look
+    std::fs::write(&saved, "mine").unwrap();
+    let said = b.run(&["room", "avatar", &room, "--save", &saved]);
+    assert!(!said.status.success() && std::fs::read(&saved).unwrap() == b"mine", "{said:?}");
+    let said = b.run(&["room", "avatar", &room, &png]);
+    assert!(!said.status.success() && support::text(&said.stderr).contains("does not allow"), "{said:?}");
+    assert_eq!(a.ok(&["room", "avatar", &room, "--remove"]), format!("{room}: its picture was taken away\n"));
+    assert_eq!(b.ok(&["room", "avatar", &room]), none);
 }

@@ -433,11 +433,22 @@ fn ejabberd_rooms_that_hide_who_is_there() {
     rooms_that_hide_who_is_there(&server);
 }
 #[test]
+fn prosody_has_no_pictures_of_rooms() {
+    let Some(server) = prosody() else { return };
+    let (mut alice, room) = made(&server, "gallery");
+    alice.act(|rooms| rooms.avatar(&room, now()));
+    assert_eq!(alice.news("refusal", failed), (Task::Avatar, RoomError::NoPictures));
+    let picture = Picture::new("image/png", vec![7; 3000]).unwrap();
+    alice.act(|rooms| rooms.set_avatar(&room, Some(&picture), now()));
+    assert_eq!(alice.news("refusal", failed), (Task::Avatar, RoomError::NoPictures));
+}
+#[test]
 fn ejabberd_a_rooms_picture() {
     let Some(server) = ejabberd() else { return };
     let (mut alice, mut bob, room) = two(&server, "gallery");
     let picture = Picture::new("image/png", vec![7; 3000]).unwrap();
     alice.act(|rooms| rooms.set_avatar(&room, Some(&picture), now()));
+    alice.news("an answer", |news| matches!(news, RoomNews::AvatarSet(_)).then_some(()));
     bob.news("picture", |news| matches!(news, RoomNews::About(_, about) if about.avatar.as_deref() == Some(&picture.id())).then_some(()));
     bob.act(|rooms| rooms.avatar(&room, now()));
     let seen = bob.news("picture", |news| match news {

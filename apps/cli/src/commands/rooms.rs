@@ -1,11 +1,14 @@
 //! `subrosa room …`: rooms and who is in them.
+mod picture;
+
 use super::{ask, confirmed, print};
 use crate::args::{OnOff, RoomCommand};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::rpc::Call;
 use crate::rpc::types::{
-    Lock, Members, OfAccount, OfRoom, RoomCreate, RoomInfo, RoomInvite, RoomJoin, RoomLeave, RoomLeaveOut, RoomLeft, RoomRemove, Rooms,
+    Lock, Members, OfAccount, OfRoom, RoomAvatar, RoomCreate, RoomInfo, RoomInvite, RoomJoin, RoomLeave, RoomLeaveOut, RoomLeft, RoomPicture,
+    RoomRemove, Rooms,
 };
 use crate::show::clean;
 use serde_json::Value;
@@ -59,6 +62,14 @@ pub async fn run(home: &Home, account: Option<&str>, command: RoomCommand) -> Re
                 format!("{:>7}  {}  {nick}\n", clean(&m.affiliation), clean(&m.jid))
             };
             print(&list.members.iter().map(line).collect::<String>())
+        }
+        RoomCommand::Avatar { room, file, save, remove } => {
+            let (data, kind) = file.as_deref().map(picture::read).transpose()?.unzip();
+            let said = if data.is_some() { Some("its picture was set") } else { remove.then_some("its picture was taken away") };
+            let call = RoomAvatar { room: room.clone(), data, kind: kind.map(str::to_owned), remove, account: None };
+            let shown: RoomPicture = ask(home, account, false, Call::RoomAvatar(call)).await?;
+            let what = said.map_or_else(|| picture::show(&shown, save.as_deref()), |said| Ok(said.to_owned()))?;
+            print(&format!("{}: {what}\n", clean(&room)))
         }
         RoomCommand::LeaveOut { room, choice } => {
             let leave_out = choice == OnOff::On;

@@ -39,6 +39,7 @@ impl Drive {
             Call::RoomInvite(invite) => return self.room_invite(invite, waiter),
             Call::RoomRemove(remove) => return self.room_remove(&remove, waiter),
             Call::RoomMembers(of) => return self.room_members(&of, waiter),
+            Call::RoomAvatar(wanted) => return self.room_avatar(wanted, waiter),
             Call::RoomLeaveOut(choice) => self.room_leave_out(&choice),
             Call::Block(of) => return self.block(&of.jid, BlockChange::Block, waiter),
             Call::Unblock(of) => return self.block(&of.jid, BlockChange::Unblock, waiter),

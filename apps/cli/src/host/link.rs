@@ -12,6 +12,7 @@ use std::path::Path;
 use subrosa_engine::{Address, Input, Output, OutputId, Time};
 use subrosa_omemo::wire::Version;
 use subrosa_xmpp::archive::{ArchiveError, Finished, Query};
+use subrosa_xmpp::avatar::Picture;
 use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
 use subrosa_xmpp::positions::PositionNews;
 use subrosa_xmpp::rooms::{Affiliation, Invitation, RoomConfig, RoomNews, RoomTurn, Rooms};
@@ -101,6 +102,10 @@ pub enum RoomAsk {
     Invite { room: Address, who: Address, reason: String },
     /// Take somebody out.
     Remove { room: Address, who: Address },
+    /// Which picture does it have?
+    Avatar { room: Address },
+    /// Give it this one, or none.
+    SetAvatar { room: Address, picture: Option<Picture> },
     /// Say that we do not come.
     Decline { invitation: KeptInvitation },
     /// Who is in it? Answered to the waiter.
@@ -116,6 +121,8 @@ impl RoomAsk {
             RoomAsk::Destroy { room } => rooms.destroy(&room, "", now),
             RoomAsk::Invite { room, who, reason } => rooms.invite(&room, &who, &reason, now),
             RoomAsk::Remove { room, who } => rooms.affiliate(&room, &who, Affiliation::None, "", now),
+            RoomAsk::Avatar { room } => rooms.avatar(&room, now),
+            RoomAsk::SetAvatar { room, picture } => rooms.set_avatar(&room, picture.as_ref(), now),
             RoomAsk::Decline { invitation: KeptInvitation { room, from, direct, reason, password } } => {
                 let (room, by) = (Address::from(room.as_str()), Some(Address::from(from.as_str())));
                 rooms.decline(&Invitation { room, by, direct, reason, password }, "")

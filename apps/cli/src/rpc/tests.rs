@@ -168,6 +168,8 @@ fn result(value: &Value) {
         || is::<RoomInfo>(value)
         || is::<Rooms>(value)
         || is::<Members>(value)
+        || is::<RoomLeft>(value)
+        || is::<RoomPicture>(value)
         || is::<Verified>(value)
         || is::<StaleDevices>(value)
         || is::<Blocked>(value)

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use subrosa_interop::{Friends, Prosody};
+use subrosa_interop::{Friends, Prosody, Server};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -53,12 +53,12 @@ impl Place {
     pub fn fails(&self, code: i32, args: &[&str]) -> String {
         failed(self.run(args), code, args)
     }
-    pub fn login(&self, server: &Prosody, user: &str) -> String {
+    pub fn login(&self, server: &Server, user: &str) -> String {
         let out = self.login_command(server, user).env("SUBROSA_PASSWORD", format!("pw-{user}")).output().unwrap();
         assert!(out.status.success(), "login of {user}: {}", text(&out.stderr));
         text(&out.stdout)
     }
-    pub fn login_command(&self, server: &Prosody, user: &str) -> Command {
+    pub fn login_command(&self, server: &Server, user: &str) -> Command {
         self.command(&["login", &server.address(user), "--host", &format!("127.0.0.1:{}", server.port), "--plain-loopback"])
     }
     pub fn rpc(&self) -> Rpc {

@@ -149,7 +149,8 @@ impl Rooms {
             (Asked::Avatar, Ok(iq)) => turn.news.push(RoomNews::Avatar(room, avatar::of_card(iq))),
             (Asked::Avatar, Err(Some(error))) if condition(error) == Some("item-not-found") => turn.news.push(RoomNews::Avatar(room, None)),
             (Asked::Avatar | Asked::SetAvatar, Err(error)) => failed(Task::Avatar, None, error),
-            (Asked::Ping(_) | Asked::SetAvatar, Ok(_)) => {} // a room says by itself that its picture is another
+            (Asked::SetAvatar, Ok(_)) => turn.news.push(RoomNews::AvatarSet(room)),
+            (Asked::Ping(_), Ok(_)) => {}
         }
     }
     /// XEP-0045 §6.4: what the room is, before we enter it, once it is configured, and when it changed.
@@ -248,6 +249,7 @@ impl RoomError {
             "forbidden" if joins => RoomError::Banned,
             "registration-required" if joins => RoomError::MembersOnly,
             "service-unavailable" if joins => RoomError::Full,
+            "service-unavailable" | "feature-not-implemented" if task == Task::Avatar => RoomError::NoPictures,
             "conflict" if task == Task::Resign => RoomError::LastOwner,
             "conflict" if joins || task == Task::Rename => RoomError::NickTaken,
             "not-acceptable" if joins || task == Task::Rename => RoomError::NickRefused,

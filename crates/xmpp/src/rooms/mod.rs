@@ -95,12 +95,17 @@ impl Rooms {
     /// Gives up what we are to a room, in it or not, and leaves it: [`RoomNews::Left`], or [`RoomNews::Failed`] where only an admin can take us
     /// from its lists. Who only leaves remains a member, and is written to.
     pub fn resign(&mut self, room: &Address, now: Time) -> RoomTurn {
-        let last = self.rooms.get_mut(room).is_some_and(|known| {
+        let me = self.me.clone();
+        let mut last = false;
+        if let Some(known) = self.rooms.get_mut(room) {
+            let mut owners = known.members.all().filter(|(_, affiliation)| *affiliation == Affiliation::Owner).map(|(who, _)| who);
+            if owners.next() == Some(&me) && owners.next().is_none() {
+                return RoomTurn::failed(room, Task::Resign, None, RoomError::LastOwner);
+            }
             known.resigning = true;
             // the other way takes memberships only, and says that it did
-            known.members.of(&self.me) > Some(Affiliation::Member)
-        });
-        let me = self.me.clone();
+            last = known.members.of(&me) > Some(Affiliation::Member);
+        }
         RoomTurn::send(self.ask(room, Asked::Resign { last }, "set", item(&me, Affiliation::None, &[]), now))
     }
     /// Ends a room, for owners. Everybody is told.
@@ -164,7 +169,7 @@ impl Rooms {
     pub fn avatar(&mut self, room: &Address, now: Time) -> RoomTurn {
         RoomTurn::send(self.ask(room, Asked::Avatar, "get", avatar::card(None), now))
     }
-    /// Sets a room's picture, for owners; `None` takes it away.
+    /// Sets a room's picture, for owners; `None` takes it away. [`RoomNews::AvatarSet`]
     pub fn set_avatar(&mut self, room: &Address, picture: Option<&avatar::Picture>, now: Time) -> RoomTurn {
         RoomTurn::send(self.ask(room, Asked::SetAvatar, "set", avatar::card(picture), now))
     }

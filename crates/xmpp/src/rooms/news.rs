@@ -185,6 +185,9 @@ pub enum RoomError {
     /// It would have no owner any more.
     #[error("this account is the room's only owner; make somebody else one first, or end the room")]
     LastOwner,
+    /// Its server has no pictures of rooms.
+    #[error("the room's server has no pictures of rooms (XEP-0486); its operator may add them")]
+    NoPictures,
     /// We are not in it.
     #[error("this account is not in the room; join it first")]
     NotJoined,
@@ -217,6 +220,7 @@ impl Coded for RoomError {
             RoomError::Exists => "room.exists",
             RoomError::NotAllowed => "room.not-allowed",
             RoomError::LastOwner => "room.last-owner",
+            RoomError::NoPictures => "room.no-pictures",
             RoomError::NotJoined => "room.not-joined",
             RoomError::Moved(_) => "room.moved",
             RoomError::Malformed => "room.malformed",
@@ -399,6 +403,8 @@ pub enum RoomNews {
     },
     /// The picture of the room, as it was asked for; `None`: it has none.
     Avatar(Address, Option<crate::avatar::Picture>),
+    /// The room has the picture that it was to have, or none where it was to have none.
+    AvatarSet(Address),
     /// Something did not work.
     Failed {
         /// Where.

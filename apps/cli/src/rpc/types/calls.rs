@@ -104,6 +104,8 @@ methods! {
     "room_remove" RoomRemove(RoomRemove),
     /// Who is in it.
     "room_members" RoomMembers(OfRoom),
+    /// Its picture: shown, set, or taken away.
+    "room_avatar" RoomAvatar(RoomAvatar),
     /// Whether members without keys are left out, or stop messages.
     "room_leave_out" RoomLeaveOut(RoomLeaveOut),
     /// A key was compared.

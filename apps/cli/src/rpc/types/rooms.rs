@@ -93,6 +93,38 @@ pub struct OfRoom {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
 }
+/// `room_avatar`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoomAvatar {
+    /// The room's address.
+    pub room: String,
+    /// A picture that it is to have, in base64; at most 128 KiB before that. Left out: the one that it has is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// The media type of `data`: `"image/png"`.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// It is to have none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remove: bool,
+    /// Of which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+/// The answer to `room_avatar`; empty where the room has no picture, and where one was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomPicture {
+    /// Its media type, as whoever set it says.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The file, in base64. It may be anything: what shows it must be careful with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// What it is known by: SHA-1, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
 /// `room_leave_out`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,7 +137,7 @@ pub struct RoomLeaveOut {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
 }
-of_account!(RoomCreate, RoomJoin, RoomLeave, RoomInvite, RoomRemove, OfRoom, RoomLeaveOut);
+of_account!(RoomCreate, RoomJoin, RoomLeave, RoomInvite, RoomRemove, OfRoom, RoomAvatar, RoomLeaveOut);
 
 /// A room; the answer to `room_create` and `room_join` too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -106,13 +106,17 @@ fn who_may_not_give_it_up_is_told_and_stays_in() {
     // to be put out later is no goodbye of ours
     let turn = witch.presence("thirdwitch", "type='unavailable'", "<item affiliation='none' role='none'/><status code='321'/>", "");
     assert!(matches!(turn.news[..], [RoomNews::Left { why: Left::Removed, .. }]), "{turn:?}");
-    // its only owner, whom the way of members would answer that all is well
+    // an owner, whom the way of members would answer that all is well
     for (condition, why) in [("conflict", RoomError::LastOwner), ("not-allowed", RoomError::NotAllowed)] {
         let mut witch = Witch::joined(&ALL);
         witch.presence("thirdwitch", "", "<item affiliation='owner' role='moderator'/><status code='110'/>", "");
         let turn = witch.rooms.resign(&ROOM.into(), now());
         let turn = witch.error(&turn.send[0], condition);
         assert_eq!((failure(&turn), turn.send.len()), ((Task::Resign, why), 0));
+        // the only one is not asked for
+        witch.presence("firstwitch", "", &format!("<item affiliation='member' role='participant' jid='{CRONE}/desktop'/>"), "");
+        let turn = witch.rooms.resign(&ROOM.into(), now());
+        assert_eq!((failure(&turn), turn.send.len()), ((Task::Resign, RoomError::LastOwner), 0));
     }
 }
 
