@@ -33,7 +33,9 @@ impl Known {
     fn remember(&mut self, other: Other) {
         self.others.retain(|(k, ..)| *k != other.0);
         if self.others.len() >= REMEMBERED {
-            self.others.remove(0);
+            // what somebody decided goes last: anybody can show keys
+            let shown = self.others.iter().position(|(_, _, by, _)| *by == Decider::Policy);
+            self.others.remove(shown.unwrap_or(0));
         }
         self.others.push(other);
     }

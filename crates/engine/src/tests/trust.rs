@@ -107,6 +107,18 @@ fn a_changed_key_is_refused_told_once_and_may_be_accepted() {
     assert!(none.is_none() && proof.clone().unwrap().is(&one, &key_of(2)) && !proof.unwrap().is(&one, &key_of(1)));
 }
 
+/// Whoever shows one key after another in a device's name makes nobody forget which of them a person refused.
+#[test]
+fn a_flood_of_keys_takes_no_refusal_away() {
+    let ((mut m, toy), mut s, one) = (machine(), MemoryStore::default(), Device::of(&"bob@x".into(), 1));
+    admit(&mut m, toy, &mut s, &one, 1).unwrap();
+    learn(&mut m, toy, &mut s, &one, 2, Origin::Seen);
+    decide(&mut m, &mut s, &one, 2, Trust::Untrusted);
+    (100..150).for_each(|key| drop(learn(&mut m, toy, &mut s, &one, key, Origin::Seen)));
+    let all = identities(&mut m, toy, &mut s, "bob@x");
+    assert!(all.len() <= 17 && all.contains(&("bob@x/1".to_owned(), key_of(2), Trust::Untrusted, false)), "{all:?}");
+}
+
 #[test]
 fn an_incoming_message_under_a_changed_key_is_refused() {
     let ((mut m, _), mut s) = (machine(), MemoryStore::default());
