@@ -20,6 +20,10 @@ impl Contacts {
             self.0.insert(contact.address.clone(), contact);
         }
     }
+    /// They are one.
+    pub fn has(&self, address: &Address) -> bool {
+        self.0.contains_key(address)
+    }
     /// They see our presence: a receipt tells them nothing that they may not know.
     pub fn see_us(&self, address: &Address) -> bool {
         self.0.get(address).is_some_and(|c| matches!(c.subscription, Subscription::From | Subscription::Both))

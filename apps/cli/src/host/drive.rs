@@ -26,7 +26,7 @@ use rand_core::UnwrapErr;
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use subrosa_engine::{Address, ChatId, Context, Engine, Halt, Input, Installed, Machine, MessageId, Output, OutputId, Outputs, RequestId, Time, Wire};
+use subrosa_engine::{Address, Context, Engine, Halt, Input, Installed, Machine, MessageId, Output, OutputId, Outputs, RequestId, Time, Wire};
 use subrosa_engines::Completions;
 use subrosa_history::History;
 use subrosa_omemo::{Imported, Omemo};
@@ -180,10 +180,10 @@ impl Drive {
         self.rooms = RoomBook::new(outputs.reply(&rooms).ok_or_else(engine_failed)?);
         self.born = outputs.reply(&born).ok_or_else(engine_failed)?;
         self.questions = Questions::new(outputs.reply(&allowed).ok_or_else(engine_failed)?);
-        self.rooms.addresses().for_each(|room| self.chats.set_room(ChatId(room.clone())));
         let owed = outputs.iter().filter(|(_, output)| output.is_owed());
         self.left = owed.clone().map(|(id, _)| *id).max().unwrap_or(OutputId(0));
         self.hub = Hub::new(seen, self.left.0);
+        self.take_up_rooms();
         let leaving: HashSet<String> = owed
             .filter_map(|(_, output)| match output {
                 Output::Transmit { id, .. } => Some(id.to_string()),

@@ -98,6 +98,9 @@ impl Drive {
     fn came(&mut self, came: Came) {
         let Came { inputs, ids, news, archived, mark } = came;
         for input in inputs {
+            if self.is_for_a_person(&input) {
+                continue;
+            }
             let input = if archived { self.archived(input) } else { input };
             if let Input::Receive { id, chat, from, sent, .. } = &input {
                 self.chats.came(chat, from, id, ids.archive.as_ref().map(|place| place.id.as_str()), *sent);

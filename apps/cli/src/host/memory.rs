@@ -5,8 +5,8 @@ use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::{Address, Context, Halt, Record, RowOf, Time};
 
 const FORM: u8 = 1;
-/// Of rooms. Version 1 had neither names nor numbers of members.
-const ROOMS: u8 = 2;
+/// Of rooms. Version 1 had neither names nor numbers of members, version 2 only those that were entered.
+const ROOMS: u8 = 3;
 
 /// A message of ours that was accepted, and that the history may not have yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct KeptRoom {
     pub name: String,
     /// How many members it had when that was last known; 0: it was not, or nothing could be encrypted.
     pub members: u64,
+    /// It was entered at some time.
+    pub entered: bool,
 }
 /// Passwords stay out of logs.
 impl std::fmt::Debug for KeptRoom {
@@ -159,7 +161,7 @@ impl Record for KeptRooms {
         out.len(self.rooms.len());
         for room in &self.rooms {
             out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password).bool(room.bookmarked).bool(room.leave_out);
-            out.str(&room.name).varint(room.members);
+            out.str(&room.name).varint(room.members).bool(room.entered);
         }
         out.len(self.invitations.len());
         for invited in &self.invitations {
@@ -168,15 +170,16 @@ impl Record for KeptRooms {
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let old = bytes.first() == Some(&FORM);
-        let input = &mut Reader::versioned(bytes, if old { FORM } else { ROOMS })?;
+        let form = bytes.first().copied().filter(|form| (FORM..=ROOMS).contains(form))?;
+        let input = &mut Reader::versioned(bytes, form)?;
         let password = |input: &mut Reader<'_>| input.option(|input| input.str().map(str::to_owned));
         let mut all = KeptRooms::default();
         for _ in 0..input.len()? {
             let (room, nick) = (input.str()?.to_owned(), input.str()?.to_owned());
             let (password, bookmarked, leave_out) = (password(input)?, input.bool()?, input.bool()?);
-            let (name, members) = if old { (String::new(), 0) } else { (input.str()?.to_owned(), input.varint()?) };
-            all.rooms.push(KeptRoom { room, nick, password, bookmarked, leave_out, name, members });
+            let (name, members) = if form == FORM { (String::new(), 0) } else { (input.str()?.to_owned(), input.varint()?) };
+            let entered = form < ROOMS || input.bool()?;
+            all.rooms.push(KeptRoom { room, nick, password, bookmarked, leave_out, name, members, entered });
         }
         for _ in 0..input.len()? {
             all.invitations.push(KeptInvitation {
@@ -209,6 +212,7 @@ mod tests {
                 leave_out: true,
                 name: "Garden".into(),
                 members: 300,
+                entered: true,
             }],
             invitations: vec![KeptInvitation { room: "s@y".into(), from: "bob@x".into(), direct: true, reason: "come".into(), password: None }],
         };

@@ -4,6 +4,7 @@ mod asks;
 mod avatar;
 mod book;
 mod lists;
+mod people;
 
 pub use book::RoomBook;
 
@@ -37,10 +38,13 @@ impl Drive {
     }
     /// What rooms have to say. Nothing of it is told before what came with it is stored, where it is for the machine.
     pub(super) fn room_news(&mut self, news: RoomNews) {
+        if self.is_entered_wrongly(&news) {
+            return;
+        }
         match news {
             RoomNews::Joined { room, nick, .. } => {
                 let known = self.rooms.rooms.entry(room.clone()).or_default();
-                (known.nick, known.joined, known.out) = (nick, true, None);
+                (known.nick, known.joined, known.entered, known.out) = (nick, true, true, None);
                 let archive = known.archive;
                 self.rooms.invitations.retain(|i| i.room != room.as_str());
                 self.chats.set_room(ChatId(room.clone()));

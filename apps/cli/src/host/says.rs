@@ -7,6 +7,7 @@ use super::memory::Draft;
 use super::sends::Waiter;
 use super::step::Fact;
 use crate::failure::{Failure, FaultName};
+use crate::rpc::Call;
 use crate::rpc::types::{Edit, MarkRead, Of, React, Reply, Retract, SendText, Typing};
 use serde_json::{Value, json};
 use subrosa_engine::{Address, ChatId, Content, ContentType, Headers, Input, MessageId, Plaintext, Recipients, Typing as TypingState};
@@ -78,6 +79,10 @@ impl Drive {
         if let Some(failure) = self.rooms.refusal(&chat.0).filter(|_| room || self.rooms.is_invited(&chat.0)) {
             return Err(failure);
         }
+        if !room && self.rooms.contains(&chat.0) {
+            let sentence = format!("the room {to} is being entered for the first time; try again in a moment");
+            return Err(Failure::new("room.not-joined", FaultName::Network, sentence));
+        }
         let content = make(self, &chat)?;
         // XEP-0184 §5.3: in rooms nobody is asked
         let omemo = self.engine.other().is_none();
@@ -127,6 +132,9 @@ impl Drive {
         Ok(())
     }
     pub(super) fn send(&mut self, send: SendText, waiter: Waiter) {
+        if let Some(room) = self.first_entry(&send.to) {
+            return self.when_in(room, Call::Send(send), waiter);
+        }
         self.say(send.id, &send.to, |_, _| Ok(Content::Text(send.text)), waiter);
     }
     pub(super) fn reply(&mut self, reply: Reply, waiter: Waiter) {

@@ -79,8 +79,7 @@ impl Drive {
         if self.rooms.rooms.get(&room).is_some_and(Known::is_ready) {
             return Some((room, waiter));
         }
-        self.link.connect();
-        self.rooms.later.push((Some(room), make(), waiter));
+        self.when_in(room, make(), waiter);
         None
     }
     pub(in super::super) fn room_create(&mut self, create: RoomCreate, waiter: Waiter) {
@@ -96,6 +95,9 @@ impl Drive {
             Ok(room) => room,
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
+        if let Some(failure) = self.no_room(&room) {
+            return drop(waiter.send(Err(Failure { fault: FaultName::Caller, ..failure })));
+        }
         let nick = self.my_nick(create.nick);
         self.link.room(RoomAsk::Create { room: room.clone(), nick, name: create.name.unwrap_or_default() });
         self.wait(room, What::Joined, waiter);
@@ -118,6 +120,9 @@ impl Drive {
         };
         if self.rooms.rooms.get(&room).is_some_and(|known| known.joined) {
             return drop(waiter.send(self.room_info(&room)));
+        }
+        if let Some(failure) = self.no_room(&room) {
+            return drop(waiter.send(Err(Failure { fault: FaultName::Caller, ..failure })));
         }
         let password = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
         let (nick, after) = (self.my_nick(join.nick), self.newest(&room));

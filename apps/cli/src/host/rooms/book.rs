@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub follows: bool,
     pub name: String,
     pub joined: bool,
+    /// We were in it at some time: only then it is one for certain.
+    pub entered: bool,
     /// Why we are out of it, and nobody tries again while this stream lasts.
     pub out: Option<String>,
     /// Who its members are is known.
@@ -87,6 +89,7 @@ impl RoomBook {
                     leave_out: room.leave_out,
                     name: room.name,
                     count: room.members,
+                    entered: room.entered,
                     ..Known::default()
                 },
             )
@@ -103,6 +106,7 @@ impl RoomBook {
             leave_out: known.leave_out,
             name: known.name.clone(),
             members: known.count,
+            entered: known.entered,
         };
         let entered = self.rooms.iter().filter(|(_, known)| !known.nick.is_empty());
         KeptRooms { rooms: entered.map(room).collect(), invitations: self.invitations.clone() }
@@ -114,6 +118,10 @@ impl RoomBook {
     /// All of them.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.rooms.keys()
+    }
+    /// It is to be entered, or was.
+    pub fn contains(&self, room: &Address) -> bool {
+        self.rooms.contains_key(room)
     }
     /// What it is called.
     pub fn name(&self, room: &Address) -> Option<String> {

@@ -6,7 +6,7 @@ use super::super::step::Fact;
 use super::book::Known;
 use super::{INVITATIONS, InvitationNote, RoomEvent};
 use crate::rpc::types::Notification;
-use subrosa_engine::{Address, ChatId};
+use subrosa_engine::Address;
 use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews};
 use subrosa_xmpp::rooms::Invitation;
 
@@ -36,6 +36,9 @@ impl Drive {
     }
     fn bookmarked(&mut self, bookmark: Bookmark) {
         let room = bookmark.room.clone();
+        if let Some(failure) = self.no_room(&room).filter(|_| bookmark.autojoin) {
+            return self.refuse_room(&room, &failure);
+        }
         match (self.rooms.rooms.get_mut(&room), bookmark.autojoin) {
             (Some(known), true) => {
                 known.bookmark = Some(bookmark);
@@ -48,7 +51,6 @@ impl Drive {
                 let (nick, password) = (self.my_nick(bookmark.nick.clone()), bookmark.password.clone());
                 let (name, after) = (bookmark.name.clone(), self.newest(&room));
                 self.link.room(RoomAsk::Join { room: room.clone(), nick: nick.clone(), password: password.clone(), after });
-                self.chats.set_room(ChatId(room.clone()));
                 self.rooms.rooms.insert(room, Known { nick, password, name, bookmarked: true, bookmark: Some(bookmark), ..Known::default() });
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
             }
@@ -75,6 +77,9 @@ impl Drive {
     pub(super) fn invited(&mut self, invitation: Invitation) {
         let from = invitation.by.as_ref().unwrap_or(&invitation.room).to_string();
         let room = invitation.room.to_string();
+        if let Some(failure) = self.no_room(&invitation.room) {
+            return self.refuse_room(&invitation.room, &failure);
+        }
         let kept = KeptInvitation {
             room: room.clone(),
             from: from.clone(),
