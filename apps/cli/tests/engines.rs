@@ -56,6 +56,40 @@ fn a_key_that_both_have_in_a_file() {
     assert!(!server.has_seen("Bla bla"));
 }
 
+/// Live, out of the archive, by the server's own store, after a kill: these engines know no copy from another, the history does.
+#[test]
+fn what_comes_several_ways_is_told_once() {
+    let Some((_server, alice, bob)) = pair() else { return };
+    let key = alice.path().join("shared");
+    std::fs::write(&key, "5a".repeat(32)).unwrap();
+    let engine = format!("preshared:@{}", key.display());
+    let mut a = alice.rpc_with(&engine);
+    a.online();
+    let (mut expected, mut told) = (Vec::new(), Vec::new());
+    for round in 0..5 {
+        let mut text = |n: usize| {
+            expected.push(format!("{round}: {n}"));
+            expected.last().unwrap().clone()
+        };
+        for n in 0..4 {
+            a.call("send", json!({"to": "bob@localhost", "text": text(n)}));
+        }
+        let mut b = bob.rpc_with(&engine);
+        for n in 4..8 {
+            a.call("send", json!({"to": "bob@localhost", "text": text(n)}));
+        }
+        while expected.iter().any(|text| !told.contains(text)) {
+            let came = b.wait("a message", |line| line["method"] == "message")["params"].clone();
+            // flagged: an earlier process may have shown it
+            let text = came["text"].as_str().unwrap().to_owned();
+            assert!(came["again"] == true || !told.contains(&text), "{text} twice");
+            told.push(text);
+        }
+        // what is told later than that of this round is seen in the next one
+        if round % 2 == 0 { b.kill() } else { drop(b.end()) }
+    }
+}
+
 #[test]
 fn a_refusal_comes_back_with_its_code() {
     let Some((_server, alice, bob)) = pair() else { return };

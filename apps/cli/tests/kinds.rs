@@ -80,6 +80,41 @@ fn what_is_said_about_a_message_is_seen_by_the_other_and_nobody_else() {
     }
 }
 
+/// By its number alone a device is let in and nobody is told; by its key it is verified, and whoever verified this one learns it
+/// (XEP-0450 §4).
+#[test]
+fn an_own_device_that_was_compared_is_verified_for_contacts_too() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob)) = (online(&server, "alice"), online(&server, "bob"));
+    let own = |rpc: &mut Rpc| rpc.call("status", json!({}))["accounts"][0].clone();
+    let verify = |of: &Value, at: &mut Rpc| {
+        at.call("verify", json!({"jid": of["account"], "device": of["device"], "fingerprint": of["fingerprint"]}));
+    };
+    alice.call("send", json!({"to": "bob@localhost", "text": "hello"}));
+    bob.message("hello");
+    bob.call("send", json!({"to": "alice@localhost", "text": "and back"}));
+    alice.message("and back");
+    let (first, bobs) = (own(&mut alice), own(&mut bob));
+    verify(&first, &mut bob);
+    verify(&bobs, &mut alice);
+    let (_a2, mut other) = online(&server, "alice");
+    let second = own(&mut other);
+    let trust = |at: &mut Rpc| {
+        let all = at.call("devices", json!({"jid": "alice@localhost"}));
+        all["devices"].as_array().unwrap().iter().find(|d| d["device"] == second["device"]).map(|d| d["trust"].clone())
+    };
+    own_new(&mut alice);
+    approve(&mut alice, &second["device"]);
+    assert_eq!(trust(&mut alice), Some("trusted".into()));
+    until("bob does not see it", || trust(&mut bob) == Some("undecided".into()));
+    let wrong = alice.error("approve", json!({"device": second["device"], "fingerprint": first["fingerprint"]}));
+    assert_eq!(wrong["data"]["code"], "trust.key");
+    assert_eq!((trust(&mut alice), trust(&mut bob)), (Some("trusted".into()), Some("undecided".into())));
+    alice.call("approve", json!({"device": second["device"], "fingerprint": second["fingerprint"]}));
+    assert_eq!(trust(&mut alice), Some("verified".into()));
+    until("bob is not told", || trust(&mut bob) == Some("verified".into()));
+}
+
 /// What a process that was killed had not stored, its server sends back to the senders where another device of the account is online; the
 /// archive has it all the same.
 #[test]

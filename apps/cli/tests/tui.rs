@@ -387,6 +387,40 @@ fn the_history_is_kept_sealed_erased_and_brought_back() {
 }
 
 #[test]
+fn a_secret_is_typed_unseen_and_the_terminal_given_back() {
+    let Some(server) = server() else { return };
+    let place = Place::new();
+    let host = format!("127.0.0.1:{}", server.port);
+    for (keys, code) in [("secret<C-c>", 2), ("<Enter>", 2), ("secret<Enter>", 4), ("secret<C-u>pw-alicX<BS>e<Enter>", 0)] {
+        let mut tty = Tty::run(&place, &["login", "alice@localhost", "--host", &host, "--plain-loopback"]);
+        assert!(!tty.sees("Password of alice@localhost").echoes());
+        assert_eq!(tty.keys(keys).ended(), code, "{keys}: {}", tty.written());
+        assert!(tty.echoes() && !tty.written().contains("secret") && !tty.written().contains("pw-al"), "{keys}: {}", tty.written());
+    }
+}
+
+/// XEP-0384 §8: eight groups, each in the colour that other programs give it; on a terminal, and nowhere else.
+#[test]
+fn fingerprints_have_their_colours_on_a_terminal() {
+    let Some(server) = server() else { return };
+    let place = Place::new();
+    place.login(&server, "alice");
+    for args in [["fingerprint"], ["devices"]] {
+        let plain = place.ok(&args);
+        assert!(!plain.contains('\u{1b}'), "{plain:?}");
+        let mut tty = Tty::run(&place, &args);
+        assert_eq!(tty.ended(), 0);
+        assert_eq!(tty.written().matches("\u{1b}[38;5;").count(), 8, "{}", tty.written());
+    }
+    let mut tty = Tty::start(&place);
+    tty.row("alice@localhost", "online");
+    assert!(!tty.written().contains("38;5;"));
+    tty.keys("<C-t>").sees("this device");
+    assert!(tty.written().contains("38;5;"));
+    tty.end();
+}
+
+#[test]
 fn the_terminal_is_given_back_however_it_ends() {
     let Some(server) = server() else { return };
     let place = Place::new();

@@ -22,10 +22,17 @@ pub async fn verify(home: &Home, account: Option<&str>, what: String, device: Op
     }
     print(&text)
 }
-pub async fn approve(home: &Home, account: Option<&str>, device: u32, history: bool) -> Result<(), Failure> {
-    ask::<Value>(home, account, false, Call::Approve(Approve { device, history, account: None })).await?;
+pub async fn approve(home: &Home, account: Option<&str>, device: u32, fingerprint: Option<String>, history: bool) -> Result<(), Failure> {
+    let worth = match &fingerprint {
+        Some(_) => " and is verified: your other devices and verified contacts are told".to_owned(),
+        None => format!(
+            ", trusted by its number alone, of which nobody is told; `subrosa approve {device} FINGERPRINT`, with what `subrosa fingerprint` \
+             shows on it, verifies it"
+        ),
+    };
+    ask::<Value>(home, account, false, Call::Approve(Approve { device, fingerprint, history, account: None })).await?;
     let more = if history { "; the history goes there while both are connected: leave `subrosa listen` or `subrosa tui` running" } else { "" };
-    print(&format!("device {device} gets messages from here on{more}\n"))
+    print(&format!("device {device} gets messages from here on{worth}{more}\n"))
 }
 pub async fn replace(home: &Home, account: Option<&str>, jid: String, device: u32) -> Result<(), Failure> {
     let text = format!("a new session with device {device} of {} is being set up\n", clean(&jid));

@@ -37,7 +37,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         Command::Edit { chat, of, text } => history::about(&home, account, history::edit(chat, &of, send::text(&text)?)).await,
         Command::Retract { chat, of } => history::about(&home, account, history::retract(chat, &of)).await,
         Command::Verify { what, device, fingerprint } => keys::verify(&home, account, what, device, fingerprint).await,
-        Command::Approve { device, history } => keys::approve(&home, account, device, history).await,
+        Command::Approve { device, fingerprint, history } => keys::approve(&home, account, device, fingerprint, history).await,
         Command::Sessions(SessionsCommand::Replace { jid, device }) => keys::replace(&home, account, jid, device).await,
         Command::Sessions(SessionsCommand::Remove { device }) => keys::remove(&home, account, device).await,
         Command::Sessions(SessionsCommand::Stale) => keys::stale(&home, account).await,

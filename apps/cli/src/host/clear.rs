@@ -108,9 +108,6 @@ impl Drive {
     }
 }
 fn unasked(chat: &Address) -> Failure {
-    let sentence = format!(
-        "no message to {chat} was refused because it could not be encrypted: there is nothing to allow. Clear text can be allowed only after \
-         such a refusal (`send.no-encryption`, `send.opted-out`); send a message first"
-    );
+    let sentence = format!("send a message first: clear text can be allowed after one to {chat} could not be encrypted, and none was");
     Failure::new("clear.unasked", FaultName::Caller, sentence)
 }

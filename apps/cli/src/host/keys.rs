@@ -58,10 +58,11 @@ impl Drive {
         }
         notes::value(&Verified { jid, devices, later })
     }
-    /// A new device of the account's own: it gets messages from here on, and what was said before where that is wished. Where that device
+    /// A new device of the account's own, verified where its key was compared: it gets messages from here on, and what was said before where that is wished. Where that device
     /// offers its history, the wish accepts it.
     pub(super) fn approve(&mut self, approve: &types::Approve, waiter: Waiter) {
-        let wanted = SetTrust { jid: self.account.clone(), device: approve.device, fingerprint: None, level: Level::Trusted, account: None };
+        let (jid, device, fingerprint) = (self.account.clone(), approve.device, approve.fingerprint.clone());
+        let wanted = SetTrust { jid, device, fingerprint, level: Level::Trusted, account: None };
         let own = self.look(self.omemo, |omemo, cx| omemo.own_device(cx));
         let decided = match own {
             Ok(Some(own)) if own == Device::of(&self.me, approve.device) => {
@@ -75,7 +76,12 @@ impl Drive {
             Err(failure) => return drop(waiter.send(Err(failure))),
         };
         let known = self.identities(&device.owner).unwrap_or_default();
-        let verified = known.iter().any(|i| i.device == device && i.key == key && i.trust == Trust::Verified);
+        if !known.iter().any(|i| i.device == device && i.key == key && i.current) {
+            let sentence = format!("device {} shows another key now than that one; nothing was changed. Compare again", approve.device);
+            return drop(waiter.send(Err(Failure::new("trust.key", FaultName::Caller, sentence))));
+        }
+        // who compared has verified, and that is told (XEP-0450 §4); who names a number only lets it in
+        let verified = approve.fingerprint.is_some() || known.iter().any(|i| i.device == device && i.key == key && i.trust == Trust::Verified);
         let trust = if verified { Trust::Verified } else { Trust::Trusted };
         self.facts.push(Fact::Decide(device.clone(), key, trust, Ok(json!({})), waiter));
         if approve.history

@@ -71,7 +71,7 @@ impl Tty {
         command.arg("--data");
         command.arg(place.path());
         command.args(args);
-        for name in ["SUBROSA_PASSWORD", "SUBROSA_STORE_KEY", "SUBROSA_LOG", "SUBROSA_DATA", "NO_COLOR"] {
+        for name in ["SUBROSA_PASSWORD", "SUBROSA_STORE_KEY", "SUBROSA_LOG", "SUBROSA_DATA", "NO_COLOR", "COLORTERM"] {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
@@ -108,6 +108,14 @@ impl Tty {
     /// What is on the screen now.
     pub fn text(&self) -> String {
         self.parser.screen().contents()
+    }
+    /// What was written to it, its control sequences too.
+    pub fn written(&self) -> String {
+        String::from_utf8_lossy(&self.raw).into_owned()
+    }
+    /// It shows what is typed.
+    pub fn echoes(&self) -> bool {
+        format!("{:?}", self.master.get_termios().unwrap().local_flags).split([' ', '|', '(', ')']).any(|flag| flag == "ECHO")
     }
     pub fn pid(&self) -> u32 {
         self.child.process_id().unwrap()
@@ -176,7 +184,7 @@ impl Tty {
         self.is_given_back();
     }
     pub fn is_given_back(&self) {
-        let raw = String::from_utf8_lossy(&self.raw);
+        let raw = self.written();
         let (taken, back) = (raw.rfind("\x1b[?1049h"), raw.rfind("\x1b[?1049l"));
         assert!(taken.is_some() && back > taken, "the other screen is left");
         assert!(raw.rfind("\x1b[?25h") > back || raw.rfind("\x1b[?25h") > raw.rfind("\x1b[?25l"), "the cursor is seen");

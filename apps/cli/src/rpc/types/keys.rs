@@ -28,6 +28,9 @@ pub struct Verify {
 pub struct Approve {
     /// The number of the account's own new device.
     pub device: u32,
+    /// The key that was compared with what the device shows: it is verified then, and the others are told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// It is sent the history too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub history: bool,

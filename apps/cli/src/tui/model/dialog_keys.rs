@@ -147,7 +147,9 @@ impl Screen {
                 let call = Verify { uri: None, jid: Some(jid), device: Some(device), fingerprint: Some(fingerprint), account: named };
                 self.call(Tag::Verified, Call::Verify(call));
             }
-            Sure::Approve { device, history } => self.call(Tag::Decided(account), Call::Approve(Approve { device, history, account: named })),
+            Sure::Approve { device, fingerprint, history } => {
+                self.call(Tag::Decided(account), Call::Approve(Approve { device, fingerprint, history, account: named }));
+            }
             Sure::RemoveDevice(device) => self.call(Tag::Decided(account), Call::RemoveDevice(RemoveDevice { device, account: named })),
             Sure::RemoveMember { room, jid } => {
                 self.call(Tag::MembersChanged(room.clone()), Call::RoomRemove(RoomRemove { room, jid, account: named }));

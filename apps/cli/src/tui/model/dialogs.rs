@@ -69,6 +69,8 @@ pub enum Sure {
     },
     Approve {
         device: u32,
+        /// What was compared.
+        fingerprint: Option<String>,
         history: bool,
     },
     RemoveDevice(u32),

@@ -100,7 +100,8 @@ impl Screen {
                 };
                 let key = device.fingerprint.as_deref().map_or(String::new(), |key| format!("\n\n{}\n", show::groups(key)));
                 let text = format!("Is device {number} yours, and does it show this fingerprint?{key}\n{what}");
-                self.dialogs.push(Dialog::Question { text, what: Sure::Approve { device: number, history } });
+                let what = Sure::Approve { device: number, fingerprint: device.fingerprint, history };
+                self.dialogs.push(Dialog::Question { text, what });
             }
             Action::Approve | Action::ApproveWithHistory => self.warn("only own devices are approved; trust or verify this one"),
             Action::Replace => {

@@ -174,6 +174,26 @@ fn a_terminal_that_was_resized_since_is_survived() {
     }
 }
 
+/// The groups of a fingerprint: in their own colours where the terminal has them, in the list and where they are compared.
+#[test]
+fn a_fingerprint_has_its_colours() {
+    use ratatui::style::Color;
+    let mut fake = Fake::with(3);
+    fake.devices.insert("bob@x".into(), vec![device("bob@x", 7, Level::Trusted)]);
+    let mut desk = Desk::new(fake);
+    desk.keys("<Enter><C-t>");
+    for keys in ["", "v"] {
+        desk.keys(keys);
+        for (depth, [r, g, b]) in [(Depth::None, [0; 3]), (Depth::Direct, crate::colour::of(&KEY[..8]))] {
+            desk.theme.depth = depth;
+            let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+            terminal.draw(|frame| draw(frame, &desk.screen, desk.theme)).unwrap();
+            let coloured = terminal.backend().buffer().content().iter().any(|cell| cell.fg == Color::Rgb(r, g, b));
+            assert_eq!(coloured, depth == Depth::Direct, "{keys:?}");
+        }
+    }
+}
+
 #[test]
 fn without_colours_everything_is_told_all_the_same() {
     let mut desk = Desk::with_bob(3);
