@@ -2,14 +2,15 @@
 use getrandom::{SysRng, rand_core::UnwrapErr};
 use minidom::Element;
 use std::{collections::HashMap, error::Error, path::Path, time::SystemTime};
-use subrosa_engine::{Address, Event, Headers, Input, Kind, Machine, MessageId, Output, OutputId, Recipients, Time};
-use subrosa_omemo::{Omemo, wire::Version};
+use subrosa_engine::{Address, Event, Headers, Input, Installed, Kind, Machine, MessageId, Output, OutputId, Recipients, Time};
+use subrosa_omemo::{DeviceInfo, Omemo, wire::Version};
 use subrosa_store::{SqliteStore, StoreKey};
 use subrosa_xmpp::{Mapping, Requests};
 
 /// Stands between your connection and your screens.
 pub struct Encryption {
     machine: Machine,
+    omemo: Installed<Omemo>,
     store: SqliteStore,
     mapping: Mapping,
     requests: Requests,
@@ -24,7 +25,8 @@ pub struct Turn {
 }
 
 impl Encryption {
-    /// One account. What is in `directory` is this device: never copy it to another, never put an old copy back.
+    /// One account, `"alice@example.org".into()`. What is in `directory`, which has to be there, is this device: never copy it to another,
+    /// never put an old copy back.
     pub fn open(me: &Address, directory: &Path) -> Result<Self, Box<dyn Error>> {
         let mut rng = UnwrapErr(SysRng);
         let key = StoreKey::load_or_create(&directory.join("key"), &mut rng)?; // better: from the system's key ring
@@ -35,7 +37,7 @@ impl Encryption {
         let salt = getrandom::u64()?.to_string();
         let nodes = Version::ALL.iter().map(|version| version.device_list_node().to_owned());
         let (mapping, requests) = (Mapping::new(me.clone(), nodes, &salt), Requests::new(me.clone(), &salt));
-        Ok(Encryption { machine, store, mapping, requests, rng, leaving: HashMap::new() })
+        Ok(Encryption { machine, omemo, store, mapping, requests, rng, leaving: HashMap::new() })
     }
     /// Announce these in your service discovery and entity capabilities: the server then pushes the device lists of contacts.
     pub fn features() -> impl Iterator<Item = String> {
@@ -77,6 +79,13 @@ impl Encryption {
         let late = self.requests.expire(now()).into_iter().filter_map(|turn| turn.answer);
         let inputs = late.map(|(id, answer)| Input::Answer(id, answer)).chain([Input::Tick]).collect();
         self.step(inputs)
+    }
+
+    /// Somebody's devices, with their fingerprints and what they are trusted; `Input::SetTrust` decides.
+    pub fn devices(&mut self, owner: &Address) -> Result<Vec<DeviceInfo>, Box<dyn Error>> {
+        let mut step = self.machine.begin(now(), &mut self.rng);
+        let devices = step.call(self.omemo, |omemo, cx| omemo.devices(cx, owner));
+        Ok(step.commit(&mut self.store)?.reply(&devices).unwrap_or_default())
     }
 
     /// One transaction: what came in is stored with all that follows from it; only then anything leaves or is shown.

@@ -180,6 +180,8 @@ impl Screen {
             }
             Event::Paste(text) => {
                 self.flash = None;
+                // terminals give a line's end as Enter does: CR
+                let text = text.replace("\r\n", "\n").replace('\r', "\n");
                 self.paste(&super::text::lines(&text).replace('\u{fffd}', ""));
             }
             Event::Resize(width, height) => self.size = (width, height),

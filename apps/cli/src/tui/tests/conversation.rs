@@ -51,6 +51,17 @@ fn what_is_written_is_sent_and_comes_back_where_it_failed() {
 }
 
 #[test]
+fn what_is_pasted_keeps_its_lines_and_sends_nothing() {
+    for end in ["\r", "\n", "\r\n"] {
+        let mut desk = Desk::with_bob(1);
+        desk.event(Event::Paste(["one", "two", "/quit"].join(end)));
+        assert!(desk.text().contains("one") && !desk.text().contains("onetwo"), "{}", desk.text());
+        desk.keys("<Enter>");
+        assert_eq!(desk.called("send")["text"], "one\ntwo\n/quit");
+    }
+}
+
+#[test]
 fn a_message_is_answered_corrected_and_taken_back() {
     let mut desk = Desk::with_bob(4);
     desk.keys("<Tab>r");
