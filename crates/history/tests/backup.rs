@@ -186,7 +186,7 @@ fn cut_changed_reordered_newer() {
         changed[16..28].copy_from_slice([memory, passes, lanes].map(u32::to_le_bytes).as_flattened());
         code(&changed)
     };
-    for (memory, passes, lanes) in [(256 * 1024 + 1, 1, 1), (1024 * 1024, 3, 4), (64, 9, 1), (512, 1, 17), (u32::MAX, u32::MAX, 1)] {
+    for (memory, passes, lanes) in [(256 * 1024 + 1, 1, 1), (1024 * 1024, 3, 4), (64, 9, 1), (512, 1, 17), (64, 1, u32::MAX), (u32::MAX, u32::MAX, u32::MAX)] {
         assert_eq!(most(memory, passes, lanes), "backup.too-expensive", "{memory} {passes} {lanes}");
     }
     assert_eq!(most(512, 8, 16), "backup.wrong-passphrase");

@@ -78,11 +78,12 @@ impl Seal {
         let [memory, passes, lanes] = *numbers.as_chunks::<4>().0 else { return Err(damaged()) };
         let [memory, passes, lanes] = [memory, passes, lanes].map(u32::from_le_bytes);
         let cost = Cost { memory, passes, lanes };
-        if Params::new(memory, passes, lanes, Some(32)).is_err() {
-            return Err(damaged());
-        }
+        // first: Argon2's own check multiplies
         if memory > Cost::MOST.memory || passes > Cost::MOST.passes || lanes > Cost::MOST.lanes {
             return Err(BackupError::TooExpensive { path: of() });
+        }
+        if Params::new(memory, passes, lanes, Some(32)).is_err() {
+            return Err(damaged());
         }
         let (cipher, expected) = derive(passphrase, cost, salt)?;
         // nothing secret: whoever has the file can compare it as well
