@@ -116,8 +116,13 @@ impl History {
         if taken {
             row.stanza = None; // another message has it: the archive contradicts itself
         }
-        row.n = self.free_place(time, row.n)?;
-        self.insert(&row)?;
+        if Place::from_n(row.n).time() != Place::at(time).time() {
+            row.n = Place::at(time).n();
+        }
+        if !self.insert(&row)? {
+            row.n = self.free_place(time)?;
+            self.insert(&row)?;
+        }
         self.index(&row)?;
         Ok(match self.settle_new(chat, &row)? {
             Folding::Applied(places) => Added::Changed(places),
@@ -128,24 +133,21 @@ impl History {
     /// The row that this message is already, and whether a row has its `stanza-id`.
     fn same(&self, chat: &InChat, new: &Row, time: Time) -> Result<(Option<Row>, bool), HistoryError> {
         let fits = |row: &Row| is_same(chat, row, new);
-        let archived = match &new.stanza {
-            Some(stanza) => self.rows("chat = ?1 AND stanza = ?2", (chat.id, stanza))?.pop(),
-            None => None,
-        };
-        let taken = archived.is_some();
-        if let Some(row) = archived.filter(fits) {
-            return Ok((Some(row), taken));
-        }
-        let unreadable = new.kind == Kind::Unreadable;
-        let by_id = "chat = ?1 AND id = ?2 AND";
-        let named = match (new.id.is_empty(), unreadable) {
-            (false, false) => self.rows(&format!("{by_id} digest IN (?3, 0) ORDER BY digest = 0 LIMIT 64"), (chat.id, &new.id, new.digest))?,
-            (false, true) => self.rows(&format!("{by_id} 1 LIMIT 64"), (chat.id, &new.id))?,
+        let archived = "chat = ?1 AND stanza = ?2";
+        let said = "chat = ?1 AND id = ?3 AND digest = ?4";
+        let named = match (new.id.is_empty(), new.kind == Kind::Unreadable) {
+            (false, false) => {
+                let unreadable = "chat = ?1 AND id = ?3 AND digest = 0";
+                self.rows_by_each(&[archived, said, unreadable], (chat.id, &new.stanza, &new.id, new.digest))?
+            }
+            (false, true) => self.rows_by_each(&[archived, "chat = ?1 AND id = ?3"], (chat.id, &new.stanza, &new.id))?,
             (true, _) => {
                 let (first, last) = (Place::at(time).n(), Place::end_of(time).n());
-                self.rows(&format!("{by_id} digest = ?3 AND n BETWEEN ?4 AND ?5 LIMIT 64"), (chat.id, "", new.digest, first, last))?
+                let then = format!("{said} AND n BETWEEN ?5 AND ?6");
+                self.rows_by_each(&[archived, &then], (chat.id, &new.stanza, "", new.digest, first, last))?
             }
         };
+        let taken = new.stanza.is_some() && named.iter().any(|row| row.stanza == new.stanza);
         Ok((named.into_iter().find(fits), taken))
     }
     fn merge(&mut self, chat: &InChat, mut known: Row, new: Row) -> Result<Added, HistoryError> {

@@ -16,7 +16,11 @@ const EMOJI: usize = 128;
 /// Corrections of corrections are followed so far.
 const CHAIN: usize = 256;
 /// Corrections that stand for themselves, by what they name and their author.
-const CORRECTIONS: &str = "chat = ?1 AND refers IN (?2, ?4) AND author = ?3 AND kind = 2 AND target IS NULL LIMIT 256";
+const CORRECTIONS: &str = "chat = ?1 AND refers = ?2 AND author = ?3 AND kind = 2 AND target IS NULL LIMIT 256";
+/// Whether anything was said about a message of this id or `stanza-id`, by whomever: of nearly all that come there was not.
+const SPOKEN_OF: &str = "SELECT EXISTS (SELECT 1 FROM folds WHERE chat = ?1 AND refers = ?2) OR EXISTS (SELECT 1 FROM folds WHERE chat = ?1 AND refers = ?3)
+    OR EXISTS (SELECT 1 FROM messages WHERE chat = ?1 AND refers = ?2 AND kind = 2 AND target IS NULL)
+    OR EXISTS (SELECT 1 FROM messages WHERE chat = ?1 AND refers = ?3 AND kind = 2 AND target IS NULL)";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FoldKind {
@@ -152,7 +156,7 @@ impl History {
         let named = "(chat = ?1 AND id = ?2 OR chat = ?1 AND stanza = ?2) AND (stanza = ?2 OR author IN (?3, ?4) OR NOT ?5) LIMIT 64";
         let mut rows = self.rows(named, (chat.id, &fold.of, &fold.author, &me, chat.room))?;
         if fold.kind == FoldKind::Retraction {
-            rows.extend(self.rows(CORRECTIONS, (chat.id, &fold.of, &fold.author, None::<&str>))?);
+            rows.extend(self.rows(CORRECTIONS, (chat.id, &fold.of, &fold.author))?);
         }
         let about: Vec<&Row> = rows.iter().filter(|row| fold.is_about(chat, row, &me)).collect();
         let waits = about.is_empty();
@@ -209,6 +213,12 @@ impl History {
 
     /// After a row came or got its `stanza-id`: looks at everything said about it. A correction goes behind its message, where that is here.
     pub(crate) fn settle_new(&mut self, chat: &InChat, row: &Row) -> Result<Folding, HistoryError> {
+        if row.target.is_none() && row.kind != Kind::Correction {
+            let spoken_of: bool = self.db.prepare_cached(SPOKEN_OF)?.query_row((chat.id, &row.id, &row.stanza), |row| row.get(0))?;
+            if !spoken_of {
+                return Ok(Folding::Idle);
+            }
+        }
         let target = match (row.target, &row.refers) {
             (Some(target), _) => self.row(target)?,
             (None, Some(of)) if row.kind == Kind::Correction => self.corrected_by(chat, row, of)?,
@@ -248,7 +258,7 @@ impl History {
         while let Some(name) = names.pop().filter(|_| followed < CHAIN) {
             let other = names.pop();
             followed = followed.saturating_add(1);
-            for correction in self.rows(CORRECTIONS, (chat.id, &name, &row.author, &other))? {
+            for correction in self.rows(CORRECTIONS, (chat.id, &name, &row.author))? {
                 if correction.n != row.n && may_correct(chat, row, &correction) {
                     self.put_behind(&correction, row)?;
                     names.extend(self::names(&correction));
@@ -304,10 +314,14 @@ impl History {
     }
     /// All that was said under one of its names, by whomever.
     pub(crate) fn folds(&self, chat: i64, row: &Row) -> Result<Vec<Fold>, HistoryError> {
-        let mut find =
-            self.db.prepare_cached(&format!("SELECT {FOLD} FROM folds WHERE chat = ?1 AND refers IN (?2, ?3) ORDER BY time LIMIT 10000"))?;
+        let mut find = self.db.prepare_cached(&format!(
+            "SELECT {FOLD} FROM folds WHERE chat = ?1 AND refers = ?2
+             UNION ALL SELECT {FOLD} FROM folds WHERE chat = ?1 AND refers = ?3 AND ?3 <> ?2 LIMIT 10000"
+        ))?;
         let folds = find.query_map((chat, &row.id, &row.stanza), Fold::read)?;
-        Ok(folds.collect::<Result<_, _>>()?)
+        let mut folds: Vec<Fold> = folds.collect::<Result<_, _>>()?;
+        folds.sort_by_key(|fold| fold.time.0);
+        Ok(folds)
     }
     fn no_longer_waiting(&self, chat: i64, folds: &[Fold]) -> Result<(), HistoryError> {
         for fold in folds {

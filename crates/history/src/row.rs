@@ -214,16 +214,29 @@ impl History {
     }
     /// Those for which `filter` holds.
     pub(crate) fn rows(&self, filter: &str, with: impl rusqlite::Params) -> Result<Vec<Row>, HistoryError> {
-        let mut find = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE {filter}"))?;
+        self.rows_by(&format!("SELECT {COLUMNS} FROM messages WHERE {filter}"), with)
+    }
+    fn rows_by(&self, sql: &str, with: impl rusqlite::Params) -> Result<Vec<Row>, HistoryError> {
+        let mut find = self.db.prepare_cached(sql)?;
         let rows = find.query_map(with, Row::read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
-    /// Stores it under `row.n`; what search finds is told apart.
-    pub(crate) fn insert(&self, row: &Row) -> Result<(), HistoryError> {
+    /// Those that one of the filters finds, one filter after the other. Each seeks by itself: a list behind IN would be a table of its own.
+    pub(crate) fn rows_by_each(&self, filters: &[&str], with: impl rusqlite::Params) -> Result<Vec<Row>, HistoryError> {
+        let mut sql = String::with_capacity(1024);
+        for filter in filters {
+            let and = if sql.is_empty() { "" } else { " UNION ALL " };
+            sql.extend([and, "SELECT ", COLUMNS, " FROM messages WHERE ", filter]);
+        }
+        self.rows_by(&(sql + " LIMIT 64"), with)
+    }
+    /// Stores it under `row.n`, if that is free; what search finds is told apart.
+    pub(crate) fn insert(&self, row: &Row) -> Result<bool, HistoryError> {
         let mut put = self.db.prepare_cached(&format!(
-            "INSERT INTO messages ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+            "INSERT INTO messages ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+             ON CONFLICT (n) DO NOTHING"
         ))?;
-        put.execute(rusqlite::params![
+        let stored = put.execute(rusqlite::params![
             row.n,
             row.chat,
             row.author,
@@ -245,14 +258,10 @@ impl History {
             row.gone,
             row.target,
         ])?;
-        Ok(())
+        Ok(stored > 0)
     }
-    /// This place, where it is of this time and free; else the first free one of this time.
-    pub(crate) fn free_place(&self, time: Time, wanted: i64) -> Result<i64, HistoryError> {
-        let fits = Place::from_n(wanted).time() == Place::at(time).time();
-        if fits && wanted != 0 && !self.db.prepare_cached("SELECT 1 FROM messages WHERE n = ?1")?.exists([wanted])? {
-            return Ok(wanted);
-        }
+    /// The first free place of this time, behind all of it.
+    pub(crate) fn free_place(&self, time: Time) -> Result<i64, HistoryError> {
         let mut last = self.db.prepare_cached("SELECT n FROM messages WHERE n BETWEEN ?1 AND ?2 ORDER BY n DESC LIMIT 1")?;
         let mut time = time;
         loop {
