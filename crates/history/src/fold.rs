@@ -256,7 +256,6 @@ impl History {
     fn absorb(&mut self, chat: &InChat, row: &Row, mut names: Vec<String>) -> Result<bool, HistoryError> {
         let (mut any, mut followed) = (false, 0usize);
         while let Some(name) = names.pop().filter(|_| followed < CHAIN) {
-            let other = names.pop();
             followed = followed.saturating_add(1);
             for correction in self.rows(CORRECTIONS, (chat.id, &name, &row.author))? {
                 if correction.n != row.n && may_correct(chat, row, &correction) {
