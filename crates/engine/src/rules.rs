@@ -216,12 +216,14 @@ impl Step<'_> {
                 let Some(to) = resolve(to, room.as_ref()) else { return self.settle_out(passing, Ok(Outcome::Rejected(Reason::NotInRoom.into()))) };
                 let view = Outgoing { id, chat, to: &to, kind: *kind, plain, headers, room: room.as_ref() };
                 let outcome = self.with(engine, |e, cx| e.outgoing(cx, &view)).unwrap_or_else(|| nobody(&passing));
+                let outcome = self.with_policy(chat, outcome);
                 self.settle_out(passing, outcome)
             }
             Message::In { id, chat, from, sent, kind, content_type, body, headers, .. } => {
                 let room = self.room(chat)?;
                 let view = Incoming { id, chat, from, sent: *sent, kind: *kind, content_type, body, headers, room: room.as_ref() };
                 let outcome = self.with(engine, |e, cx| e.incoming(cx, &view)).unwrap_or_else(|| nobody(&passing));
+                let outcome = self.with_policy(chat, outcome);
                 self.settle_in(passing, outcome)
             }
             Message::File { id, chat, to, file } => {
@@ -267,6 +269,7 @@ impl Step<'_> {
             Ok(Outcome::Pending(_)) => not(passing.weary().into(), Vec::new(), None),
             Ok(Outcome::Done(mut body)) if !self.is_readable(to, body.report()) => not(Reason::NoDevice.into(), body.take_report(), None),
             Ok(Outcome::Done(mut body)) => {
+                self.withdraw_clear(chat)?;
                 let (report, (left_out, unsaid), made) = (body.take_report(), body.take_left_out(), self.now);
                 for (part, body) in (0..).zip(body.into_parts()) {
                     let (id, chat, to, headers) = (id.clone(), chat.clone(), to.clone(), headers.clone());
@@ -305,6 +308,7 @@ impl Step<'_> {
         };
         let why = match self.failed(outcome)? {
             Ok(Outcome::Done(decrypted)) if (self.machine.shows)(&decrypted.plain.content_type) => {
+                self.withdraw_clear(chat)?;
                 // engines with devices never make the same body twice
                 if *kind != Kind::Typing && decrypted.sender.is_some() {
                     self.reads(&message)?;
@@ -353,6 +357,7 @@ impl Step<'_> {
         let mut ask = None;
         let why: Refusal = match self.failed(outcome)? {
             Ok(Outcome::Done(encryption)) => {
+                self.withdraw_clear(chat)?;
                 self.outputs.push(upload(Some(encryption)));
                 self.leave(passing);
                 return Ok(());
@@ -417,6 +422,24 @@ impl Step<'_> {
     }
     fn is_clear_allowed(&mut self, chat: &ChatId) -> Result<bool, Halt> {
         self.rows().is_clear_allowed(chat)
+    }
+    /// What a hook waits for, and beside it the row that is looked at behind the hook, which must not run again for that.
+    fn with_policy<T>(&mut self, chat: &ChatId, outcome: Hook<T>) -> Hook<T> {
+        match (outcome, self.rows().warm([policy_of(chat)])) {
+            (Err(Halt(Why::Cold(mut keys))), Err(Halt(Why::Cold(policy)))) => {
+                keys.extend(policy);
+                Err(Halt::cold(keys))
+            }
+            (outcome, _) => outcome,
+        }
+    }
+    /// This chat can be encrypted in, so that a person who allowed clear text did not know that: else whoever makes its keys disappear,
+    /// a server with an empty list, reads what is written next.
+    fn withdraw_clear(&mut self, chat: &ChatId) -> Result<(), Halt> {
+        if self.is_clear_allowed(chat)? {
+            self.rows().remove(policy_of(chat));
+        }
+        Ok(())
     }
 
     pub(crate) fn begins(&self, chat: &ChatId, message: impl Into<Arc<Message>>) -> Passing {
