@@ -298,7 +298,13 @@ impl Reader {
         }
         loop {
             match self.parser.parse(&mut piece, false) {
-                Ok(Some(event)) => self.event(event)?,
+                Ok(Some(event)) => {
+                    self.event(event)?;
+                    if self.builder.as_ref().is_some_and(FrameBuilder::is_too_deep) {
+                        self.leave_out(LeftOut::TooLarge);
+                        return Ok(());
+                    }
+                }
                 Err(EndOrError::NeedMoreData) => return Ok(()),
                 Ok(None) | Err(EndOrError::Error(_)) if !self.open => return Err(FrameError::Xml("the stream's head is not XML")),
                 Ok(None) | Err(EndOrError::Error(_)) => {
