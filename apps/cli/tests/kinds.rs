@@ -107,12 +107,18 @@ fn an_own_device_that_was_compared_is_verified_for_contacts_too() {
     approve(&mut alice, &second["device"]);
     assert_eq!(trust(&mut alice), Some("trusted".into()));
     until("bob does not see it", || trust(&mut bob) == Some("undecided".into()));
+    let for_second = |at: &mut Rpc| {
+        let sent = at.call("send", json!({"to": "alice@localhost", "text": "to all that are verified"}));
+        sent["devices"].as_array().unwrap().iter().find(|d| d["device"] == second["device"]).unwrap()["result"].clone()
+    };
+    assert_eq!(for_second(&mut bob), "left-out");
     let wrong = alice.error("approve", json!({"device": second["device"], "fingerprint": first["fingerprint"]}));
     assert_eq!(wrong["data"]["code"], "trust.key");
     assert_eq!((trust(&mut alice), trust(&mut bob)), (Some("trusted".into()), Some("undecided".into())));
     alice.call("approve", json!({"device": second["device"], "fingerprint": second["fingerprint"]}));
     assert_eq!(trust(&mut alice), Some("verified".into()));
     until("bob is not told", || trust(&mut bob) == Some("verified".into()));
+    assert_eq!(for_second(&mut bob), "sent");
 }
 
 /// What a process that was killed had not stored, its server sends back to the senders where another device of the account is online; the

@@ -42,7 +42,7 @@ fn devices_are_shown_and_decided_about() {
     desk.keys("jA");
     desk.sees("gets the history");
     desk.keys("y");
-    assert_eq!(desk.called("approve"), json!({"device": 2, "history": true, "account": ME}));
+    assert_eq!(desk.called("approve"), json!({"device": 2, "fingerprint": KEY, "history": true, "account": ME}));
     desk.keys("Dy");
     assert_eq!(desk.called("remove_device"), json!({"device": 2, "account": ME}));
     desk.keys("c");
@@ -138,6 +138,7 @@ fn notices_stay_until_they_are_acknowledged() {
         account: ME.into(),
         room: "tea@rooms.x".into(),
         from: "bob@x".into(),
+        by_room: false,
         reason: Some("come".into()),
     }));
     let (code, sentence) = ("opt-out".to_owned(), "The contact asks to stop.".to_owned());
