@@ -90,6 +90,7 @@ pub(crate) fn advance(cx: &mut Context<'_>) -> Result<bool, Halt> {
     }
     adopt_imported(cx)?;
     if cx.records.get(records::account())?.is_none_or(|a| a.leaving) {
+        go(cx)?;
         return Ok(true);
     }
     for version in Version::ALL {
@@ -331,8 +332,7 @@ pub(crate) fn published(cx: &mut Context<'_>, id: RequestId, node: &Node, ok: bo
             }
         } else if p.list == Stage::Asked(id) {
             p.list = stage(&mut p);
-            if ok {
-                let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { continue };
+            if ok && let Some(device) = cx.records.get(records::account())?.filter(|a| !a.leaving).map(|a| a.device) {
                 let owner = node.owner.clone();
                 let label = cx.records.get(records::label())?.cloned();
                 edit_people(cx, &owner, |people| {
@@ -427,25 +427,65 @@ pub(crate) fn catch_up(cx: &mut Context<'_>, running: bool) -> Result<(), Halt> 
 }
 /// Takes this device off the account: both lists, both bundles. Nothing is published from here on.
 pub(crate) fn leave(cx: &mut Context<'_>) -> Result<(), Halt> {
-    let me = cx.me.clone();
     let Some(account) = cx.records.edit(records::account())? else { return Ok(()) };
     account.leaving = true;
-    let device = account.device;
     for version in Version::ALL {
-        let list = edit_people(cx, &me, |p| {
-            let mut list = p.list(version);
-            let listed = list.len();
-            list.retain(|d| d.id != device);
-            (list.len() != listed).then_some(list)
-        })?;
-        // an empty list too: who is offline now is told of what a node holds later, never that it was deleted
-        if let Some(list) = list {
-            ask_list_of(cx, version, &list);
+        cx.records.put(records::publication(version), Publication { list: Stage::Refused, ..Publication::default() });
+    }
+    go(cx)
+}
+/// Off those lists that were read on this stream; the others are asked for, and left when they are there.
+fn go(cx: &mut Context<'_>) -> Result<(), Halt> {
+    let me = cx.me.clone();
+    let Some(device) = cx.records.get(records::account())?.map(|a| a.device) else { return Ok(()) };
+    for version in Version::ALL {
+        let Some(mut p) = cx.records.get(records::publication(version))?.cloned() else { continue };
+        let before = p.clone();
+        match off(cx, version, device)? {
+            Off::Unread => drop(cx.network.ask(Request::Fetch(list_node(&me, version)))),
+            read => {
+                // an empty list too: who is offline now is told of what a node holds later, never that it was deleted
+                if let Off::Asked(id) = read {
+                    p.list = Stage::Asked(id);
+                }
+                if p.bundle == Stage::Due {
+                    p.bundle = Stage::Refused;
+                    cx.network.ask(Request::Delete(bundle_node(&me, device, version)));
+                }
+            }
         }
-        cx.network.ask(Request::Delete(bundle_node(&me, device, version)));
-        cx.records.put(records::publication(version), Publication { bundle: Stage::Refused, list: Stage::Refused, ..Publication::default() });
+        if p != before {
+            cx.records.put(records::publication(version), p);
+        }
     }
     Ok(())
+}
+/// What became of taking a device off one of our lists.
+enum Off {
+    /// The list was not read on this stream, and what was not read is not written.
+    Unread,
+    /// It was not on it.
+    Was,
+    /// The server is asked.
+    Asked(RequestId),
+}
+fn off(cx: &mut Context<'_>, version: Version, device: u32) -> Result<Off, Halt> {
+    let me = cx.me.clone();
+    let list = edit_people(cx, &me, |p| {
+        let Some(seen) = p.seen(version).filter(|seen| seen.answered) else { return Err(Off::Unread) };
+        let mut list = p.list(version);
+        let listed = list.len();
+        list.retain(|d| d.id != device);
+        if list.len() == listed {
+            return Err(Off::Was);
+        }
+        p.learn(version, list.clone(), seen);
+        Ok(list)
+    })?;
+    Ok(match list {
+        Ok(list) => Off::Asked(ask_list_of(cx, version, &list)),
+        Err(off) => off,
+    })
 }
 /// The name of this device changed: the list is written anew, now, because a person wants it.
 pub(crate) fn renamed(cx: &mut Context<'_>) -> Result<(), Halt> {
@@ -463,18 +503,7 @@ pub(crate) fn remove(cx: &mut Context<'_>, device: u32) -> Result<bool, Halt> {
         return Ok(false);
     }
     for version in Version::ALL {
-        let list = edit_people(cx, &me, |p| {
-            let mut list = p.list(version);
-            let (listed, seen) = (list.len(), p.seen(version)?);
-            list.retain(|d| d.id != device);
-            (seen.answered && list.len() != listed).then(|| {
-                p.learn(version, list.clone(), seen);
-                list
-            })
-        })?;
-        if let Some(list) = list {
-            ask_list_of(cx, version, &list);
-        }
+        off(cx, version, device)?;
         cx.network.ask(Request::Delete(bundle_node(&me, device, version)));
     }
     Ok(true)

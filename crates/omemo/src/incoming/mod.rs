@@ -56,7 +56,7 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         let mut is_missed = !transient;
         if found.payload.is_some() {
             for device in &senders {
-                is_missed &= !is_other_part(cx, device, Part::of(found.version, message.sent, message.id), also)?;
+                is_missed &= !is_other_part(cx, device, Part::of(found.version, message.id), also)?;
             }
         }
         return if found.payload.is_some() && is_missed { no(Reason::NotForThisDevice) } else { Ok(Outcome::Silent) };
@@ -134,25 +134,16 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
 
 /// How long behind its omemo:2 part the legacy part of a message may come.
 const PARTS: Duration = Duration::from_secs(60);
-/// How far apart two parts were sent that do not say so.
-const TOGETHER: Duration = Duration::from_secs(3);
-
 /// Whether a message without a key for us is the other part of one that was read: a message for devices of both versions may travel as
-/// two stanzas. Ours say so (`also`) and have omemo:2 first. Of others that are on the lists of both versions it is a message in the
-/// version that we were not written to in, under the id of the one read last, or sent with it; and each message has one other part. Where
-/// the sender left us out, the part in our version says so; where the network lost that one just behind another, nobody does.
+/// two stanzas. Ours say so (`also`), and have omemo:2 first. Of others it is what comes in the other version under the id of what was
+/// read last. Where the sender left us out, the part in our version says so; where the network lost it, and we have just read another of
+/// the device, nobody does.
 fn is_other_part(cx: &mut Context<'_>, device: &Device, part: Part, also: bool) -> Result<bool, Halt> {
-    let newer = |r: &Ratchet| r.version() == Version::Omemo2;
     let Some(session) = cx.records.get(records::session(device))? else { return Ok(false) };
+    let newer = |r: &Ratchet| r.version() == Version::Omemo2;
     let heard = (session.heard.0 > 0 && session.current.as_ref().is_some_and(newer)).then_some(session.heard);
     let says_so = also && part.version == Version::Legacy && heard.is_some_and(|heard| heard <= cx.now && cx.now < heard.after(PARTS));
-    let together = |read: Part| Duration::from_millis(read.sent.0.abs_diff(part.sent.0)) <= TOGETHER;
-    let read = session.last.filter(|read| !also && read.version != part.version && (read.id == part.id || together(*read)));
-    let is_other = says_so || read.is_some();
-    if is_other && let Some(session) = cx.records.edit(records::session(device))? {
-        session.last = None;
-    }
-    Ok(is_other)
+    Ok(says_so || session.last.is_some_and(|read| read.version != part.version && read.id == part.id))
 }
 
 /// Why nothing came out.
@@ -218,7 +209,7 @@ fn read(cx: &mut Context<'_>, message: &Incoming<'_>, device: &Device, found: &E
             && let Ok((_, Some(_))) = &read
             && let Some(session) = cx.records.edit(records::session(device))?
         {
-            session.last = Some(Part::of(found.version, message.sent, message.id));
+            session.last = Some(Part::of(found.version, message.id));
         }
         Ok(read)
     })

@@ -22,23 +22,21 @@ pub(crate) struct SessionRecord {
     pub heard: Time,
     /// Of which memory they are: those of an earlier one only decrypt.
     pub epoch: u32,
-    /// Of a device that speaks both versions: what was read last and has no other part yet.
+    /// Of a device that speaks both versions: what was read last.
     pub last: Option<Part>,
 }
 /// A message with words that was read: a device that speaks both versions may send another of it, for devices of the other version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub version: Version,
-    /// By the server's clock.
-    pub sent: Time,
-    /// Of its id.
+    /// A digest of its id.
     pub id: u64,
 }
 impl Part {
-    pub fn of(version: Version, sent: Time, id: &MessageId) -> Self {
+    pub fn of(version: Version, id: &MessageId) -> Self {
         // FNV-1a: stored, so it never changes
         let id = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-        Part { version, sent, id }
+        Part { version, id }
     }
     fn read(input: &mut Reader<'_>) -> Option<Option<Self>> {
         let version = match input.u8()? {
@@ -46,10 +44,10 @@ impl Part {
             1 => Version::Omemo2,
             _ => Version::Legacy,
         };
-        Some(Some(Part { version, sent: Time(input.u64()?), id: input.u64()? }))
+        Some(Some(Part { version, id: input.u64()? }))
     }
     /// What it takes to store one.
-    const STORED: usize = 16;
+    const STORED: usize = 8;
 }
 /// The profile of a version, with the way from and to the enum.
 pub(crate) trait Spoken: Profile {
@@ -180,7 +178,7 @@ impl SessionRecord {
         }
     }
 }
-/// Version 3: `3, heard u64, epoch u32, last u8 (0: none; else its version, sent u64, id u64), length u32, current session, other session`,
+/// Version 3: `3, heard u64, epoch u32, last u8 (0: none; else its version, id u64), length u32, current session, other session`,
 /// either of them empty. Version 2 had no last, version 1 no epoch either.
 impl Record for SessionRecord {
     fn encode(&self) -> Vec<u8> {
@@ -194,9 +192,8 @@ impl Record for SessionRecord {
         out.extend_from_slice(&self.epoch.to_le_bytes());
         match self.last {
             None => out.push(0),
-            Some(Part { version, sent, id }) => {
+            Some(Part { version, id }) => {
                 out.push(if version == Version::Omemo2 { 1 } else { 2 });
-                out.extend_from_slice(&sent.0.to_le_bytes());
                 out.extend_from_slice(&id.to_le_bytes());
             }
         }
