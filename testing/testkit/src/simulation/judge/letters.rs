@@ -325,11 +325,18 @@ impl Judge {
         }
         Ok(())
     }
-    /// What could be read by now, because people are who they are and devices are known, is read.
+    /// What could be read by now, because people are who they are and devices are known, is read. Of who is in a room no more it may be
+    /// that nobody says what they wrote.
     pub fn read_later(&self) -> Verdict {
         let hopes = |way: &Way| matches!(way.why, Some(Reason::UnknownMember)) && !way.shown && way.with_key > 0;
+        let is_there = |client: &ClientId, letter: &Letter| {
+            let members = self.seats[client.0].rooms.get(&letter.chat.0);
+            members.is_none_or(|members| members.contains(&self.seats[letter.from.0].account))
+        };
         for (id, letter) in self.letters.iter().filter(|(_, letter)| self.readable && !letter.tampered && !self.seats[letter.from.0].rolled_back) {
-            if let Some((client, _)) = letter.ways.iter().find(|(client, way)| hopes(way) && !self.seats[client.0].rolled_back) {
+            if let Some((client, _)) =
+                letter.ways.iter().find(|(client, way)| hopes(way) && is_there(client, letter) && !self.seats[client.0].rolled_back)
+            {
                 return Err(Rule::ReadLater
                     .broken("nobody knew whose it was; it is known by now, and it is not read")
                     .about(id)
