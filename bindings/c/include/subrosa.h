@@ -773,7 +773,9 @@ const char *subrosa_output_get_chat(const subrosa_outputs *outputs);
 /* Who sent the message, as the server vouches. */
 const char *subrosa_output_get_from(const subrosa_outputs *outputs);
 
-/* When a received message was sent, by the server's clock. Milliseconds since 1970. */
+/* When a received message was sent, by the server's clock; when one that is to leave was made: if that is a minute ago or more, put it
+   beside the message (`<delay xmlns='urn:xmpp:delay' stamp='...'/>`, XEP-0203), because recipients compare the two. Milliseconds since 1970;
+   0: not known. */
 uint64_t subrosa_output_get_time(const subrosa_outputs *outputs);
 
 /* What the message is for: one of `subrosa_kind`. */
@@ -811,6 +813,10 @@ const char *subrosa_output_get_header_value(const subrosa_outputs *outputs, size
 /* The chat is a room, and these are in it: members, admins, owners, whether they are there or not. Each time that changes, and once on
    each new stream: until then messages wait, because who is in it may have changed meanwhile. */
 int subrosa_machine_set_room(subrosa_machine *machine, const char *chat, const char *const *members, size_t count, subrosa_error **error);
+
+/* This account is out of the room and means to come in again, while the stream lasts: who is in it may change unseen. Messages wait until
+   it is set anew. */
+int subrosa_machine_room_unknown(subrosa_machine *machine, const char *chat, subrosa_error **error);
 
 /* The chat is no room any more, or one where encryption is not possible: nothing leaves. */
 int subrosa_machine_unset_room(subrosa_machine *machine, const char *chat, subrosa_error **error);

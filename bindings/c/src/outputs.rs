@@ -190,7 +190,7 @@ pub unsafe extern "C" fn subrosa_output_get_from(outputs: *const COutputs) -> *c
     })
 }
 /// When a received message was sent, by the server's clock; when one that is to leave was made: if that is a minute ago or more, put it
-/// beside the message (`<delay xmlns='urn:xmpp:delay' stamp='…'/>`, XEP-0203), because recipients compare the two. Milliseconds since 1970;
+/// beside the message (`<delay xmlns='urn:xmpp:delay' stamp='...'/>`, XEP-0203), because recipients compare the two. Milliseconds since 1970;
 /// 0: not known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_output_get_time(outputs: *const COutputs) -> u64 {

@@ -23,6 +23,12 @@ pub unsafe extern "C" fn subrosa_machine_set_room(
         Ok(Input::Room(chat_of(chat)?, Some(members)))
     })
 }
+/// This account is out of the room and means to come in again, while the stream lasts: who is in it may change unseen. Messages wait until
+/// it is set anew.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subrosa_machine_room_unknown(machine: *mut CMachine, chat: *const c_char, error: *mut *mut CError) -> c_int {
+    feed(machine, error, || Ok(Input::RoomUnknown(unsafe { chat_of(chat) }?)))
+}
 /// The chat is no room any more, or one where encryption is not possible: nothing leaves.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subrosa_machine_unset_room(machine: *mut CMachine, chat: *const c_char, error: *mut *mut CError) -> c_int {

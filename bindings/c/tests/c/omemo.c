@@ -517,6 +517,15 @@ static void room(void) {
     DOES(subrosa_machine_send_to_room(people[1].machine, &message, &error));
     run();
     SAME(people[0].history, "r2=words for all;");
+    message.message_id = "r3";
+    DOES(subrosa_machine_room_unknown(people[1].machine, ROOM, &error));
+    DOES(subrosa_machine_send_to_room(people[1].machine, &message, &error));
+    run();
+    SAME(people[0].history, "r2=words for all;");
+    DOES(subrosa_machine_set_room(people[1].machine, ROOM, members, 3, &error));
+    run();
+    SAME(people[0].history, "r2=words for all;r3=words for all;");
+    message.message_id = "r4";
     DOES(subrosa_machine_unset_room(people[1].machine, ROOM, &error));
     DOES(subrosa_machine_send_to_room(people[1].machine, &message, &error));
     run();
