@@ -20,18 +20,18 @@ fn fresh() -> (TempDir, History) {
 fn device(n: u32) -> OwnDevice {
     OwnDevice::approved(&ME.into(), &Device { owner: ME.into(), id: DeviceId::Number(n) }, Trust::Verified).unwrap()
 }
-fn filled() -> (TempDir, History) {
+fn filled(now: Time) -> (TempDir, History) {
     let (directory, mut history) = fresh();
     let romeo = Address::from("romeo@montague.lit");
     for n in 0..40 {
-        let entry = Entry::new(&romeo, &romeo, &format!("m{n}"), Content::Text(format!("message {n}")), Time(now().0 - 1000 + n));
+        let entry = Entry::new(&romeo, &romeo, &format!("m{n}"), Content::Text(format!("message {n}")), Time(now.0 - 1000 + n));
         history.add(&entry).unwrap();
     }
     (directory, history)
 }
 /// As they were said from the one to the other.
 pub fn batches() -> Vec<Vec<u8>> {
-    let ((_one, mut old), (_two, mut new)) = (filled(), fresh());
+    let ((_one, mut old), (_two, mut new)) = (filled(now()), fresh());
     let (to_new, to_old) = (device(2), device(1));
     let mut said = vec![old.offer_transfer(&to_new, &[], &mut Seeded::new(1)).unwrap()];
     new.take_transfer(&to_old, &said[0], now()).unwrap();
@@ -52,7 +52,7 @@ pub fn transfer(bytes: &[u8]) {
     TAKING.with_borrow_mut(|taking| {
         let (directory, mut history, number) = taking.take().unwrap_or_else(|| {
             let ((directory, mut history), from) = (fresh(), device(1));
-            let offer = filled().1.offer_transfer(&device(2), &[], &mut Seeded::new(1)).unwrap();
+            let offer = filled(now()).1.offer_transfer(&device(2), &[], &mut Seeded::new(1)).unwrap();
             history.take_transfer(&from, &offer, now()).unwrap();
             history.accept_transfer(&from).unwrap();
             (directory, history, 0)
@@ -68,13 +68,15 @@ pub fn transfer(bytes: &[u8]) {
     });
 }
 
+/// The same in every process: what one of them wrote as a seed is what another one sealed.
 fn sealed() -> &'static [u8] {
     static SEALED: OnceLock<Vec<u8>> = OnceLock::new();
     SEALED.get_or_init(|| {
-        let (directory, history) = filled();
+        let then = Time(1_700_000_000_000);
+        let (directory, history) = filled(then);
         let path = directory.path().join("backup");
         let wanted = Wanted { passphrase: PASSPHRASE, sections: &[], decisions: &[], cost: Cost::CHEAP };
-        history.back_up(&path, &wanted, now(), &mut Seeded::new(1)).unwrap();
+        history.back_up(&path, &wanted, then, &mut Seeded::new(1)).unwrap();
         std::fs::read(path).unwrap()
     })
 }

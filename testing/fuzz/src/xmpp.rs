@@ -13,8 +13,19 @@ use tokio::runtime::{Builder, Runtime};
 const ME: &str = "juliet@capulet.lit";
 const ROOM: &str = "garden@rooms.capulet.lit";
 
+/// What a stream lets through ([`frames`]): its reader bounds what is built, minidom's own does not.
 fn stanza(input: &[u8]) -> Option<Element> {
     let text = std::str::from_utf8(input).ok()?.trim_start();
+    let mut depth = 0_u32;
+    for part in text.split('<').skip(1) {
+        depth = match part.starts_with('/') {
+            true => depth.saturating_sub(1),
+            false => depth + u32::from(!part.contains("/>")),
+        };
+        if depth > 200 {
+            return None;
+        }
+    }
     let end = text.find([' ', '/', '>']).filter(|_| text.starts_with('<'))?;
     let (start, rest) = text.split_at(end);
     if rest.contains("xmlns='jabber:client'") { text.parse().ok() } else { format!("{start} xmlns='jabber:client'{rest}").parse().ok() }
