@@ -268,8 +268,8 @@ fn clear_text_is_asked_about_before_anything_leaves_so() {
     let (alice, _bob, mut tty, mut bob) = two(&server);
     let mut carol = Raw::login(&server, "carol");
     tty.write_to("carol@localhost").keys("/clear<Enter>").sees("can't be written to encrypted").keys("y").sees("send a message first");
-    tty.keys("are you there?<Enter>").sees("This message is sent in clear at once").keys("n").sees_not("in clear at once").sees("> are you there?");
-    tty.sees("▪ encrypted").keys("<Enter>").sees("in clear at once").keys("y").left("are you there?").sees("o NOT encrypted");
+    tty.keys("are you there?<Enter>").sees("UNENCRYPTED?").keys("n").sees_not("UNENCRYPTED?").sees("> are you there?");
+    tty.sees("▪ encrypted").keys("<Enter>").sees("UNENCRYPTED?").keys("y").left("are you there?").sees("o NOT encrypted");
     carol.hears("<body>are you there?</body>");
     carol.message("alice@localhost", "c1", "I am, openly");
     tty.sees("o carol: I am, openly");
@@ -278,13 +278,13 @@ fn clear_text_is_asked_about_before_anything_leaves_so() {
     let mut tty = Tty::start(&alice);
     tty.row("alice@localhost", "online").keys("<Enter>").sees("o NOT encrypted").keys("once more<Enter>").left("once more").sees("UNENCRYPTED");
     tty.keys("/clear off<Enter>").sees("▪ encrypted").sees("or not sent");
-    tty.keys("secret words<Enter>").sees("in clear at once").keys("<Esc>").sees_not("in clear at once").keys("<C-u>");
+    tty.keys("secret words<Enter>").sees("UNENCRYPTED?").keys("<Esc>").sees_not("UNENCRYPTED?").keys("<C-u>");
     assert!(!server.has_seen("secret words"));
     // who asks not to be written to encrypted: from the notice, or by commands
     tty.write_to("bob@localhost").keys("hello<Enter>").left("hello");
     bob.call("opt_out", json!({"chat": "alice@localhost"}));
     tty.sees("notice").keys("<A-n>").sees("asks not to be sent encrypted").keys("c").sees("can't be written to").keys("n").keys("<Esc>");
-    tty.sees_not("asks not to be").keys("still secret<Enter>").sees("in clear at once").keys("n").sees_not("in clear at once");
+    tty.sees_not("asks not to be").keys("still secret<Enter>").sees("UNENCRYPTED?").keys("n").sees_not("UNENCRYPTED?");
     tty.keys("<C-u>/go-on<Enter>").sees("go on encrypted").keys("still secret<Enter>").left("still secret");
     assert!(!server.has_seen("still secret"));
     tty.end();
