@@ -56,7 +56,6 @@ impl Chats {
             reply,
             reactions: reactions.into_iter().map(|(emoji, from)| Reacted { emoji, from }).collect(),
             device: message.by.as_ref().map(|by| DeviceNumber::from(&by.device)),
-            protocol: None,
             trust: message.by.as_ref().map(|by| level(by.trust)),
             state,
             reason,

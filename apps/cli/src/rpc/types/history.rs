@@ -168,9 +168,6 @@ pub struct Entry {
     /// Which device wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceNumber>,
-    /// The version it was encrypted in: `"omemo:2"`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub protocol: Option<String>,
     /// What the key that wrote it was worth when it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<Level>,

@@ -263,11 +263,7 @@ impl Screen {
     }
     fn details(&mut self, entry: &Entry) {
         let mut rows = vec![format!(" from     {}", text::line(&entry.from)), format!(" when     {}", date(entry.time, &self.zone))];
-        let how = match (&entry.protocol, entry.encrypted) {
-            (Some(protocol), true) => format!("encrypted ({})", text::line(protocol)),
-            (None, true) => "encrypted".into(),
-            (_, false) => "in clear: servers could read it".into(),
-        };
+        let how = if entry.encrypted { "encrypted" } else { "in clear: servers could read it" };
         rows.push(format!(" how      {how}"));
         if let Some(device) = &entry.device {
             let trust = entry.trust.map_or("", show::word);

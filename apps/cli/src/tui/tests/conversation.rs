@@ -104,7 +104,7 @@ fn every_state_of_a_message_is_seen() {
     put(9, &|e| (e.text, e.retracted) = (None, Some("bob@x".into())));
     put(11, &|e| e.reply = Some(Answered { of: "m2".into(), place: Some(2), from: Some(ME.into()), text: Some("text 2".into()) }));
     put(13, &|e| e.reactions = vec![Reacted { emoji: "👍".into(), from: vec![ME.into(), "carol@y".into()] }]);
-    put(15, &|e| (e.encrypted, e.protocol, e.trust) = (false, None, None));
+    put(15, &|e| (e.encrypted, e.trust) = (false, None));
     put(17, &|e| e.trust = Some(Level::Undecided));
     desk.resize(100, 40);
     for what in [
@@ -126,7 +126,7 @@ fn every_state_of_a_message_is_seen() {
     // details of the undecided one
     desk.keys("<Tab><Enter>");
     desk.sees("device   7 undecided");
-    desk.sees("encrypted (omemo:2)");
+    desk.sees("encrypted");
 }
 
 #[test]

@@ -14,7 +14,6 @@ fn no_field_of_anything_reaches_the_terminal_as_it_is() {
     one.id = BAD.into();
     one.reply = Some(Answered { of: BAD.into(), place: None, from: Some(format!("{BAD}@x")), text: Some(BAD.into()) });
     one.reactions = vec![Reacted { emoji: BAD.into(), from: vec![format!("{BAD}@x")] }];
-    one.protocol = Some(BAD.into());
     one.device = Some(DeviceNumber::Name(BAD.into()));
     let mut two = entry("bob@x", 2, ME, "x");
     (two.state, two.reason) = (Some(Way::Failed), Some(BAD.into()));
