@@ -250,6 +250,7 @@ impl RoomError {
             "registration-required" if joins => RoomError::MembersOnly,
             "service-unavailable" if joins => RoomError::Full,
             "service-unavailable" | "feature-not-implemented" if task == Task::Avatar => RoomError::NoPictures,
+            "service-unavailable" | "feature-not-implemented" if task == Task::Resign => RoomError::NotAllowed,
             "conflict" if task == Task::Resign => RoomError::LastOwner,
             "conflict" if joins || task == Task::Rename => RoomError::NickTaken,
             "not-acceptable" if joins || task == Task::Rename => RoomError::NickRefused,

@@ -101,7 +101,7 @@ fn who_may_not_give_it_up_is_told_and_stays_in() {
     let turn = witch.rooms.resign(&ROOM.into(), now());
     let turn = witch.error(&turn.send[0], "forbidden");
     let turn = witch.error(&turn.send[0], "service-unavailable");
-    assert!(matches!(failure(&turn), (Task::Resign, RoomError::Other(_))), "{turn:?}");
+    assert!(matches!(failure(&turn), (Task::Resign, RoomError::NotAllowed)), "{turn:?}");
     assert!(witch.rooms.is_joined(&ROOM.into()));
     // to be put out later is no goodbye of ours
     let turn = witch.presence("thirdwitch", "type='unavailable'", "<item affiliation='none' role='none'/><status code='321'/>", "");
