@@ -3,7 +3,9 @@ use super::{ask, confirmed, print};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::rpc::Call;
-use crate::rpc::types::{AllowClear, Approve, Blocked, OfAccount, OfChat, OfPerson, OptOut, RemoveDevice, ReplaceSession, StaleDevices, Verified, Verify};
+use crate::rpc::types::{
+    AllowClear, Approve, Blocked, OfAccount, OfChat, OfPerson, OptOut, RemoveDevice, ReplaceSession, StaleDevices, Verified, Verify,
+};
 use crate::show::{clean, time};
 use serde_json::Value;
 

@@ -67,7 +67,9 @@ fn typed(prompt: &str, what: &str) -> Result<Zeroizing<String>, Failure> {
             KeyCode::Char('c' | 'd') if key.modifiers == KeyModifiers::CONTROL => break Err(Failure::usage("interrupted; nothing was done")),
             KeyCode::Char('u') if key.modifiers == KeyModifiers::CONTROL => secret.clear(),
             KeyCode::Backspace => drop(secret.pop()),
-            KeyCode::Char(c) if !key.modifiers.contains(KeyModifiers::CONTROL) && secret.len() < usize::from(LIMIT).saturating_sub(4) => secret.push(c),
+            KeyCode::Char(c) if !key.modifiers.contains(KeyModifiers::CONTROL) && secret.len() < usize::from(LIMIT).saturating_sub(4) => {
+                secret.push(c)
+            }
             _ => {}
         }
     };
