@@ -386,6 +386,35 @@ fn leaving_takes_everything_off() {
     world.run();
     assert_eq!(texts(&world, phone), ["to the phone"]);
 }
+/// Somebody joined while it was away, and the server does not say so yet.
+#[test]
+fn leaving_throws_out_nobody_who_came_meanwhile() {
+    let mut world = World::new(21);
+    let laptop = world.join(ALICE, omemo);
+    world.run();
+    let goes = number(&device(&mut world, laptop));
+    world.disconnect(laptop);
+    let phone = world.join(ALICE, omemo);
+    world.run();
+    let stays = number(&device(&mut world, phone));
+    world.disconnect(phone);
+    world.notify(|_| false);
+    world.server.refuse(|_, request| matches!(request, Request::Fetch(_)).then_some(RequestError::Unreachable));
+    world.connect(laptop);
+    world.run();
+    let engine = *world.client(laptop).handle();
+    world.call(laptop, engine, |o, cx| o.unpublish(cx)).unwrap();
+    world.run();
+    for version in Version::ALL {
+        assert!(listed(&world, ALICE, version).contains(&stays), "it is thrown off");
+    }
+    world.server.refuse(|_, _| None);
+    world.run_for(10 * 60_000);
+    for version in Version::ALL {
+        assert_eq!(listed(&world, ALICE, version), [stays]);
+        assert_eq!(published(&world, ALICE, goes, version), None);
+    }
+}
 #[test]
 fn a_second_start_is_the_same_device() {
     let (mut world, alice, bob) = two(10);
