@@ -60,7 +60,6 @@ pub fn entry(chat: &str, place: i64, from: &str, text: &str) -> Entry {
         reply: None,
         reactions: Vec::new(),
         device: Some(DeviceNumber::Number(7)),
-        protocol: Some("omemo:2".into()),
         trust: Some(Level::Trusted),
         state: (from == ME).then_some(Way::Sent),
         reason: None,
