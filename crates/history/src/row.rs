@@ -164,7 +164,8 @@ impl Row {
         let part = |part: &str| (part.len() as u64).to_le_bytes();
         let refers = self.refers.as_deref().unwrap_or_default();
         let mut all = Sha256::new();
-        all.update([self.kind as u8, self.in_clear.into()]);
+        // of one's own only its way out says that
+        all.update([self.kind as u8, (self.in_clear && self.state.is_none()).into()]);
         all.update(part(&self.text));
         all.update(&self.text);
         all.update(refers);
