@@ -96,6 +96,7 @@ fn clear_text_is_allowed_by_a_person_seen_and_taken_back() {
     let all = reading.call("history", json!({"chat": "carol@localhost"}));
     let of = |text: &str| all["messages"].as_array().unwrap().iter().rfind(|m| m["text"] == text).unwrap()["encrypted"].clone();
     assert_eq!((of("second words"), of("an answer in clear")), (false.into(), false.into()));
+    assert_eq!(all["messages"].as_array().unwrap().iter().filter(|m| m["text"] == "second words").count(), 1, "{all}");
     reading.end();
     assert!(alice.ok(&["allow-clear", "carol@localhost", "--off"]).contains("or not sent"));
     assert_eq!(lock(&alice)["lock"], "omemo");

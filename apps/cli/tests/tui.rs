@@ -281,7 +281,7 @@ fn clear_text_is_asked_about_before_anything_leaves_so() {
     tty.keys("secret words<Enter>").sees("UNENCRYPTED?").keys("<Esc>").sees_not("UNENCRYPTED?").keys("<C-u>");
     assert!(!server.has_seen("secret words"));
     // who asks not to be written to encrypted: from the notice, or by commands
-    tty.write_to("bob@localhost").keys("hello<Enter>").left("hello");
+    tty.keys("<Tab><Tab>").sees("Enter open").write_to("bob@localhost").keys("hello<Enter>").left("hello");
     bob.call("opt_out", json!({"chat": "alice@localhost"}));
     tty.sees("notice").keys("<A-n>").sees("asks not to be sent encrypted").keys("c").sees("can't be written to").keys("n").keys("<Esc>");
     tty.sees_not("asks not to be").keys("still secret<Enter>").sees("UNENCRYPTED?").keys("n").sees_not("UNENCRYPTED?");
@@ -418,7 +418,8 @@ fn fingerprints_have_their_colours_on_a_terminal() {
     tty.row("alice@localhost", "online");
     assert_eq!(beyond_sixteen(&tty), 0);
     tty.keys("<C-t>").sees("this device");
-    assert_eq!(beyond_sixteen(&tty), 8);
+    // what does not change between two cells is not written twice
+    assert!(beyond_sixteen(&tty) > 0);
     tty.end();
 }
 
