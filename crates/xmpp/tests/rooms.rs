@@ -9,9 +9,10 @@ use minidom::Element;
 use person::{Came, Person, now};
 use subrosa_engine::{Address, Input};
 use subrosa_interop::{Ejabberd, Friends, Prosody, Server, goes_on};
+use subrosa_xmpp::Rooms;
 use subrosa_xmpp::avatar::Picture;
 use subrosa_xmpp::bookmarks::{Bookmark, BookmarkNews, BookmarkTurn, Bookmarks};
-use subrosa_xmpp::rooms::{Affiliation, Left, Presence, RoomConfig, RoomError, RoomNews, RoomWarning, Task, Unencryptable};
+use subrosa_xmpp::rooms::{Affiliation, Left, Presence, RoomConfig, RoomError, RoomNews, RoomTurn, RoomWarning, Task, Unencryptable};
 
 const ACCOUNTS: [(&str, &str); 3] = [("alice", "pw-alice"), ("bob", "pw-bob"), ("carol", "pw-carol")];
 const ALICE: &str = "alice@localhost";
@@ -190,9 +191,13 @@ fn kicks_bans_names_and_what_is_not_there(server: &Server) {
     carol.say(&room, "to all");
     assert_eq!(alice.message().1, "to all");
 }
+/// Nothing was heard for so long that the room is asked whether we are in it.
+fn after_silence(rooms: &mut Rooms) -> RoomTurn {
+    rooms.tick(rooms.wake_at().expect("a room"))
+}
 fn a_room_that_forgot_us_is_entered_again(server: &Server) {
     let (mut alice, mut bob, room) = two(server, "sleepers");
-    alice.act(|rooms| rooms.check(&room, now()));
+    alice.act(after_silence);
     bob.say(&room, "1");
     assert_eq!(alice.message().1, "1");
     let goes_unknown = |alice: &mut Person| {
@@ -205,7 +210,7 @@ fn a_room_that_forgot_us_is_entered_again(server: &Server) {
     bob.news("reflection", |news| matches!(news, RoomNews::Reflected { .. }).then_some(()));
     bob.news("reflection", |news| matches!(news, RoomNews::Reflected { .. }).then_some(()));
     assert!(alice.rooms.is_joined(&room));
-    alice.act(|rooms| rooms.check(&room, now()));
+    alice.act(after_silence);
     assert_eq!(alice.news("loss", left), Left::Lost);
     alice.news("room", joined);
     alice.archive(&room);

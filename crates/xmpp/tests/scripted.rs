@@ -7,7 +7,7 @@ mod server;
 
 use common::{Client, entity};
 use server::{Authority, Script, Server};
-use subrosa_engine::{Address, Node, Request, RequestError};
+use subrosa_engine::{Address, ChatId, Node, Output, OutputId, Recipients, Request, RequestError};
 use subrosa_xmpp::{Config, ConnectError, Happening, Pin, Roots, Security, State};
 
 const BOB: &str = "bob@localhost";
@@ -235,4 +235,46 @@ async fn entities_and_comments_end_a_stream_and_expand_to_nothing() {
         alice.close().await;
         server.hears("not-well-formed").await;
     }
+}
+
+/// What an earlier process owed to a room that nobody goes into any more waits until that is certain, and not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_a_room_that_nobody_goes_into_comes_back() {
+    const ROOM: &str = "left@rooms.localhost";
+    let authority = Authority::new();
+    let server = Server::start(&authority, Script::default()).await;
+    let mut config = config(&authority, server.port);
+    config.rooms = true;
+    let mut alice = Client::online(config).await;
+    let put = |id: u64| match common::message(id, ROOM, "hello") {
+        Output::Transmit { id, part, kind, wire, headers, made, .. } => {
+            Output::Transmit { id, part, chat: ChatId(ROOM.into()), to: Recipients::Room, kind, wire, headers, made }
+        }
+        _ => unreachable!(),
+    };
+    alice.handle.put(OutputId(1), put(1));
+    alice.send(2, BOB, "to a person");
+    alice.acknowledged(2).await;
+    assert!(!alice.seen.iter().any(|seen| seen.starts_with("Bounced")), "a bookmark may have it: {:?}", alice.seen);
+    alice.handle.rooms(|rooms, _| rooms.complete());
+    for n in [1, 3] {
+        let bounce = alice.until(|h| if let Happening::Bounced(bounce) = h { Some(bounce) } else { None }).await;
+        assert_eq!((bounce.id.as_str(), bounce.from.as_str(), bounce.condition.as_str()), (format!("m{n}").as_str(), ROOM, "not-acceptable"));
+        alice.acknowledged(n).await;
+        // and from here on at once
+        alice.handle.put(OutputId(3), put(3));
+    }
+    assert_eq!(server.heard(ROOM), 0);
+}
+
+/// Whoever dies before it is stored is told again, or at least not that it was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_is_held_until_it_is_stored() {
+    let authority = Authority::new();
+    let back = "<message type='error' from='bob@localhost' id='m9'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+    let server = Server::start(&authority, Script { then: back.into(), ..Script::default() }).await;
+    let mut alice = Client::online(config(&authority, server.port)).await;
+    let bounce = alice.until(|h| if let Happening::Bounced(bounce) = h { Some(bounce) } else { None }).await;
+    assert_eq!(bounce.id.as_str(), "m9");
+    alice.until(|h| matches!(h, Happening::Received { inputs, .. } if inputs.is_empty()).then_some(())).await;
 }

@@ -57,10 +57,10 @@ impl Rooms {
         let Some(from) = stanza.attr("from").and_then(|from| Jid::new(from).ok()).filter(|from| from.to_bare().as_str() == room.as_str()) else {
             return turn;
         };
-        let at = [archived.stamp, stamp::of(stanza)].into_iter().flatten().min().unwrap_or(now);
+        let at = archived.stamp.or_else(|| delayed(stanza, room)).unwrap_or(now);
         // a tombstone: the message was here (XEP-0425 §6)
         let place = archived.at.id.as_str();
-        if let Some(stone) = stanza.get_child("retracted", ns::RETRACT).filter(|stone| stone.has_child("moderated", ns::MODERATE)) {
+        if let Some(stone) = tombstone(stanza) {
             turn.news.push(moderation(room, place, stone));
             return turn;
         }
@@ -81,7 +81,7 @@ impl Rooms {
         turn.ids = ids;
         match reflected {
             Some(id) => turn.reflected(room, id, at),
-            None => turn.received(mapping, stanza, room, who, stamp::of(stanza).map_or(at, |said| said.min(at))),
+            None => turn.received(mapping, stanza, room, who, at),
         }
         turn
     }
@@ -108,7 +108,7 @@ impl Rooms {
         turn.ids = mapping.ids(stanza, room);
         match reflected {
             Some(id) => turn.reflected(room, id, at),
-            None => turn.received(mapping, stanza, room, who, stamp::of(stanza).map_or(at, |said| said.min(at))),
+            None => turn.received(mapping, stanza, room, who, at),
         }
     }
     /// What the room itself says.
@@ -148,8 +148,12 @@ impl Rooms {
     fn bounced(&mut self, room: &Address, stanza: &Element, from: &Jid, now: Time, turn: &mut RoomTurn) {
         let invite = stanza.get_child("x", ns::MUC_USER).and_then(|x| x.get_child("invite", ns::MUC_USER));
         let error = stanza.get_child("error", ns::CLIENT);
-        if let Some(invite) = invite {
-            let (who, why) = (invite.attr("to").and_then(person), RoomError::of(Task::Invite, error));
+        // not every room says what it was that it refuses
+        let ours = self.inviting.iter().position(|(id, at, _)| stanza.attr("id") == Some(id) && at == room);
+        let invited = ours.and_then(|at| self.inviting.remove(at)).map(|(_, _, who)| who);
+        if invite.is_some() || invited.is_some() {
+            let who = invited.or_else(|| invite.and_then(|invite| invite.attr("to").and_then(person)));
+            let why = RoomError::of(Task::Invite, error);
             turn.news.push(RoomNews::Failed { room: room.clone(), task: Task::Invite, who, why, again: None });
             return;
         }
@@ -238,8 +242,17 @@ fn is_subject(stanza: &Element) -> bool {
 }
 /// When it was said, of what the room says to be from before (XEP-0045 §7.2.14). Other stamps are the sender's word.
 fn delayed(stanza: &Element, room: &Address) -> Option<Time> {
-    let by_room = |c: &&Element| c.is("delay", ns::DELAY) && c.attr("from").is_some_and(|from| bare(from).is_ok_and(|from| from == *room));
-    stanza.children().filter(by_room).filter_map(|delay| stamp::parse(delay.attr("stamp")?)).min()
+    stamp::by(stanza, |from| from.is_some_and(|from| bare(from).is_ok_and(|from| from == *room)))
+}
+/// What a moderator left of an archived message (XEP-0425 §6): that, and nothing that anybody said. Whoever writes such an element beside
+/// their words has said them all the same.
+fn tombstone(stanza: &Element) -> Option<&Element> {
+    let beside = |c: &Element| {
+        [ns::DELAY, ns::SID, ns::MUC_USER, ns::OCCUPANT_ID, ns::HINTS].into_iter().any(|namespace| c.has_ns(namespace)) || c.name() == "thread"
+    };
+    let mut said = stanza.children().filter(|c| !beside(c));
+    let stone = said.next().filter(|c| c.is("retracted", ns::RETRACT) && c.has_child("moderated", ns::MODERATE))?;
+    said.next().is_none().then_some(stone)
 }
 /// Who wrote an archived message, in the archive's own words. Of several nobody can say which is.
 fn said_by_archive(stanza: &Element) -> Option<Address> {

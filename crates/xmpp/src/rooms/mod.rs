@@ -46,6 +46,10 @@ const RETURN: Duration = Duration::from_secs(5);
 /// A room that can't be reached is tried again: first, and at the longest.
 const PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
+/// A message of ours is back from the room so soon; else it is asked whether we are in it.
+const ECHO: Duration = Duration::from_secs(30);
+/// Invitations of ours that the room may refuse yet.
+const MAX_INVITING: usize = 64;
 /// Bytes of a subject that is set.
 const MAX_SUBJECT: usize = 4096;
 
@@ -59,11 +63,24 @@ pub struct Rooms {
     open: HashMap<String, Question>,
     /// Invitations that were told, so that one that comes by two ways is told once.
     invited: VecDeque<(Time, Address, Option<Address>)>,
+    /// Our own, as they were sent through a room: id, room, who.
+    inviting: VecDeque<(String, Address, Address)>,
+    /// The host has named all that it is to be in.
+    complete: bool,
 }
 impl Rooms {
     /// For this account. `salt`: any random text; makes ids that nobody can guess.
     pub fn new(me: Address, salt: &str) -> Self {
-        Rooms { me, salt: salt.into(), next: 0, rooms: HashMap::new(), open: HashMap::new(), invited: VecDeque::new() }
+        Rooms {
+            me,
+            salt: salt.into(),
+            next: 0,
+            rooms: HashMap::new(),
+            open: HashMap::new(),
+            invited: VecDeque::new(),
+            inviting: VecDeque::new(),
+            complete: false,
+        }
     }
     /// Makes a room for encryption and enters it: [`RoomNews::Joined`], or [`RoomNews::Failed`]. One that exists is left alone.
     pub fn create(&mut self, room: &Address, nick: &str, config: RoomConfig, now: Time) -> RoomTurn {
@@ -174,18 +191,31 @@ impl Rooms {
         RoomTurn::send(self.ask(room, Asked::SetAvatar, "set", avatar::card(picture), now))
     }
 
+    /// Every room that the account is to be in was created or joined: what is for another one waits for nothing.
+    pub fn complete(&mut self) -> RoomTurn {
+        self.complete = true;
+        RoomTurn { complete: true, ..RoomTurn::default() }
+    }
+    /// [`Rooms::complete`] was said.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
     /// A message stanza of ours on its way. To a room it becomes one for the room, and its reflection will be known. `false`: we are not in
-    /// now; it waits for [`RoomNews::Joined`].
-    pub fn send(&mut self, stanza: &mut Element) -> bool {
+    /// now, or whom it is for is not known; it waits for [`RoomNews::Members`] or [`RoomNews::NotEncryptable`].
+    pub fn send(&mut self, stanza: &mut Element, now: Time) -> bool {
         let Some(room) = stanza.attr("to").and_then(|to| crate::bare(to).ok()).and_then(|to| self.rooms.get_mut(&to)) else { return true };
-        if room.phase != Phase::Joined {
+        if room.phase != Phase::Joined || room.members.told.is_none() {
             return false;
         }
         xml::set(stanza, "type", "groupchat");
         if let Some(id) = stanza.attr("id").filter(|id| id.len() <= crate::mapping::MAX_ID) {
-            room.sent(MessageId::from(id));
+            room.sent(MessageId::from(id), now);
         }
         true
+    }
+    /// We are in, and nothing can be encrypted there.
+    pub fn is_unencryptable(&self, room: &Address) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.phase == Phase::Joined && matches!(room.members.told, Some(Err(_))))
     }
     /// It is a room that was created or entered, and not left.
     pub fn contains(&self, room: &Address) -> bool {
@@ -234,12 +264,12 @@ impl Rooms {
                 self.go_on(question, Err(None), now, &mut turn);
             }
         }
-        let rooms: Vec<(Address, Phase, Time)> = self.rooms.iter().map(|(address, room)| (address.clone(), room.phase, room.ping_at)).collect();
-        for (room, phase, ping_at) in rooms {
+        let rooms: Vec<(Address, Phase, Time)> = self.rooms.iter().map(|(address, room)| (address.clone(), room.phase, room.check_at())).collect();
+        for (room, phase, check_at) in rooms {
             match phase {
                 Phase::Joining(until) if until <= now => self.not_entered(&room, RoomError::Unreachable, now, &mut turn),
                 Phase::Away(again) if again <= now => self.start(&room, now, &mut turn),
-                Phase::Joined if ping_at <= now => turn.send.extend(self.ping(&room, now)),
+                Phase::Joined if check_at <= now => turn.send.extend(self.ping(&room, now)),
                 _ => {}
             }
         }
@@ -249,14 +279,10 @@ impl Rooms {
     pub fn wake_at(&self) -> Option<Time> {
         let rooms = self.rooms.values().filter_map(|room| match room.phase {
             Phase::Joining(at) | Phase::Away(at) => Some(at),
-            Phase::Joined => Some(room.ping_at),
+            Phase::Joined => Some(room.check_at()),
             Phase::Asking | Phase::Configuring | Phase::Leaving => None,
         });
         rooms.chain(self.open.values().map(|question| question.deadline)).min()
-    }
-    /// Asks now whether we are in the room, as after much silence (XEP-0410): after a message that nothing was heard of.
-    pub fn check(&mut self, room: &Address, now: Time) -> RoomTurn {
-        RoomTurn { send: if self.is_joined(room) { self.ping(room, now).into_iter().collect() } else { Vec::new() }, ..RoomTurn::default() }
     }
 
     fn id(&mut self) -> String {
@@ -274,7 +300,7 @@ impl Rooms {
     }
     fn ping(&mut self, room: &Address, now: Time) -> Option<Element> {
         let known = self.rooms.get_mut(room)?;
-        known.ping_at = now.after(SILENCE);
+        (known.ping_at, known.echo_by) = (now.after(SILENCE), None);
         let nick = known.nick.clone();
         Some(self.ask(room, Asked::Ping(nick), "get", build("ping", ns::PING).end(), now))
     }
@@ -392,7 +418,8 @@ impl Rooms {
         self.open.retain(|_, question| question.room != *room);
         let Some(known) = self.rooms.get_mut(room) else { return };
         let task = if known.entry.create.is_some() { Task::Create } else { Task::Join };
-        if why == RoomError::Unreachable {
+        // a server that goes down or comes up says of its rooms what a full one says
+        if why == RoomError::Unreachable || why == RoomError::Full && task == Task::Join {
             let pause = PAUSE.saturating_mul(1u32.checked_shl(known.failures.min(16)).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
             known.failures = known.failures.saturating_add(1);
             let again = now.after(pause);
@@ -406,7 +433,12 @@ impl Rooms {
     }
     fn invitations(&mut self, room: &Address, who: &Address, reason: &str, direct: bool) -> Vec<Element> {
         let password = self.rooms.get(room).and_then(|room| room.entry.password.clone());
-        let mut both = vec![invitations::through(room, self.id(), who, reason)];
+        let id = self.id();
+        if self.inviting.len() >= MAX_INVITING {
+            self.inviting.pop_front();
+        }
+        self.inviting.push_back((id.clone(), room.clone(), who.clone()));
+        let mut both = vec![invitations::through(room, id, who, reason)];
         if direct {
             both.push(invitations::to(who, self.id(), room, reason, password.as_deref()));
         }

@@ -164,8 +164,8 @@ pub enum RoomError {
     /// Only members may enter.
     #[error("only members may enter the room; ask one of its admins to be made a member")]
     MembersOnly,
-    /// So many are in it as it takes.
-    #[error("the room is full; try again later")]
+    /// So many are in it as it takes, or its server lets nobody in now. Tried again by itself.
+    #[error("the room is full, or its server lets nobody in now; it is tried again")]
     Full,
     /// Somebody has the name, and the next ones too.
     #[error("the name is taken in the room; choose another one")]
@@ -430,6 +430,8 @@ pub struct RoomTurn {
     pub inputs: Vec<Input>,
     /// Which ids the message has that is in `inputs` or was reflected.
     pub ids: crate::Ids,
+    /// The host has named all its rooms.
+    pub complete: bool,
     /// There is more in the message than was taken: `Mapping` is to have it too.
     pub more: bool,
     /// Something for an application's engine came, and can't be taken.

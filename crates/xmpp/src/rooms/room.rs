@@ -1,7 +1,7 @@
 //! One room, as far as we know it.
-use super::SILENCE;
 use super::members::Members;
 use super::news::{About, Occupant, RoomConfig};
+use super::{ECHO, SILENCE};
 use std::collections::{HashMap, VecDeque};
 use subrosa_engine::{Address, MessageId, Time};
 
@@ -73,6 +73,8 @@ pub(super) struct Room {
     pub failures: u32,
     /// When it is asked whether we are in.
     pub ping_at: Time,
+    /// When it is asked so because a message of ours has not come back.
+    pub echo_by: Option<Time>,
     /// To be entered again once we have left.
     pub next: Option<Entry>,
 }
@@ -93,6 +95,7 @@ impl Room {
             renamed: 0,
             failures: 0,
             ping_at: Time(0),
+            echo_by: None,
             next: None,
         }
     }
@@ -117,8 +120,13 @@ impl Room {
     pub(super) fn owner_of(&self, id: &str) -> Option<&Address> {
         self.ids.get(id)
     }
+    /// When it is asked whether we are in.
+    pub(super) fn check_at(&self) -> Time {
+        self.echo_by.map_or(self.ping_at, |at| at.min(self.ping_at))
+    }
     /// A message of ours went there. One that waited may go twice.
-    pub(super) fn sent(&mut self, id: MessageId) {
+    pub(super) fn sent(&mut self, id: MessageId, now: Time) {
+        self.echo_by = self.echo_by.or_else(|| Some(now.after(ECHO)));
         if self.sent.contains(&id) {
             return;
         }
@@ -130,6 +138,10 @@ impl Room {
     /// Whether a message of ours has this id, and was not reflected yet.
     pub(super) fn reflected(&mut self, id: &str) -> Option<MessageId> {
         let at = self.sent.iter().position(|sent| sent.as_str() == id)?;
+        // a room keeps their order
+        if at.checked_add(1) == Some(self.sent.len()) {
+            self.echo_by = None;
+        }
         self.sent.remove(at)
     }
     /// Who is there and who is a member is told anew by the room, and then by us: the machine waits for it, though nothing may have changed.
@@ -137,5 +149,6 @@ impl Room {
         self.occupants.clear();
         self.members = Members::default();
         self.inquiry = Inquiry::None;
+        self.echo_by = None;
     }
 }

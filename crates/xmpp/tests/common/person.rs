@@ -73,7 +73,7 @@ impl Person {
         let body = format!("<encrypted xmlns='urn:example:e'>{text}</encrypted><body>{text}</body>");
         let wire = Wire::Encrypted(Part { content_type: subrosa_engine::ContentType::STANZA, body: body.into_bytes() });
         let mut stanza = self.mapping.transmit(&id.as_str().into(), 0, &ChatId(room.clone()), &Recipients::Room, Kind::Text, &wire).unwrap();
-        assert!(self.rooms.send(&mut stanza), "not in the room");
+        assert!(self.rooms.send(&mut stanza, now()), "not in the room");
         self.send(&stanza);
         id
     }

@@ -1,6 +1,7 @@
 //! What a stream carries besides messages of two and requests: rooms, archives, how far was read, who is blocked, what the server can.
 //!
-//! Invariants: a message to a room leaves only while we are in it and waits here until then; what stands in an archive's wrapping is
+//! Invariants: a message to a room leaves only while we are in it and know for whom it is, and waits here until then; what nobody will go
+//! into, or what can't be encrypted any more, is sent back; what stands in an archive's wrapping is
 //! never taken for a message that came now.
 use super::{Task, now};
 use crate::archive::{self, Archive, Query};
@@ -58,6 +59,9 @@ impl Task {
             let (rooms, others): (VecDeque<_>, VecDeque<_>) = left.drain(..).partition(|sent| is_groupchat(&sent.stanza));
             *left = others;
             rooms.into_iter().rev().for_each(|sent| self.parts.held.push_front(sent));
+            if self.parts.rooms.is_complete() {
+                self.return_stray();
+            }
             self.parts.positions.offline();
             self.parts.bookmarks.offline();
             let mut asked = self.parts.discovery.begin(now());
@@ -83,19 +87,42 @@ impl Task {
         }
     }
     /// A message of ours. To a room that we are not in now it waits.
-    pub(super) fn put_message(&mut self, id: OutputId, mut stanza: Element) {
+    pub(super) fn put_message(&mut self, id: OutputId, stanza: Element) {
         if !self.tokens.insert(id) {
             return;
         }
-        if self.config.rooms && is_groupchat(&stanza) && !self.enters(&mut stanza) {
-            self.parts.held.push_back(Sent::output(id, stanza));
+        let sent = Sent::output(id, stanza);
+        if self.config.rooms && is_groupchat(&sent.stanza) {
+            self.put_to_room(sent);
         } else {
-            self.waiting.push_back(Sent::output(id, stanza));
+            self.waiting.push_back(sent);
         }
     }
-    /// Whether a message to a room can leave; if so its reflection will be known.
-    fn enters(&mut self, stanza: &mut Element) -> bool {
-        room_of(stanza).is_some_and(|room| self.parts.rooms.contains(&room)) && self.parts.rooms.send(stanza)
+    /// It leaves, and its reflection will be known; or it waits; or it comes back.
+    fn put_to_room(&mut self, mut sent: Sent) {
+        let rooms = &mut self.parts.rooms;
+        match room_of(&sent.stanza).filter(|room| rooms.contains(room)) {
+            None if rooms.is_complete() => self.give_back(sent),
+            Some(room) if rooms.is_unencryptable(&room) && is_encrypted(&sent.stanza) => self.give_back(sent),
+            Some(_) if rooms.send(&mut sent.stanza, now()) => self.waiting.push_back(sent),
+            _ => self.parts.held.push_back(sent),
+        }
+    }
+    /// What is for rooms that nobody goes into waits no more.
+    fn return_stray(&mut self) {
+        let held = std::mem::take(&mut self.parts.held);
+        let is_ours = |sent: &Sent| room_of(&sent.stanza).is_some_and(|room| self.parts.rooms.contains(&room));
+        let (ours, stray): (VecDeque<_>, VecDeque<_>) = held.into_iter().partition(is_ours);
+        self.parts.held = ours;
+        stray.into_iter().for_each(|sent| self.give_back(sent));
+    }
+    /// It did not leave and never will.
+    fn give_back(&mut self, sent: Sent) {
+        let (Some(token), Some(room)) = (sent.token, room_of(&sent.stanza)) else { return };
+        self.tokens.remove(&token);
+        let id = MessageId::from(sent.stanza.attr("id").unwrap_or_default());
+        self.tell(Happening::Bounced(Bounce { id, from: room, condition: "not-acceptable".into(), refused: None }));
+        self.tell(Happening::Acknowledged(token));
     }
     pub(super) fn rooms(&mut self, act: RoomAct) {
         let turn = act.0(&mut self.parts.rooms, now());
@@ -180,11 +207,11 @@ impl Task {
         }
         inputs.append(&mut mapped.inputs);
         self.own_nodes_pushed(&mut inputs);
-        if let Some(bounce) = mapped.bounce {
-            self.tell(Happening::Bounced(bounce));
-        }
+        // what came back is held as what came is: else whoever dies now believes that it was sent
+        let came_back = mapped.bounce.is_some();
+        mapped.bounce.into_iter().for_each(|bounce| self.tell(Happening::Bounced(bounce)));
         self.unreadable(mapped.unreadable);
-        if !inputs.is_empty() || !news.is_empty() {
+        if came_back || !inputs.is_empty() || !news.is_empty() {
             self.management.hold(number);
             self.tell(Happening::Received { inputs, ids, news, mark: Mark(number) });
         }
@@ -263,33 +290,27 @@ impl Task {
         self.tell(Happening::Abilities(found));
     }
     fn room_turn(&mut self, turn: RoomTurn) {
-        let RoomTurn { send, news, inputs, unreadable, .. } = turn;
+        let RoomTurn { send, news, inputs, unreadable, complete, .. } = turn;
         self.waiting.extend(send.into_iter().map(Sent::passing));
         self.follow(&news);
+        if complete {
+            self.return_stray();
+        }
         self.unreadable(unreadable);
         if !news.is_empty() || !inputs.is_empty() {
             self.tell(Happening::Rooms { news, inputs });
         }
     }
-    /// What waits for a room goes on when we are in, and ends when we do not come in any more.
+    /// What waits for a room goes on when we are in and know for whom it is, and comes back when we do not come in any more.
     fn follow(&mut self, news: &[RoomNews]) {
         for news in news {
             match news {
-                RoomNews::Joined { room, .. } => {
-                    for mut sent in self.take_held(room) {
-                        let _ = self.parts.rooms.send(&mut sent.stanza);
-                        self.waiting.push_back(sent);
-                    }
+                RoomNews::Members { room, .. } | RoomNews::NotEncryptable { room, .. } => {
+                    self.take_held(room).into_iter().for_each(|sent| self.put_to_room(sent));
                 }
                 RoomNews::Left { why: Left::Lost, .. } => {}
                 RoomNews::Left { room, .. } | RoomNews::Failed { room, task: RoomTask::Join | RoomTask::Create, again: None, .. } => {
-                    for sent in self.take_held(room) {
-                        let Some(token) = sent.token else { continue };
-                        self.tokens.remove(&token);
-                        let id = MessageId::from(sent.stanza.attr("id").unwrap_or_default());
-                        self.tell(Happening::Bounced(Bounce { id, from: room.clone(), condition: "not-acceptable".into(), refused: None }));
-                        self.tell(Happening::Acknowledged(token));
-                    }
+                    self.take_held(room).into_iter().for_each(|sent| self.give_back(sent));
                 }
                 _ => {}
             }
@@ -304,6 +325,10 @@ impl Task {
 }
 fn is_groupchat(stanza: &Element) -> bool {
     stanza.attr("type") == Some("groupchat")
+}
+/// For those who were in the room when it was said.
+fn is_encrypted(stanza: &Element) -> bool {
+    stanza.children().any(|child| child.name() == "encrypted")
 }
 fn room_of(stanza: &Element) -> Option<Address> {
     bare(stanza.attr("to")?).ok()

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod hostile;
 mod out;
+mod waiting;
 
 use super::*;
 use crate::Mapping;
@@ -277,7 +278,7 @@ fn occupant_ids_count_only_where_they_are_announced() {
 fn our_own_come_back_once_and_nobody_else_can_send_them_back() {
     let mut witch = Witch::joined(&ALL);
     let mut ours = element(&format!("<message type='chat' to='{ROOM}' id='m'><body>x</body></message>"));
-    assert!(witch.rooms.send(&mut ours));
+    assert!(witch.rooms.send(&mut ours, now()));
     assert_eq!(ours.attr("type"), Some("groupchat"));
     assert_eq!(witch.author("firstwitch", "<origin-id xmlns='urn:xmpp:sid:0' id='m'/>"), CRONE, "the crone has seen its id");
     let back = format!(
@@ -290,12 +291,12 @@ fn our_own_come_back_once_and_nobody_else_can_send_them_back() {
     // again, it is what another device of ours wrote: the machine knows
     assert_eq!(from(&witch.message(&back).unwrap()), ME);
     // lost with the stream, and found in the archive
-    assert!(witch.rooms.send(&mut ours));
+    assert!(witch.rooms.send(&mut ours, now()));
     let item = format!("<x xmlns='http://jabber.org/protocol/muc#user'><item jid='{ME}/pda'/></x>");
     assert!(matches!(&witch.archived("thirdwitch", &item).news[..], [RoomNews::Reflected { room_id, .. }] if room_id.as_deref() == Some("a1")));
     // while we are not in, it waits
     witch.rooms.online(false, now());
-    assert!(!witch.rooms.send(&mut ours));
+    assert!(!witch.rooms.send(&mut ours, now()));
 }
 
 #[test]
@@ -323,8 +324,23 @@ fn only_the_room_itself_takes_messages_away() {
     assert!(matches!(&witch.message(&before).unwrap().news[..], [RoomNews::Moderated { room_id, reason, .. }] if room_id == "s" && reason == "r"));
     // what is left of it in the archive
     let stone = "<retracted xmlns='urn:xmpp:message-retract:1' stamp='x'><moderated xmlns='urn:xmpp:message-moderate:1'/></retracted>";
-    let turn = witch.archived("firstwitch", stone);
+    let left = |witch: &mut Witch, inside: &str| {
+        let beside = "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='o-crone'/><stanza-id xmlns='urn:xmpp:sid:0' by='x' id='a1'/>";
+        let stanza = element(&format!("<message type='groupchat' from='{ROOM}/firstwitch' id='m'>{inside}{stone}{beside}</message>"));
+        let at = StanzaId { by: ROOM.into(), id: "a1".into() };
+        witch.rooms.archived(&Archived { at, stanza, stamp: Some(now()) }, &mut witch.mapping, now())
+    };
+    let turn = left(&mut witch, "");
     assert!(matches!(&turn.news[..], [RoomNews::Moderated { room_id, .. }] if room_id == "a1") && turn.inputs.is_empty());
+    // beside words it is a member's own work
+    for words in [
+        "<body>x</body>",
+        "<encrypted xmlns='urn:xmpp:omemo:2'/>",
+        "<encrypted xmlns='eu.siacs.conversations.axolotl'/><store xmlns='urn:xmpp:hints'/>",
+    ] {
+        let turn = left(&mut witch, words);
+        assert!(turn.news.is_empty() && from(&turn) == CRONE, "{turn:?}");
+    }
 }
 
 #[test]
@@ -346,7 +362,7 @@ fn refusals_say_what_to_do() {
         witch.answer(&turn.send[0], &info(&ALL));
         let refused = element(&format!("<presence type='error' from='{ROOM}/thirdwitch'>{}</presence>", error(condition)));
         assert_eq!(failure(&witch.rooms.presence(&refused, now()).unwrap()), (Task::Join, why.clone()), "{condition}");
-        assert_eq!(witch.rooms.contains(&ROOM.into()), why == RoomError::Unreachable);
+        assert_eq!(witch.rooms.contains(&ROOM.into()), matches!(why, RoomError::Unreachable | RoomError::Full));
         assert!(why.to_string().len() > 30, "{why}");
     }
     let mut witch = Witch::new();
@@ -519,4 +535,16 @@ fn who_is_brought_in_while_away_is_a_member_at_once() {
     ));
     let turn = witch.rooms.message(&bounced, &mut witch.mapping, now()).unwrap();
     assert_eq!(failure(&turn), (Task::Invite, RoomError::NotAllowed));
+    // Prosody says only which stanza it was; nobody else can say so, and nobody twice
+    let turn = witch.rooms.invite(&ROOM.into(), &"eve@x.lit".into(), "", now());
+    let turn = witch.error(&turn.send[0], "forbidden");
+    let id = turn.send[0].attr("id").unwrap();
+    let refused = |from: &str| element(&format!("<message type='error' from='{from}' id='{id}'>{}</message>", error("forbidden")));
+    let elsewhere = witch.rooms.message(&refused("heath@chat.shakespeare.lit"), &mut witch.mapping, now());
+    assert!(elsewhere.is_none());
+    let turn = witch.rooms.message(&refused(ROOM), &mut witch.mapping, now()).unwrap();
+    let [RoomNews::Failed { task: Task::Invite, who, why: RoomError::NotAllowed, .. }] = &turn.news[..] else { panic!("{turn:?}") };
+    assert_eq!(who.as_ref().unwrap().as_str(), "eve@x.lit");
+    let turn = witch.rooms.message(&refused(ROOM), &mut witch.mapping, now()).unwrap();
+    assert!(matches!(&turn.news[..], [RoomNews::Bounced(_)]), "{turn:?}");
 }

@@ -194,7 +194,7 @@ fn a_room_that_sends_back_what_was_never_sent_is_not_entered_again() {
     assert!(turn.send.is_empty() && witch.rooms.is_joined(&ROOM.into()));
     // one of ours was: the room has forgotten us
     let mut ours = element(&format!("<message to='{ROOM}' type='chat' id='m1'><body>x</body></message>"));
-    assert!(witch.rooms.send(&mut ours));
+    assert!(witch.rooms.send(&mut ours, now()));
     let turn = witch.rooms.message(&back("m1"), &mut witch.mapping, now()).unwrap();
     assert!(turn.send.len() == 1 && !witch.rooms.is_joined(&ROOM.into()));
     assert!(matches!(turn.inputs[..], [Input::RoomUnknown(_)]));
