@@ -199,6 +199,8 @@ coded! {
         TrustMessage = "trust-message", "A device tried to change whom you trust, and may not. Nothing was changed. If it is a device of a contact, ask them whether they know of it.";
         /// What was published for this device was damaged; it is published again.
         BundleRepaired = "bundle-repaired", "The keys that your server handed out for this device were not its own; they are published again. If that goes on, ask its operator.";
+        /// A device that was written to in the newer version of the protocol is written to in the older one.
+        Downgraded = "downgraded", "A device that used the newer version of OMEMO is written to in the older one, because its owner's server no longer shows its newer keys. Words stay encrypted; what stands beside them, replies and the like, goes in clear. Ask its owner whether they changed their program; if not, their server took the keys away.";
     }
 }
 

@@ -8,7 +8,7 @@ use crate::join;
 use crate::memory;
 use crate::opt_out;
 use crate::payload;
-use crate::records::{self, Ratchet};
+use crate::records::{self, Flag, Ratchet};
 use crate::wire::content::Content;
 use crate::wire::encrypted::Builder;
 use crate::wire::{Version, WireError, sce};
@@ -321,6 +321,16 @@ fn plan(cx: &mut Context<'_>, target: &Target, epoch: u32) -> Result<Plan, Halt>
     Ok(Plan::Leave(why))
 }
 
+/// A device is spoken to in legacy: a person is told once, if it was met in omemo:2 before.
+fn downgraded(cx: &mut Context<'_>, device: &Device, chat: &ChatId) -> Result<(), Halt> {
+    let newer = cx.records.get(records::session(device))?.is_some_and(|s| s.in_version(Version::Omemo2).is_some());
+    if newer && cx.records.get(records::downgraded(device))?.is_none() {
+        cx.records.put(records::downgraded(device), Flag);
+        cx.network.emit(Event::Warning { warning: Warning::Downgraded, chat: Some(chat.clone()), device: Some(device.clone()) });
+    }
+    Ok(())
+}
+
 /// The bodies being written, one for each version that is needed.
 struct Bodies<'m> {
     content: &'m Content,
@@ -386,6 +396,9 @@ impl<'m> Bodies<'m> {
             body.owner = Some(owner.clone());
         }
         body.builder.key(id, kind == MessageKind::KeyExchange, &self.scratch);
+        if version == Version::Legacy {
+            downgraded(cx, to.device(), message.chat)?;
+        }
         Ok(Ok(()))
     }
     fn finish(self) -> Result<Encrypted, EmptyBody> {

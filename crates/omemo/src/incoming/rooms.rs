@@ -6,7 +6,7 @@
 //! nobody's. A hostile message costs a bounded number of tries.
 use super::{Read, Unread, is_bare, read};
 use crate::directory::{bundle_node, refresh};
-use crate::records::{self, KeyWanted, Spoken};
+use crate::records::{self, Flag, Spoken};
 use crate::wire::encrypted::{Encrypted, Key};
 use crate::wire::{Version, sce};
 use std::cmp::Reverse;
@@ -173,7 +173,7 @@ pub(super) fn vouched(cx: &mut Context<'_>, device: &Device, found: &Encrypted) 
         if cx.records.get(records::absent(device, version))?.is_some_and(|absent| !absent.is_stale(cx.now)) {
             return Ok(None);
         }
-        cx.records.put(records::key_wanted(device), KeyWanted);
+        cx.records.put(records::key_wanted(device), Flag);
         cx.network.ask(Request::Fetch(bundle_node(&device.owner, id, version)));
     }
     Ok(cx.network.until_answered())

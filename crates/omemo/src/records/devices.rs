@@ -179,15 +179,15 @@ impl Record for Absent {
     }
 }
 
-/// Of the bundle of a device the identity key only is wanted: somebody else says that it wrote.
+/// Something is so where the row is there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyWanted;
-impl Record for KeyWanted {
+pub(crate) struct Flag;
+impl Record for Flag {
     fn encode(&self) -> Vec<u8> {
         vec![1]
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
-        (bytes == [1]).then_some(KeyWanted)
+        (bytes == [1]).then_some(Flag)
     }
 }
 

@@ -13,7 +13,7 @@ mod verdicts;
 
 pub(crate) use account::{Account, Connection, Label, Ours, PreKeyPool, Publication, Stage, later, next_id};
 pub(crate) use chats::OptOut;
-pub(crate) use devices::{Absent, Heal, KeyWanted, People, Seen};
+pub(crate) use devices::{Absent, Flag, Heal, People, Seen};
 pub(crate) use imported::Imported;
 pub(crate) use memory::{Heals, Memory, Peers};
 pub(crate) use session::{Part, Ratchet, SessionRecord, Spoken};
@@ -82,9 +82,13 @@ pub(crate) fn absent(device: &Device, version: Version) -> RowOf<Absent> {
         device,
     )
 }
-/// That of its bundle the key only is wanted.
-pub(crate) fn key_wanted(device: &Device) -> RowOf<KeyWanted> {
+/// That of its bundle the identity key only is wanted: somebody else says that it wrote.
+pub(crate) fn key_wanted(device: &Device) -> RowOf<Flag> {
     RowOf::device("key-wanted", device)
+}
+/// That a person was told that a device is spoken to in an older version than before.
+pub(crate) fn downgraded(device: &Device) -> RowOf<Flag> {
+    RowOf::device("downgraded", device)
 }
 /// When a lost session with a device was last set up again.
 pub(crate) fn heal(device: &Device) -> RowOf<Heal> {
