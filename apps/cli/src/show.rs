@@ -3,22 +3,14 @@
 use crate::args::Level;
 use crate::colour::{self, Depth};
 use crate::rpc::types::{DeviceInfo, DeviceResult, Fate, HowFar, Message, Notification, RoomEvent, SendOutcome, State, Status, Warned};
+use crate::tui::text::lines;
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write;
 use std::io::IsTerminal;
 
-/// Without control characters and without characters that change the direction of a line; line breaks stay, indented.
+/// As [`lines`] has it; line breaks stay, indented.
 pub fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\n    "),
-            '\t' => out.push(' '),
-            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    lines(text).replace('\n', "\n    ")
 }
 
 /// `8bd1c1f0 a3e59788 …`: eight groups of eight, as other clients show them.
@@ -144,6 +136,10 @@ pub fn status(status: &Status) -> String {
     }
     out
 }
+/// Who invites; `by_room`: only the room says so, which may be anybody's. All for showing.
+pub fn inviter(from: String, room: &str, by_room: bool) -> String {
+    if by_room { format!("{room} says that {from}") } else { from }
+}
 
 /// What `listen` prints of a notification; `accounts`: several are shown, so each line says which.
 pub fn note(note: &Notification, accounts: bool) -> String {
@@ -209,7 +205,8 @@ pub fn note(note: &Notification, accounts: bool) -> String {
                 Fate::Displayed => "has read",
                 Fate::Failed => "can't show",
             };
-            format!("{account}* {} {what} message {}", clean(&r.from), clean(&r.id))
+            let unsure = if r.unsure { " (that was said in clear or by a device that is not trusted: anybody could have)" } else { "" };
+            format!("{account}* {} {what} message {}{unsure}", clean(&r.from), clean(&r.id))
         }
         Notification::File(f) => {
             let what = format!("{} ({}, {} bytes)", clean(&f.name), clean(&f.content_type), f.size);
@@ -238,7 +235,8 @@ pub fn note(note: &Notification, accounts: bool) -> String {
             }
         }
         Notification::Invitation(i) => {
-            let (room, from) = (clean(&i.room), clean(&i.from));
+            let room = clean(&i.room);
+            let from = inviter(clean(&i.from), &room, i.by_room);
             let why = i.reason.as_deref().map_or(String::new(), |why| format!(" (\u{201c}{}\u{201d})", clean(why)));
             format!("{account}* {from} invites you to the room {room}{why}; go in with `subrosa room join {room}`")
         }
@@ -250,7 +248,15 @@ pub fn note(note: &Notification, accounts: bool) -> String {
             format!("{account}* history {way} {with}: {}{of} messages", p.done)
         }
         Notification::CatchUp(c) if c.running => format!("{account}* reading what was missed: {} messages so far", c.done),
-        Notification::CatchUp(c) => format!("{account}* what was missed is read: {} messages", c.done),
+        Notification::CatchUp(c) if c.failed.is_empty() => format!("{account}* what was missed is read: {} messages", c.done),
+        Notification::CatchUp(c) => {
+            let failed: Vec<String> = c.failed.iter().map(|f| format!("{} ({})", clean(&f.archive), clean(&f.reason))).collect();
+            let read = c.done;
+            format!(
+                "{account}! what was missed is not all read ({read} messages), and is tried again with the next connection: {}",
+                failed.join(", ")
+            )
+        }
         Notification::Entry(e) => format!("{account}* message {} changed", clean(&e.entry.id)),
         Notification::Chat(c) => format!("{account}* {}: {} unread", clean(&c.chat.chat), c.chat.unread),
         Notification::Connection(c) => {
@@ -273,18 +279,30 @@ fn warning(w: &Warned) -> String {
         (None, None) => String::new(),
     };
     let todo = match &w.chat {
-        Some(chat) if w.code == subrosa_engine::Warning::OptOut.code() => format!("; `subrosa go-on {0}` goes on encrypted, `subrosa allow-clear {0}` in clear", clean(chat)),
+        Some(chat) if w.code == subrosa_engine::Warning::OptOut.code() => {
+            format!("; `subrosa go-on {0}` goes on encrypted, `subrosa allow-clear {0}` in clear", clean(chat))
+        }
         _ => String::new(),
     };
     format!("{about}{} ({}){todo}", clean(&w.sentence), clean(&w.code))
 }
 fn message(m: &Message) -> String {
-    let from = if m.from == m.account && m.chat != m.account { format!("you to {}", clean(&m.chat)) } else { clean(&m.from) };
+    let from = match &m.nick {
+        _ if m.from == m.account && m.chat != m.account => format!("you to {}", clean(&m.chat)),
+        // all that is known of them
+        Some(nick) if m.from == m.chat => clean(&format!("{}/{nick}", m.from)),
+        _ => clean(&m.from),
+    };
     let who = match (&m.device, m.trust) {
         (Some(device), Some(trust)) => format!("device {}, {}", clean(&device.to_string()), word(trust)),
         _ => m.protocol.as_deref().map_or_else(|| "not encrypted".into(), engine),
     };
-    format!("{} {from} ({who}): {}", time(m.time), clean(&m.text))
+    let refers = match (&m.corrects, &m.answers) {
+        (Some(_), _) if m.beside => "  [corrects an earlier message, which was said in clear]",
+        (_, Some(_)) if m.beside => "  [answers a message, which was said in clear]",
+        _ => "",
+    };
+    format!("{} {from} ({who}): {}{refers}", time(m.time), clean(&m.text))
 }
 
 #[cfg(test)]
@@ -297,6 +315,8 @@ mod tests {
         assert!(bad.chars().all(|c| !c.is_control() || c == '\n'));
         assert!(bad.contains("ok\n    next"));
         assert!(!bad.contains('\u{202e}'));
+        assert_eq!(clean("a\u{61c}b\u{200b}c\u{2060}d\u{feff}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
+        assert_eq!(clean("a\u{2028}b\u{2029}c\r\nd"), "a\n    b\n    c\n    d");
     }
 
     #[test]

@@ -7,10 +7,10 @@ use super::ledger::Ledger;
 use super::memory::Reached;
 use super::step::Fact;
 use crate::failure::Failure;
-use crate::rpc::types::{CatchUp, Notification};
+use crate::rpc::types::{CatchUp, Notification, Unread};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use subrosa_engine::{Address, ChatId, Input, Time};
+use subrosa_engine::{Address, ChatId, Coded, Input, Time};
 use subrosa_history::At;
 use subrosa_xmpp::archive::{ArchiveError, Finished, Query};
 
@@ -41,6 +41,8 @@ pub struct Reading {
     afresh: HashSet<Address>,
     /// Pages so far.
     pages: HashMap<Address, usize>,
+    /// What could not be read.
+    failed: Vec<Unread>,
 }
 #[derive(Debug)]
 enum Open {
@@ -88,8 +90,7 @@ impl Drive {
             Ok(query) => query,
             Err(failure) => {
                 tracing::error!(code = %failure.code, "an archive can't be read");
-                self.reading.open.remove(by);
-                return self.read_to_the_end();
+                return self.unread(by, &failure.code, failure.sentence);
             }
         };
         if !self.reading.running {
@@ -142,11 +143,11 @@ impl Drive {
                 self.read_archive(&by);
             }
             Err(ArchiveError::Busy) => drop(self.reading.open.insert(by, Open::Paused(now().after(PAUSE)))),
-            Err(why) => {
-                tracing::warn!(archive = %by, %why, "what was missed can't be read");
+            Err(ArchiveError::Unavailable) => {
                 self.reading.open.remove(&by);
                 self.read_to_the_end();
             }
+            Err(why) => self.unread(&by, why.code(), why.to_string()),
         }
         self.tell_reading();
     }
@@ -162,9 +163,8 @@ impl Drive {
         *pages = pages.saturating_add(1);
         match next.take() {
             Some(_) if *pages >= PAGES => {
-                tracing::warn!(archive = %by, "the archive has no end");
-                self.reading.open.remove(by);
-                self.read_to_the_end();
+                let read = format!("{PAGES} pages were read, and there are more");
+                self.unread(by, "archive.endless", read);
             }
             Some(query) => {
                 self.reading.open.insert(by.clone(), Open::Asked);
@@ -177,6 +177,13 @@ impl Drive {
     fn read(&mut self, by: &Address) {
         self.reading.open.remove(by);
         self.reading.whole.insert(by.clone());
+        self.read_to_the_end();
+    }
+    /// Not all of it, on this stream.
+    fn unread(&mut self, by: &Address, code: &str, reason: String) {
+        tracing::warn!(archive = %by, code, "what was missed can't be read");
+        self.reading.open.remove(by);
+        self.reading.failed.push(Unread { archive: by.to_string(), code: code.into(), reason });
         self.read_to_the_end();
     }
     fn read_to_the_end(&mut self) {
@@ -194,7 +201,8 @@ impl Drive {
         ready.iter().for_each(|by| self.read_archive(by));
     }
     fn tell_reading(&mut self) {
-        let note = CatchUp { account: self.account.clone(), running: self.reading.running, done: self.reading.done };
+        let note =
+            CatchUp { account: self.account.clone(), running: self.reading.running, done: self.reading.done, failed: self.reading.failed.clone() };
         self.hub.tell(&Notification::CatchUp(note));
     }
 }

@@ -87,8 +87,10 @@ async fn reading(socket: OwnedReadHalf, state: Arc<Mutex<State>>) {
     let mut reader = BufReader::new(socket);
     let mut buffer = Vec::new();
     while let Ok(line @ (Line::Whole | Line::TooLong)) = lines::next(&mut reader, &mut buffer).await {
-        if line == Line::Whole {
-            took(&buffer, &state);
+        match line {
+            Line::Whole => took(&buffer, &state),
+            // nobody knows whose answer it was: no call waits for ever
+            _ => state.lock().unwrap_or_else(PoisonError::into_inner).open.clear(),
         }
     }
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -134,7 +134,15 @@ pub fn notification(note: &types::Notification) -> Vec<u8> {
 /// The line of an answer.
 pub fn answer(id: &Id, result: &Result<Value, Failure>) -> Vec<u8> {
     match result {
-        Ok(result) => line(&json!({"jsonrpc": "2.0", "id": id, "result": result})),
+        Ok(result) => {
+            let line = line(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
+            // whoever reads lines as we do would drop it, and wait
+            if line.len() > lines::LIMIT {
+                error(id, &RpcError::own(REQUEST, "the answer is longer than a line may be; ask for less at a time"))
+            } else {
+                line
+            }
+        }
         Err(failure) => error(id, &failure.into()),
     }
 }

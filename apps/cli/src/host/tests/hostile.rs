@@ -304,6 +304,26 @@ async fn a_room_that_was_never_entered_is_none() {
 }
 
 #[tokio::test]
+async fn an_archive_that_can_not_be_read_is_told_as_that() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let mut alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    alice.status().await; // from here on she listens
+    let mut abilities = subrosa_xmpp::Abilities::default();
+    abilities.archive = true;
+    alice.say(Said::Abilities(abilities));
+    alice.say(Said::Page("alice@x".into(), Err(subrosa_xmpp::archive::ArchiveError::Malformed)));
+    loop {
+        if let Notification::CatchUp(note) = tokio::time::timeout(PATIENCE, alice.notes.recv()).await.expect("in time").expect("told")
+            && !note.running
+        {
+            assert_eq!((note.failed[0].archive.as_str(), note.failed[0].code.as_str()), ("alice@x", "archive.malformed"));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_archive_without_an_end_is_not_read_for_ever() {
     let (_dir, home) = place();
     let server = Arc::new(Server::default());
@@ -317,7 +337,10 @@ async fn an_archive_without_an_end_is_not_read_for_ever() {
     loop {
         match tokio::time::timeout(PATIENCE, alice.notes.recv()).await.expect("in time").expect("told") {
             Notification::CatchUp(note) if note.running || pages == 0 => {}
-            Notification::CatchUp(_) => break,
+            Notification::CatchUp(note) => {
+                assert_eq!(note.failed.iter().map(|f| f.code.as_str()).collect::<Vec<_>>(), ["archive.endless"]);
+                break;
+            }
             _ => {}
         }
         if server.queries.lock().expect("unpoisoned").len() > pages {

@@ -180,6 +180,24 @@ pub struct Entry {
     /// Why it can't be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecryptable: Option<String>,
+    /// In a room, what it called whoever wrote it: all that is known where `from` is the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nick: Option<String>,
+    /// It says that it corrects this message, which stands as it was: that one is not here, or not of its author, or this may not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<String>,
+    /// What it answers or corrects was said in clear beside it: the server could have made that up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
+    /// Who is said to have taken it back, in a way that proves nothing: in clear, or by a device that is worth less than the one that wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<String>,
+    /// That it is `delivered` or `displayed` was said in clear, or by a device that is not trusted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
+    /// It came since the conversation was read, wherever it stands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
 }
 /// The message that another answers.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +221,9 @@ pub struct Reacted {
     pub emoji: String,
     /// Who.
     pub from: Vec<String>,
+    /// Those of whom it was said in clear, or by a device that is not trusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsure: Vec<String>,
 }
 /// How far a message from this device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,6 +314,19 @@ pub struct CatchUp {
     pub running: bool,
     /// Messages taken from archives so far.
     pub done: u64,
+    /// Archives of which something was not read, with the reason: tried again with the next connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Unread>,
+}
+/// An archive of which something was not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// Whose: the account's or a room's address.
+    pub archive: String,
+    /// `archive.…`
+    pub code: String,
+    /// Why.
+    pub reason: String,
 }
 told!(EntryChanged, ChatChanged, CatchUp);
 

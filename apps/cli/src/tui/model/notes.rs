@@ -19,7 +19,14 @@ impl Screen {
                     if !entry.outgoing {
                         page.typing.retain(|who| *who != entry.from);
                     }
-                    page.put(entry);
+                    let (place, who, when) = (entry.place, person(&entry.from, &jid), show::time(entry.time));
+                    if page.put(entry) {
+                        let words = format!("A message of {who} from {when} (UTC) came late: it stands further up. Enter goes there.");
+                        let kind = NoticeKind::Late(page.chat.clone(), place);
+                        if account.notices.iter().all(|notice| notice.kind != kind) {
+                            account.notice(kind, words, None);
+                        }
+                    }
                 }
             }
             Notification::Chat(ChatChanged { chat, .. }) => account.put(chat),
@@ -35,11 +42,16 @@ impl Screen {
                 }
             }
             Notification::Connection(Connection { state, reason, .. }) => self.connection(&jid, state, reason),
-            Notification::CatchUp(catch_up) => account.catch_up = Some(catch_up).filter(|now| now.running),
+            Notification::CatchUp(catch_up) => {
+                account.catch_up = Some(catch_up.clone()).filter(|now| now.running);
+                if account.catch_up.is_none() && !catch_up.failed.is_empty() {
+                    self.warn(crate::show::note(&Notification::CatchUp(catch_up), false));
+                }
+            }
             Notification::HistoryProgress(progress) => self.history_moves(progress),
-            Notification::Invitation(Invitation { room, from, reason, .. }) => {
+            Notification::Invitation(Invitation { room, from, by_room, reason, .. }) => {
                 account.invitations.retain(|known| known.room != room);
-                account.invitations.push(Invited { room, from, reason });
+                account.invitations.push(Invited { room, from, by_room, reason });
             }
             Notification::Room(news) => self.room_news(news),
             Notification::State(_) | Notification::Receipt(_) => {}
