@@ -117,7 +117,8 @@ fn create(cx: &mut Context<'_>) -> Result<(), Halt> {
     cx.network.wake_at(cx.now.after(ROTATION));
     ask_bundles(cx, &others)
 }
-/// With an identity that was taken over the devices that are there now were there before: trusted as on joining.
+/// With an identity that was taken over nothing says which of the devices that are there a person trusted, or did not: all of them
+/// await approval.
 fn adopt_imported(cx: &mut Context<'_>) -> Result<(), Halt> {
     let me = cx.me.clone();
     if !is_imported(cx)? {
@@ -128,9 +129,9 @@ fn adopt_imported(cx: &mut Context<'_>) -> Result<(), Halt> {
         imported.joining = false;
     }
     if let Some(account) = cx.records.edit(records::account())? {
-        account.adopt = others.iter().copied().filter(|id| *id != account.device).collect();
-        let adopt = account.adopt.clone();
-        ask_bundles(cx, &adopt)?;
+        account.show = others.iter().copied().filter(|id| *id != account.device).collect();
+        let show = account.show.clone();
+        ask_bundles(cx, &show)?;
     }
     Ok(())
 }

@@ -23,9 +23,10 @@ pub enum PayloadError {
     /// The key material has a length that its version does not have.
     #[error("key material of {0} bytes")]
     KeyLength(usize),
-    /// The initialisation vector is empty or missing.
-    #[error("the initialisation vector is missing")]
-    NoIv,
+    /// The initialisation vector has neither the 12 bytes that are written now nor the 16 of earlier programs. Others would only help
+    /// whoever has the key to find another text with the same tag: GCM does not commit to one.
+    #[error("an initialisation vector of {0} bytes, instead of 12 or 16")]
+    IvLength(usize),
     /// The payload was not made with this key, or was changed.
     #[error("the payload does not belong to its key")]
     Forged,
@@ -90,8 +91,8 @@ pub fn legacy_key_transport(rng: &mut dyn CryptoRng) -> ([u8; 12], Zeroizing<[u8
 /// # Errors
 /// [`PayloadError`]
 pub fn decrypt_legacy(key_material: &[u8], iv: &[u8], payload: &[u8]) -> Result<Zeroizing<Vec<u8>>, PayloadError> {
-    if iv.is_empty() {
-        return Err(PayloadError::NoIv);
+    if !matches!(iv.len(), 12 | 16) {
+        return Err(PayloadError::IvLength(iv.len()));
     }
     let (key, tag) = key_material.split_first_chunk().ok_or(PayloadError::KeyLength(key_material.len()))?;
     let (ciphertext, tag) = match tag.len() {
@@ -114,7 +115,7 @@ pub fn check_empty(version: Version, key_material: &[u8]) -> Result<(), PayloadE
     }
 }
 
-/// AES-128-GCM without associated data, with an IV of any length (NIST SP 800-38D §7), which `aes-gcm` fixes by type.
+/// AES-128-GCM without associated data, with an IV of 12 bytes or another length (NIST SP 800-38D §7), which `aes-gcm` fixes by type.
 struct Gcm {
     hash: GHash,
     stream: Ctr32BE<Aes128>,

@@ -5,10 +5,11 @@ mod common;
 mod puppet;
 use common::*;
 use proptest::prelude::*;
+use puppet::talking;
 use std::time::Instant;
 use subrosa_engine::*;
 use subrosa_omemo::wire::{Version, bundle, device_list, encrypted};
-use subrosa_ratchet::{IdentityKeyPair, KeyPair, Omemo2};
+use subrosa_ratchet::{IdentityKeyPair, KeyPair, Legacy, Omemo2};
 use subrosa_testkit::{Seeded, Stanza};
 
 fn stanza(from: &str, id: &str, body: Vec<u8>) -> Stanza {
@@ -356,4 +357,32 @@ proptest! {
         prop_assert_eq!(texts(&world, alice).pop(), Some("still here".to_owned()));
         prop_assert_eq!(texts(&world, bob).pop(), Some("so am i".to_owned()));
     }
+}
+
+/// Legacy ids are not qualified by an address: accounts that take ours in a room hide nothing.
+#[test]
+fn keys_of_others_with_our_id_do_not_hide_the_good_one() {
+    let (mut world, alice, mut bob) = talking::<Legacy>(40);
+    let ours = number(&bob.alice);
+    for before in [0, 8, 20, 31] {
+        let text = format!("behind {before}");
+        let sealed = bob.seal(text.as_bytes());
+        let mut builder = encrypted::Builder::legacy(bob.id, &sealed.iv, before + 1);
+        for n in 0..before {
+            let mut other = bob.key(&sealed.material).1;
+            let last = other.len() - 1;
+            other[last] ^= 1 + u8::try_from(n).unwrap();
+            builder.key(ours, false, &other);
+        }
+        let (kex, data) = bob.key(&sealed.material);
+        builder.key(ours, kex, &data);
+        let body = String::from_utf8(builder.message(Some(&sealed.payload))).unwrap();
+        bob.send(&mut world, &body);
+        assert_eq!(texts(&world, alice).last(), Some(&text));
+    }
+    // a bound on what is tried stays
+    let mut builder = encrypted::Builder::legacy(bob.id, &[1; 12], 5_000);
+    (0..5_000).for_each(|_| builder.key(ours, false, b"\x33..."));
+    let found = encrypted::parse(&builder.element(Some(b"x")), ALICE, ours).unwrap().encrypted.unwrap();
+    assert_eq!((found.keys.len(), found.others), (encrypted::MAX_OWN_KEYS, 5_000 - encrypted::MAX_OWN_KEYS));
 }

@@ -269,8 +269,9 @@ fn an_identity_from_elsewhere_is_the_same_to_others() {
         }
     }
 }
+/// The other program may have known that one of them is somebody else's.
 #[test]
-fn own_devices_that_were_there_are_trusted_after_an_import() {
+fn own_devices_that_were_there_await_approval_after_an_import() {
     let mut world = World::new(6);
     let other = world.join(ALICE, omemo);
     world.run();
@@ -279,7 +280,9 @@ fn own_devices_that_were_there_are_trusted_after_an_import() {
     assert_eq!(import(&mut world, alice, &old(6, ImportedKey::Seed).imported), Ok(()));
     world.run();
     let known = devices(&mut world, alice, ALICE).into_iter().find(|d| d.device == there).unwrap();
-    assert_eq!((known.trust, known.listed), (Trust::Trusted, true));
+    assert_eq!((known.trust, known.listed), (Trust::Undecided, true));
+    let told = |e: &&Event| matches!(e, Event::DeviceNew { device, trust: Trust::Undecided, .. } if *device == there);
+    assert_eq!(world.client(alice).events().iter().filter(told).count(), 1);
     assert_eq!(listed(&world, ALICE, Version::Omemo2).len(), 2);
 }
 #[test]

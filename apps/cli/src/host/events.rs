@@ -7,7 +7,7 @@ use super::step::Fact;
 use crate::failure::{Failure, FaultName};
 use crate::rpc::types::{ChatChanged, EntryChanged, Fate, Notification, Receipt, TypingSeen};
 use std::collections::{BTreeSet, HashSet};
-use subrosa_engine::{ChatId, Content, Event, Input, Kind, MessageId, Omission, OutputId, Reason, Received, Typing};
+use subrosa_engine::{ChatId, Content, Event, Input, Kind, MessageId, Omission, OutputId, Reason, Received, Trust, Typing};
 use subrosa_history::{Entry, State};
 use subrosa_xmpp::{Bounce, content};
 
@@ -77,7 +77,7 @@ impl Drive {
             Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => self.chats.after(After::Done(id)),
             event => {
                 if let Event::NotReceived { id: message, chat, from, device, why } = &event {
-                    let sent = self.chats.known(chat, from, message).map_or_else(now, |(_, sent)| sent);
+                    let sent = self.chats.known(chat, from, message).map_or_else(now, |known| known.sent);
                     // what an archive has of before: nobody could have encrypted it to this device
                     if why.reason == Reason::NotForThisDevice && sent < self.born {
                         return self.chats.after(After::Done(id));
@@ -105,9 +105,9 @@ impl Drive {
         if self.is_transferred(output, &received) {
             return;
         }
-        let said = content::read(received.plaintext()).ok().flatten();
+        let said = content::said(received.plaintext()).unwrap_or_default();
         let own = *received.from() == self.me;
-        let Some(said) = said else {
+        let Some(what) = said.content.clone() else {
             let entry = Entry::unreadable(&chat, received.from(), &id, Reason::Unsupported, received.sent());
             if received.kind() == Kind::Text {
                 self.add(entry, None);
@@ -115,7 +115,7 @@ impl Drive {
             let note = notes::of(&self.account, output, Event::Message { id, chat, message: received }, self.engine.other());
             return self.chats.after(note.map_or(After::Done(output), |note| After::Owe(output, note)));
         };
-        if let Content::Typing(state) = said {
+        if let Content::Typing(state) = what {
             let room = self.chats.is_room(&chat).then(|| chat.0.to_string());
             let (account, from, composing) = (self.account.clone(), received.from().to_string(), state == Typing::Composing);
             if !own {
@@ -124,26 +124,40 @@ impl Drive {
             // owed where more stands beside it
             return self.chats.after(After::Done(output));
         }
-        if let Content::Delivered { of } | Content::Displayed { of } = &said
+        if let Content::Delivered { of } | Content::Displayed { of } = &what
             && !own
         {
-            let fate = if matches!(said, Content::Delivered { .. }) { Fate::Delivered } else { Fate::Displayed };
-            let receipt = Receipt { account: self.account.clone(), from: received.from().to_string(), id: of.to_string(), fate };
+            let fate = if matches!(what, Content::Delivered { .. }) { Fate::Delivered } else { Fate::Displayed };
+            let unsure = received.in_clear() || received.sender().is_some_and(|sender| matches!(sender.trust, Trust::Untrusted | Trust::Undecided));
+            let receipt = Receipt { account: self.account.clone(), from: received.from().to_string(), id: of.to_string(), fate, unsure };
             self.chats.after(After::Tell(Notification::Receipt(receipt)));
         }
         // a receipt says that somebody is here: for contacts only, and never in clear
         let asked =
-            said.text().is_some() && !own && !received.in_clear() && !self.chats.is_room(&chat) && content::asks(received.plaintext()).receipt;
+            what.text().is_some() && !own && !received.in_clear() && !self.chats.is_room(&chat) && content::asks(received.plaintext()).receipt;
         let receipt = asked.then(|| Owed { to: received.from().clone(), of: id.clone() });
-        let entry = Entry::received(&chat, &id, &received, said.clone(), now());
+        let of_it = |content| Entry {
+            beside: said.beside || said.claim.as_ref() == Some(&content),
+            ..Entry::received(&chat, &id, &received, content, now())
+        };
+        let (entry, claim) = (of_it(what.clone()), said.claim.clone().map(of_it));
         if received.sender().is_none() {
             self.add_copy(entry, output);
         } else {
             self.add(entry, receipt);
         }
-        let note = match said {
+        // in clear beside the words that are one: what is said of another message, for show
+        if let Some(claim) = claim {
+            self.add(claim, None);
+        }
+        let note = match what {
             Content::Text(_) | Content::Reply { .. } | Content::Correction { .. } => {
-                Some(notes::message(&self.account, output, id, chat, &received, &said, self.engine.other()))
+                let nick = self.chats.known(&chat, received.from(), &id).and_then(|known| known.nick);
+                let mut note = notes::message(&self.account, output, id, chat, &received, &what, self.engine.other());
+                if let Notification::Message(message) = &mut note {
+                    (message.beside, message.nick) = (said.beside, nick);
+                }
+                Some(note)
             }
             _ => None,
         };
@@ -160,9 +174,10 @@ impl Drive {
         self.chats.deed(deed);
     }
     fn placed(&self, entry: Entry) -> Entry {
-        let stanza_id = self.chats.known(&entry.chat, &entry.from, &entry.id).and_then(|(stanza_id, _)| stanza_id);
+        let known = self.chats.known(&entry.chat, &entry.from, &entry.id);
+        let (stanza_id, nick) = known.map_or((None, None), |known| (known.stanza_id, known.nick));
         let entry = entry.archived(stanza_id);
-        if self.chats.is_room(&entry.chat) { entry.in_room(None) } else { entry }
+        if self.chats.is_room(&entry.chat) { entry.in_room(nick) } else { entry }
     }
     /// A message came back, or a part of one: it did not arrive. Whoever waits for it hears so, whatever is acknowledged of it later.
     pub(super) fn bounced(&mut self, bounce: Bounce) {

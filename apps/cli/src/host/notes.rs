@@ -92,6 +92,8 @@ pub fn message(
         time: message.sent().0,
         corrects: of.clone().filter(|_| correction),
         answers: of.filter(|_| !correction),
+        beside: false,
+        nick: None,
     })
 }
 

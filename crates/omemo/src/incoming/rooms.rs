@@ -7,14 +7,14 @@
 use super::{Read, Unread, is_bare, read};
 use crate::directory::{bundle_node, refresh};
 use crate::records::{self, Flag, Spoken};
-use crate::wire::encrypted::{Encrypted, Key};
+use crate::wire::encrypted::{Encrypted, Key, MAX_OWN_KEYS};
 use crate::wire::{Version, sce};
 use std::cmp::Reverse;
 use subrosa_engine::*;
 use subrosa_ratchet::{KeyExchange, Legacy, MessageKind, Omemo2};
 
 /// The most ratchet messages that are tried for one stanza.
-const TRIES: usize = 16;
+const TRIES: usize = 2 * MAX_OWN_KEYS;
 
 /// The devices with this number that members have, or ourselves; whoever was heard of last comes first.
 pub(super) fn senders(cx: &mut Context<'_>, room: &Room, sid: u32) -> Result<Vec<Device>, Halt> {

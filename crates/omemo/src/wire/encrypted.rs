@@ -3,8 +3,9 @@ use super::content::Beside;
 use super::read::{Element, Reader, once};
 use super::{CLIENT, MAX_ID, OURS, Version, WireError, write};
 
-/// The most keys with our id that are kept (and later tried).
-pub const MAX_OWN_KEYS: usize = 8;
+/// The most keys with our id that are kept (and later tried); those behind them are taken for others'. Legacy ids are not qualified by
+/// an address: so many accounts would have to take ours to hide the good one.
+pub const MAX_OWN_KEYS: usize = 32;
 
 /// The most keys of our own to others that are kept.
 pub const MAX_SENT_KEYS: usize = 64;
@@ -189,7 +190,7 @@ impl Reading<'_> {
         into: &mut Header,
     ) -> Result<(), WireError> {
         let rid = element.id("key", "rid");
-        if rid != Ok(self.device) || owner.is_some_and(|(_, ours)| !ours) {
+        if rid != Ok(self.device) || owner.is_some_and(|(_, ours)| !ours) || into.keys.len() >= MAX_OWN_KEYS {
             into.others = into.others.saturating_add(1);
             let (Ok(rid), true) = (rid, into.ours && into.sent.len() < MAX_SENT_KEYS) else { return reader.skip() };
             match reader.base64("key") {
@@ -198,9 +199,6 @@ impl Reading<'_> {
                 Err(fatal) => return Err(fatal),
             }
             return Ok(());
-        }
-        if into.keys.len() >= MAX_OWN_KEYS {
-            return Err(WireError::TooMany { what: "key", limit: MAX_OWN_KEYS });
         }
         match reader.base64("key") {
             Ok(data) => {

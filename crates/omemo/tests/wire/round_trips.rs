@@ -138,9 +138,9 @@ proptest! {
         prop_assert_eq!(read.as_slice(), &plain);
     }
 
-    /// GCM as `aes-gcm` has it, for each IV length that it can be given.
+    /// GCM as `aes-gcm` has it, for each IV length that is read.
     #[test]
-    fn gcm_is_gcm(key: [u8; 16], iv: [u8; 60], plain in vec(any::<u8>(), 0..100)) {
+    fn gcm_is_gcm(key: [u8; 16], iv: [u8; 16], plain in vec(any::<u8>(), 0..100)) {
         macro_rules! same {
             ($($len:ty, $n:literal);*) => {$({
                 let mut sealed = plain.clone();
@@ -150,7 +150,7 @@ proptest! {
                 prop_assert_eq!(read.as_slice(), &plain);
             })*};
         }
-        same!(U8, 8; U12, 12; U16, 16; U60, 60);
+        same!(U12, 12; U16, 16);
     }
 
     #[test]

@@ -13,7 +13,7 @@ fn no_field_of_anything_reaches_the_terminal_as_it_is() {
     let mut one = entry("bob@x", 1, "bob@x", BAD);
     one.id = BAD.into();
     one.reply = Some(Answered { of: BAD.into(), place: None, from: Some(format!("{BAD}@x")), text: Some(BAD.into()) });
-    one.reactions = vec![Reacted { emoji: BAD.into(), from: vec![format!("{BAD}@x")] }];
+    one.reactions = vec![Reacted { emoji: BAD.into(), from: vec![format!("{BAD}@x")], unsure: Vec::new() }];
     one.device = Some(DeviceNumber::Name(BAD.into()));
     let mut two = entry("bob@x", 2, ME, "x");
     (two.state, two.reason) = (Some(Way::Failed), Some(BAD.into()));
