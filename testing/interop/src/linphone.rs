@@ -458,10 +458,11 @@ pub fn linphone_chat() -> Result<PathBuf, String> {
     compile("linphone_chat", &sources.each_ref().map(String::as_str), true)
 }
 
-/// Compiles again only when a source has changed.
+/// Compiles again only when a source has changed, or the library lies elsewhere.
 fn compile(name: &str, sources: &[&str], over_subrosa: bool) -> Result<PathBuf, String> {
     let library = if over_subrosa { Some(library()?) } else { None };
     let (root, mut hash) = (workspace(), DefaultHasher::new());
+    library.hash(&mut hash); // it is looked for there again
     for source in sources {
         std::fs::read(root.join(source)).map_err(|error| format!("{source}: {error}"))?.hash(&mut hash);
     }
