@@ -3,7 +3,7 @@ use crate::entry::{Body, Entry, State};
 use crate::error::HistoryError;
 use crate::fold::{Fold, Folding};
 use crate::open::History;
-use crate::row::{Kind, Place, Row};
+use crate::row::{Kind, Place, RETRACTED, Row};
 use rusqlite::OptionalExtension;
 use subrosa_engine::{Address, ChatId, Content, MessageId, Reason, Time};
 
@@ -154,8 +154,9 @@ impl History {
         let place = Place::from_n(known.n);
         let stanza = new.stanza.clone().filter(|_| known.stanza.is_none());
         let read = known.kind == Kind::Unreadable && new.kind != Kind::Unreadable;
+        let mut back = false;
         if read {
-            let row = Row { n: known.n, stanza: known.stanza.clone(), ..new };
+            let row = Row { n: known.n, stanza: known.stanza.clone(), unread: new.unread || known.unread, ..new };
             self.remove(&known)?;
             self.insert(&row)?;
             self.index(&row)?;
@@ -164,9 +165,15 @@ impl History {
             // here with its evidence: better than what was told; nothing that was proved is overwritten
             let proof = known.told.is_some();
             if proof {
-                (known.told, known.device, known.trust, known.in_clear) = (None, new.device, new.trust, new.in_clear);
+                (known.told, known.device, known.trust, known.in_clear, known.loose) = (None, new.device, new.trust, new.in_clear, new.loose);
                 if new.kind == known.kind {
                     known.reason = new.reason.clone();
+                }
+                // what took it back was perhaps told as well: that is looked at again
+                back = known.gone == Some(RETRACTED) && new.gone.is_none();
+                if back {
+                    (known.gone, known.text) = (None, new.text.clone());
+                    self.index(&known)?;
                 }
             } else if known.kind == Kind::Unreadable {
                 known.reason = new.reason.clone();
@@ -177,18 +184,21 @@ impl History {
                 (known.state, known.reason) = (known.state.map(|_| 1), None);
             }
             let mut set = self.db.prepare_cached(
-                "UPDATE messages SET told = ?2, device = ?3, trust = ?4, in_clear = ?5, reason = ?6, state = ?7, nick = coalesce(nick, ?8) WHERE n = ?1",
+                "UPDATE messages SET told = ?2, device = ?3, trust = ?4, in_clear = ?5, reason = ?6, state = ?7, nick = coalesce(nick, ?8), loose = ?9, text = ?10, gone = ?11
+                 WHERE n = ?1",
             )?;
-            set.execute((known.n, &known.told, &known.device, known.trust, known.in_clear, &known.reason, known.state, &new.nick))?;
+            let Row { n, told, device, trust, in_clear, reason, state, loose, text, gone, .. } = &known;
+            set.execute(rusqlite::params![n, told, device, trust, in_clear, reason, state, new.nick, loose, text, gone])?;
         }
         if let Some(stanza) = &stanza {
             self.name(&mut known, stanza)?;
         }
-        if !read && stanza.is_none() {
+        if !read && !back && stanza.is_none() {
             return Ok(Added::Known(place));
         }
         Ok(match self.settle_new(chat, &known)? {
-            Folding::Applied(places) if read => Added::Changed(places),
+            Folding::Applied(places) if read || back => Added::Changed(places),
+            _ if back => Added::Changed(vec![place]),
             _ if read => Added::Read(place),
             _ => Added::Known(place),
         })
@@ -227,10 +237,16 @@ impl History {
         let chat = |row: &rusqlite::Row<'_>| Ok(InChat { id: row.get(0)?, address: address.as_str().to_owned(), room: row.get(1)? });
         Ok(find.query_row([address.as_str()], chat).optional()?)
     }
-    /// This chat, made where there is none. Whether it is a room, only the application says (`known`).
+    /// Something was said there. What did not leave, or could not be read, was said to nobody.
+    fn is_spoken_in(&self, chat: i64) -> Result<bool, HistoryError> {
+        let mut said = self.db.prepare_cached("SELECT 1 FROM messages WHERE chat = ?1 AND coalesce(state, 1) <> 2 AND kind <> 4 LIMIT 1")?;
+        Ok(said.exists([chat])?)
+    }
+    /// This chat, made where there is none. Whether it is a room, only the application says (`known`), and once something was said there,
+    /// nobody: else others could be made a room of two people's conversation.
     pub(crate) fn chat_for(&self, address: &Address, room: bool, known: bool) -> Result<InChat, HistoryError> {
         match self.chat(address)? {
-            Some(chat) if chat.room == room || !known => Ok(chat),
+            Some(chat) if chat.room == room || !known || self.is_spoken_in(chat.id)? => Ok(chat),
             Some(chat) => {
                 self.db.prepare_cached("UPDATE chats SET room = ?2 WHERE id = ?1")?.execute((chat.id, room))?;
                 Ok(InChat { room, ..chat })

@@ -25,6 +25,9 @@ pub struct Entry {
     pub by: Option<SentBy>,
     /// It was not encrypted.
     pub in_clear: bool,
+    /// What it does to another message, correct or answer it, was said in clear beside what was encrypted: anybody on the way can have
+    /// written that.
+    pub beside: bool,
     /// Of one's own: how far it is.
     pub state: State,
     /// What it says.
@@ -74,6 +77,7 @@ impl Entry {
             arrived: time,
             by: None,
             in_clear: false,
+            beside: false,
             state: State::Sent,
             body: Body::Said(content),
         }

@@ -4,7 +4,7 @@ use crate::add::InChat;
 use crate::entry::{Body, Entry};
 use crate::error::HistoryError;
 use crate::open::History;
-use crate::row::{Kind, MODERATED, Place, RETRACTED, Row};
+use crate::row::{Kind, MODERATED, Place, RETRACTED, Row, Word, trust_code};
 use rusqlite::OptionalExtension;
 use subrosa_engine::{Address, ChatId, Content, Time};
 
@@ -18,7 +18,8 @@ const CHAIN: usize = 256;
 /// Corrections that stand for themselves, by what they name and their author.
 const CORRECTIONS: &str = "chat = ?1 AND refers = ?2 AND author = ?3 AND kind = 2 AND target IS NULL LIMIT 256";
 /// Whether anything was said about a message of this id or `stanza-id`, by whomever: of nearly all that come there was not.
-const SPOKEN_OF: &str = "SELECT EXISTS (SELECT 1 FROM folds WHERE chat = ?1 AND refers = ?2) OR EXISTS (SELECT 1 FROM folds WHERE chat = ?1 AND refers = ?3)
+const SPOKEN_OF: &str =
+    "SELECT EXISTS (SELECT 1 FROM folds WHERE chat = ?1 AND refers = ?2) OR EXISTS (SELECT 1 FROM folds WHERE chat = ?1 AND refers = ?3)
     OR EXISTS (SELECT 1 FROM messages WHERE chat = ?1 AND refers = ?2 AND kind = 2 AND target IS NULL)
     OR EXISTS (SELECT 1 FROM messages WHERE chat = ?1 AND refers = ?3 AND kind = 2 AND target IS NULL)";
 
@@ -44,6 +45,7 @@ pub(crate) struct Fold {
     pub data: String,
     pub in_clear: bool,
     pub told: Option<String>,
+    pub trust: Option<i64>,
 }
 /// What became of it.
 pub(crate) enum Folding {
@@ -76,7 +78,10 @@ impl Fold {
         let time = Time(Place::at(entry.time.min(entry.arrived)).time().0);
         let author = entry.from.as_str().to_owned();
         let told = told.map(str::to_owned);
-        Some(Fold { of: content.of()?.as_str().to_owned(), kind, author, time, data, in_clear: entry.in_clear, told })
+        // nothing is said beside it: of what stood there all is in clear
+        let in_clear = entry.in_clear || entry.beside;
+        let trust = entry.by.as_ref().map(|by| trust_code(by.trust));
+        Some(Fold { of: content.of()?.as_str().to_owned(), kind, author, time, data, in_clear, told, trust })
     }
     pub fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Fold> {
         let kind: i64 = row.get(1)?;
@@ -88,7 +93,22 @@ impl Fold {
             data: row.get(4)?,
             in_clear: row.get(5)?,
             told: row.get(6)?,
+            trust: row.get(7)?,
         })
+    }
+    pub fn word(&self, me: &str) -> Word {
+        Word::of(self.author == me, self.in_clear, self.trust, self.told.is_some())
+    }
+    /// Whether it stands instead of what the same author said of the same.
+    fn is_instead_of(&self, old: &Fold, me: &str) -> bool {
+        let (new, known) = (self.word(me), old.word(me));
+        if new != known {
+            return new > known;
+        }
+        match self.kind {
+            FoldKind::Reaction => self.time > old.time || self.time == old.time && self.data != old.data,
+            _ => self.time < old.time,
+        }
     }
     pub fn millis(&self) -> i64 {
         i64::try_from(self.time.0).unwrap_or(i64::MAX)
@@ -101,7 +121,7 @@ impl Fold {
         match self.kind {
             FoldKind::Moderation => by_stanza,
             // a correction goes with its message, also where that is not here
-            FoldKind::Retraction if row.kind == Kind::Correction => by_author && row.refers.as_deref() == Some(&self.of),
+            FoldKind::Retraction if row.kind == Kind::Correction && !row.loose => by_author && row.refers.as_deref() == Some(&self.of),
             FoldKind::Retraction => by_author && (by_id || by_stanza),
             FoldKind::Reaction if chat.room => by_stanza || by_author && by_id,
             FoldKind::Reaction => by_id,
@@ -112,7 +132,7 @@ impl Fold {
     }
 }
 /// In the order of [`Fold::read`].
-pub(crate) const FOLD: &str = "refers, kind, author, time, data, in_clear, told";
+pub(crate) const FOLD: &str = "refers, kind, author, time, data, in_clear, told, trust";
 
 impl History {
     /// The room took a message away (XEP-0425), whoever wrote it: the transport checked that it is the room that says so. `by`: who did
@@ -134,6 +154,7 @@ impl History {
                 data: reason.to_owned(),
                 in_clear: true,
                 told: None,
+                trust: None,
             };
             Ok(match history.fold(&chat, &fold)? {
                 Folding::Applied(places) => places.first().copied(),
@@ -163,20 +184,7 @@ impl History {
         if waits {
             self.make_room(chat, fold)?;
         }
-        let newer = match fold.kind {
-            FoldKind::Reaction => {
-                "(excluded.time > time OR excluded.time = time AND excluded.told IS NULL AND (told IS NOT NULL OR excluded.data <> data))"
-            }
-            _ => "excluded.time < time",
-        };
-        // what came in clear takes nothing back that was encrypted
-        let sql = format!(
-            "INSERT INTO folds (chat, {FOLD}, waits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (chat, refers, kind, author) DO UPDATE
-             SET time = excluded.time, data = excluded.data, in_clear = excluded.in_clear, told = excluded.told
-             WHERE excluded.in_clear < in_clear OR excluded.in_clear = in_clear AND {newer}"
-        );
-        let with = rusqlite::params![chat.id, fold.of, fold.kind as i64, fold.author, fold.millis(), fold.data, fold.in_clear, fold.told, waits];
-        let changed = self.db.prepare_cached(&sql)?.execute(with)? > 0;
+        let changed = self.keep_fold(chat.id, fold, waits, &me)?;
         if waits {
             return Ok(Folding::Waits);
         }
@@ -192,6 +200,27 @@ impl History {
             places.push(Place::from_n(row.target.unwrap_or(row.n)));
         }
         Ok(Folding::Applied(places))
+    }
+    /// Stores it, unless its author said something there that counts for more; whether it did.
+    fn keep_fold(&self, chat: i64, fold: &Fold, waits: bool, me: &str) -> Result<bool, HistoryError> {
+        let mut put = self.db.prepare_cached(&format!(
+            "INSERT INTO folds (chat, {FOLD}, waits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (chat, refers, kind, author) DO NOTHING"
+        ))?;
+        let (kind, millis) = (fold.kind as i64, fold.millis());
+        let with = rusqlite::params![chat, fold.of, kind, fold.author, millis, fold.data, fold.in_clear, fold.told, fold.trust, waits];
+        if put.execute(with)? > 0 {
+            return Ok(true);
+        }
+        let named = "chat = ?1 AND refers = ?2 AND kind = ?3 AND author = ?4";
+        let mut find = self.db.prepare_cached(&format!("SELECT {FOLD} FROM folds WHERE {named}"))?;
+        let known = find.query_row((chat, &fold.of, kind, &fold.author), Fold::read)?;
+        if !fold.is_instead_of(&known, me) {
+            return Ok(false);
+        }
+        let mut set =
+            self.db.prepare_cached(&format!("UPDATE folds SET time = ?5, data = ?6, in_clear = ?7, told = ?8, trust = ?9 WHERE {named}"))?;
+        set.execute(rusqlite::params![chat, fold.of, kind, fold.author, millis, fold.data, fold.in_clear, fold.told, fold.trust])?;
+        Ok(true)
     }
     /// Before one more waits.
     fn make_room(&self, chat: &InChat, fold: &Fold) -> Result<(), HistoryError> {
@@ -246,11 +275,18 @@ impl History {
                 Some(target) => self.row(target)?,
                 None => Some(row),
             };
-            if let Some(first) = first.filter(|first| first.n != correction.n && may_correct(chat, first, correction)) {
+            if let Some(first) = first.filter(|first| first.n != correction.n && self.may_correct(chat, first, correction)) {
                 return Ok(Some(first));
             }
         }
         Ok(None)
+    }
+    /// By its author, of a device that is worth no less than the message's; and nothing that was said in clear over what was encrypted.
+    fn may_correct(&self, chat: &InChat, row: &Row, correction: &Row) -> bool {
+        let words = matches!(row.kind, Kind::Text | Kind::Reply | Kind::Correction);
+        let by_author = row.author == correction.author && !chat.is_nobody(&row.author);
+        let me = self.me().as_str();
+        words && by_author && (!correction.loose || row.in_clear) && correction.word(me).may_change(row.word(me))
     }
     /// Corrections that name one of `names` and stood for themselves stand behind this message from now on; whether there were any.
     fn absorb(&mut self, chat: &InChat, row: &Row, mut names: Vec<String>) -> Result<bool, HistoryError> {
@@ -258,7 +294,7 @@ impl History {
         while let Some(name) = names.pop().filter(|_| followed < CHAIN) {
             followed = followed.saturating_add(1);
             for correction in self.rows(CORRECTIONS, (chat.id, &name, &row.author))? {
-                if correction.n != row.n && may_correct(chat, row, &correction) {
+                if correction.n != row.n && self.may_correct(chat, row, &correction) {
                     self.put_behind(&correction, row)?;
                     names.extend(self::names(&correction));
                     any = true;
@@ -286,8 +322,8 @@ impl History {
         let folds: Vec<Fold> = self.folds(chat.id, &row)?.into_iter().filter(|fold| fold.is_about(chat, &before, &me)).collect();
         for fold in &folds {
             match fold.kind {
-                FoldKind::Retraction if !fold.in_clear || row.in_clear => row.gone = Some(RETRACTED),
-                FoldKind::Moderation if row.gone.is_none() => row.gone = Some(MODERATED),
+                FoldKind::Retraction if fold.word(&me).may_change(before.word(&me)) => row.gone = Some(RETRACTED),
+                FoldKind::Moderation if row.gone.is_none() && (fold.told.is_none() || row.told.is_some()) => row.gone = Some(MODERATED),
                 FoldKind::Displayed => self.displayed(chat, fold, row.n)?,
                 _ => {}
             }
@@ -339,12 +375,6 @@ impl History {
 fn names(row: &Row) -> Vec<String> {
     [Some(row.id.clone()), row.stanza.clone()].into_iter().flatten().filter(|id| !id.is_empty()).collect()
 }
-/// By its author, and nothing in clear over what was encrypted.
-fn may_correct(chat: &InChat, row: &Row, correction: &Row) -> bool {
-    let words = matches!(row.kind, Kind::Text | Kind::Reply | Kind::Correction);
-    words && row.author == correction.author && !chat.is_nobody(&row.author) && (!correction.in_clear || row.in_clear)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

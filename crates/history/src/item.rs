@@ -3,6 +3,7 @@
 use crate::add::InChat;
 use crate::error::HistoryError;
 use crate::fold::{FOLD, Fold, FoldKind};
+use crate::marks::Position;
 use crate::open::History;
 use crate::row::{Kind, MODERATED, Place, RETRACTED, Row, device_of, trust_code};
 use subrosa_engine::codec::{Reader, Writer};
@@ -26,10 +27,11 @@ pub struct Decision {
 /// One row of one's own history.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Item {
-    Message(Named, Box<Row>),
+    /// `true`: it is of a version that did not say what is unread.
+    Message(Named, Box<Row>, bool),
     Fold(Named, Fold),
     /// How far another has read.
-    Displayed(Named, String, i64, Time),
+    Displayed(Named, Position),
     /// How far was read here.
     Read(Named, i64),
     Trust(Decision),
@@ -52,8 +54,8 @@ impl Item {
             });
         };
         match self {
-            Item::Message(chat, row) => {
-                named(out, 1, chat);
+            Item::Message(chat, row, _) => {
+                named(out, 7, chat);
                 out.u64(row.n.unsigned_abs()).u8(row.kind as u8).u64(row.digest.cast_unsigned()).str(&row.author).str(&row.id).str(&row.text);
                 for value in [&row.nick, &row.stanza, &row.refers, &row.refers_author, &row.reason, &row.device, &row.told] {
                     text(out, value);
@@ -64,16 +66,19 @@ impl Item {
                         out.u8(value);
                     });
                 }
-                out.bool(row.in_clear);
+                out.bool(row.in_clear).bool(row.loose).bool(row.unread);
             }
             Item::Fold(chat, fold) => {
-                named(out, 2, chat);
+                named(out, 6, chat);
                 out.str(&fold.of).u8(fold.kind as u8).str(&fold.author).u64(fold.time.0).str(&fold.data).bool(fold.in_clear);
                 text(out, &fold.told);
+                out.option(fold.trust.and_then(|trust| u8::try_from(trust).ok()), |out, trust| {
+                    out.u8(trust);
+                });
             }
-            Item::Displayed(chat, author, n, time) => {
-                named(out, 3, chat);
-                out.str(author).u64(n.unsigned_abs()).u64(time.0);
+            Item::Displayed(chat, Position { who, n, time, sure }) => {
+                named(out, 8, chat);
+                out.str(who.as_str()).u64(n.unsigned_abs()).u64(time.0).bool(*sure);
             }
             Item::Read(chat, n) => {
                 named(out, 4, chat);
@@ -100,14 +105,26 @@ impl Item {
             return None;
         }
         Some(match tag {
-            1 => Item::Message(chat, Box::new(message(input)?)),
-            2 => {
+            // 1, 2, 3: of a version that did not keep whose word each is, and what is unread
+            1 | 7 => {
+                let mut row = message(input)?;
+                if tag == 7 {
+                    (row.loose, row.unread) = (input.bool()?, input.bool()?);
+                }
+                Item::Message(chat, Box::new(row), tag == 1)
+            }
+            2 | 6 => {
                 let (of, kind, author, time) = (name(input)?, input.u8()?, name(input)?, time(input)?);
                 let kind = FoldKind::ALL.into_iter().find(|k| *k as u8 == kind)?;
                 let data = input.str().filter(|data| data.len() <= 2 * NAME)?.to_owned();
-                Item::Fold(chat, Fold { of, kind, author, time, data, in_clear: input.bool()?, told: device(input)? })
+                let (in_clear, told) = (input.bool()?, device(input)?);
+                let trust = if tag == 6 { input.option(|input| input.u8().filter(|n| *n <= 3))?.map(i64::from) } else { None };
+                Item::Fold(chat, Fold { of, kind, author, time, data, in_clear, told, trust })
             }
-            3 => Item::Displayed(chat, name(input)?, place(input)?, time(input)?),
+            3 | 8 => {
+                let (who, n, time) = (name(input)?, place(input)?, time(input)?);
+                Item::Displayed(chat, Position { who: who.as_str().into(), n, time, sure: tag == 8 && input.bool()? })
+            }
             4 => Item::Read(chat, place(input)?),
             _ => return None,
         })
@@ -149,6 +166,8 @@ fn message(input: &mut Reader<'_>) -> Option<Row> {
         told,
         gone,
         target,
+        loose: false,
+        unread: false,
     })
 }
 fn decision(input: &mut Reader<'_>) -> Option<Decision> {
@@ -247,21 +266,26 @@ impl History {
         Ok(find.query_map((from.n, limit), item)?.collect::<Result<_, _>>()?)
     }
     fn all_displayed(&self, from: &Cursor, limit: i64) -> Result<Vec<(Item, Cursor)>, HistoryError> {
-        let mut find =
-            self.db.prepare_cached("SELECT chat, author, n, time FROM displayed WHERE (chat, author) > (?1, ?2) ORDER BY chat, author LIMIT ?3")?;
-        let rows: Vec<(i64, String, i64, i64)> = find
-            .query_map((from.n, &from.names[0], limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-            .collect::<Result<_, _>>()?;
-        let item = |(chat, author, n, time): (i64, String, i64, i64)| {
-            let cursor = Cursor { part: 1, n: chat, kind: 0, names: [author.clone(), String::new()] };
-            Ok((Item::Displayed(self.named(chat)?, author, n, Time(time.unsigned_abs())), cursor))
+        let mut find = self.db.prepare_cached(
+            "SELECT chat, author, n, time, sure FROM displayed WHERE (chat, author, sure) > (?1, ?2, ?3) ORDER BY chat, author, sure LIMIT ?4",
+        )?;
+        let position = |row: &rusqlite::Row<'_>| {
+            let (author, time): (String, i64) = (row.get(1)?, row.get(3)?);
+            let position = Position { who: author.as_str().into(), n: row.get(2)?, time: Time(time.unsigned_abs()), sure: row.get(4)? };
+            Ok((row.get(0)?, position))
+        };
+        let after = (from.n, &from.names[0], from.kind, limit);
+        let rows: Vec<(i64, Position)> = find.query_map(after, position)?.collect::<Result<_, _>>()?;
+        let item = |(chat, position): (i64, Position)| {
+            let cursor = Cursor { part: 1, n: chat, kind: position.sure.into(), names: [position.who.as_str().to_owned(), String::new()] };
+            Ok((Item::Displayed(self.named(chat)?, position), cursor))
         };
         rows.into_iter().map(item).collect()
     }
     fn messages(&self, from: &Cursor, limit: i64) -> Result<Vec<(Item, Cursor)>, HistoryError> {
         let item = |row: Row| {
             let cursor = Cursor { part: 2, n: row.n, ..Cursor::default() };
-            Ok((Item::Message(self.named(row.chat)?, Box::new(row)), cursor))
+            Ok((Item::Message(self.named(row.chat)?, Box::new(row), false), cursor))
         };
         self.rows("n < ?1 ORDER BY n DESC LIMIT ?2", (from.n, limit))?.into_iter().map(item).collect()
     }
@@ -271,7 +295,7 @@ impl History {
         );
         let mut find = self.db.prepare_cached(&sql)?;
         let with = (from.n, &from.names[0], from.kind, &from.names[1], limit);
-        let folds: Vec<(Fold, i64)> = find.query_map(with, |row| Ok((Fold::read(row)?, row.get(7)?)))?.collect::<Result<_, _>>()?;
+        let folds: Vec<(Fold, i64)> = find.query_map(with, |row| Ok((Fold::read(row)?, row.get(8)?)))?.collect::<Result<_, _>>()?;
         let item = |(fold, chat): (Fold, i64)| {
             let cursor = Cursor { part: 3, n: chat, kind: fold.kind as i64, names: [fold.of.clone(), fold.author.clone()] };
             Ok((Item::Fold(self.named(chat)?, fold), cursor))
@@ -285,14 +309,15 @@ impl History {
         let last = Place::end_of(now).n();
         let told_by = |own: Option<String>| told.map(str::to_owned).or(own);
         Ok(match item {
-            Item::Message(chat, row) => {
+            Item::Message(chat, row, old) => {
                 let chat = self.chat_named(&chat)?;
                 let own = row.author == self.me().as_str();
                 if told.is_some() && !own && !chat.room && row.author != chat.address {
                     return Ok(false); // nobody else is in a chat of two
                 }
                 let time = Place::from_n(row.n).time().min(now);
-                let mut row = Row { chat: chat.id, state: row.state.filter(|_| own), told: told_by(row.told.clone()), ..*row };
+                let unread = !own && if old { row.n > self.read_of(chat.id)? } else { row.unread };
+                let mut row = Row { chat: chat.id, state: row.state.filter(|_| own), told: told_by(row.told.clone()), unread, ..*row };
                 if own && row.state.is_none() {
                     row.state = Some(1);
                 }
@@ -312,10 +337,12 @@ impl History {
                 }
                 matches!(self.fold(&chat, &fold)?, crate::fold::Folding::Applied(_))
             }
-            Item::Displayed(chat, author, n, time) => {
+            Item::Displayed(chat, position) => {
                 let chat = self.chat_named(&chat)?;
-                if author != self.me().as_str() && !chat.is_nobody(&author) {
-                    self.set_displayed(&chat, &author, n.min(last), time.min(now))?;
+                if position.who != *self.me() && !chat.is_nobody(position.who.as_str()) {
+                    let Position { n, time, sure, .. } = position;
+                    let position = Position { n: n.min(last), time: time.min(now), sure: sure && told.is_none(), ..position };
+                    self.set_displayed(&chat, &position)?;
                 }
                 false
             }

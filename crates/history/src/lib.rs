@@ -34,9 +34,12 @@
 //! - **The order of arrival does not matter**: corrections, retractions, reactions and marks are kept beside the message, wait
 //!   for it where it is not there yet, and are looked at again whenever something new is known about it.
 //! - **Corrections and retractions count from the author only**; in a room from the same real address, and never from somebody
-//!   whose real address nobody knows. What came in clear changes nothing that was encrypted: such a correction is a row of
-//!   its own, and such a retraction is told beside the words.
-//! - **A place** ([`Place`]) orders everything: the time, then arrival. It never changes.
+//!   whose real address nobody knows; from a device whose key is worth no less than that of the device that wrote (untrusted, undecided,
+//!   trusted, verified; what this device wrote is verified), and not on the word of another device of one's own. What came in clear, or
+//!   stood in clear beside what was encrypted, changes nothing that was encrypted. A correction that may not change its message is a row
+//!   of its own, and such a retraction is told beside the words.
+//! - **A place** ([`Place`]) orders everything: the time, then arrival. It never changes. What is **unread** is so because it came since,
+//!   wherever it stands.
 //!
 //! The key of the records (`subrosa-store`) may be given: the history's own is derived from it.
 mod add;
@@ -59,5 +62,5 @@ pub use entry::{Body, Entry, SentBy, State};
 pub use error::{Cause, HistoryError, OpenError};
 pub use item::Decision;
 pub use open::History;
-pub use read::{At, Chat, Gone, Message, Page, Reaction, Retraction};
+pub use read::{At, Chat, Gone, Mark, Message, Page, Reaction, Retraction};
 pub use row::Place;

@@ -16,7 +16,11 @@ const PAGE: u64 = 4096;
 /// In the header of every history: "SubH".
 const APPLICATION_ID: i64 = 0x5375_6248;
 /// Number n brings a database of form n to form n+1. One that was released never changes.
-const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 2] = [|db| db.execute_batch(include_str!("../migrations/0001_history.sql")), pair_runs];
+const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 3] = [
+    |db| db.execute_batch(include_str!("../migrations/0001_history.sql")),
+    pair_runs,
+    |db| db.execute_batch(include_str!("../migrations/0003_trust.sql")),
+];
 /// Statements that are kept ready: all there are.
 const STATEMENTS: usize = 96;
 

@@ -3,12 +3,13 @@ use crate::add::InChat;
 use crate::entry::{Body, SentBy, State};
 use crate::error::HistoryError;
 use crate::fold::{Fold, FoldKind};
+use crate::marks::Position;
 use crate::open::History;
-use crate::row::{COLUMNS, MODERATED, Place, RETRACTED, Row, device_of};
+use crate::row::{COLUMNS, MODERATED, Place, RETRACTED, Row, device_of, trust_of};
 use rusqlite::OptionalExtension;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use subrosa_engine::{Address, ChatId, DeviceId, MessageId, Time};
+use subrosa_engine::{Address, ChatId, DeviceId, MessageId, Time, Trust};
 
 /// Of a page.
 const MOST: usize = 1000;
@@ -33,14 +34,14 @@ pub struct Message {
     pub stanza_id: Option<String>,
     /// When it was sent.
     pub time: Time,
-    /// The device that wrote it, and what its key was worth then.
+    /// The device that wrote it, and what its key was worth then; of what is shown, first words or last ones, the one that is worth less.
     pub by: Option<SentBy>,
     /// It was not encrypted.
     pub in_clear: bool,
     /// Of one's own: how far it is.
     pub state: Option<State>,
-    /// What it says now. A correction that stands for itself names a message that is not here, or not of its author: no more is
-    /// known about it.
+    /// What it says now. A correction that stands for itself names a message that is not here, or not of its author, or that its device may
+    /// not change.
     pub body: Body,
     /// When it was last corrected ([`History::forms`]).
     pub edited: Option<Time>,
@@ -49,9 +50,14 @@ pub struct Message {
     /// The latest of each person.
     pub reactions: Vec<Reaction>,
     /// Of one's own: who has it, and since when.
-    pub delivered: Vec<(Address, Time)>,
+    pub delivered: Vec<Mark>,
     /// Of one's own: who has read it, and since when at the latest.
-    pub displayed: Vec<(Address, Time)>,
+    pub displayed: Vec<Mark>,
+    /// What it answers or corrects was said in clear, beside what was encrypted: the server could have made that up. Such a correction
+    /// stands for itself.
+    pub beside: bool,
+    /// It came since its chat was read, wherever it stands.
+    pub unread: bool,
     /// A device of one's own told this, or the words that are shown; it was not verified here.
     pub told_by: Option<DeviceId>,
 }
@@ -72,7 +78,8 @@ pub enum Gone {
     Retracted,
     /// The room took them away, and says why; they are not shown.
     Moderated(String),
-    /// Nothing: it came in clear and the message was encrypted. The sender may have meant it, or the server made it up.
+    /// Nothing: it came in clear and the message was encrypted, or from a device that is worth less than the one that wrote it, or another
+    /// device of one's own tells so. The sender may have meant it, or somebody made it up.
     Claimed,
 }
 /// What a person thinks of a message.
@@ -86,6 +93,18 @@ pub struct Reaction {
     pub time: Time,
     /// It was not encrypted: the server could have made it up.
     pub in_clear: bool,
+    /// What the key that said so was worth then, where it names a device.
+    pub trust: Option<Trust>,
+}
+/// Somebody has a message, or has read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Who.
+    pub from: Address,
+    /// Since when.
+    pub time: Time,
+    /// A device that is trusted said so, encrypted. Else anybody could have made it up.
+    pub sure: bool,
 }
 /// A conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,7 +116,7 @@ pub struct Chat {
     pub room: bool,
     /// Up to where it was read here.
     pub read: Place,
-    /// Messages of others behind that; 1000: that many or more.
+    /// Messages of others that came since they were read; 1000: that many or more.
     pub unread: u32,
     /// The last message.
     pub last: Message,
@@ -155,17 +174,16 @@ impl History {
                 chat: ChatId(chat.address.as_str().into()),
                 room: chat.room,
                 read: Place::from_n(read),
-                unread: self.unread(chat.id, read)?,
+                unread: self.unread(chat.id)?,
                 last: self.show(&chat, last, &self.positions(chat.id)?)?,
             });
         }
         Ok(chats)
     }
-    fn unread(&self, chat: i64, read: i64) -> Result<u32, HistoryError> {
-        let mut count = self.db.prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat = ?1 AND n > ?2 AND target IS NULL AND state IS NULL AND gone IS NULL LIMIT ?3)",
-        )?;
-        Ok(count.query_row((chat, read, UNREAD), |row| row.get(0))?)
+    fn unread(&self, chat: i64) -> Result<u32, HistoryError> {
+        let unread = "SELECT 1 FROM messages INDEXED BY unread WHERE chat = ?1 AND unread AND target IS NULL AND gone IS NULL LIMIT ?2";
+        let mut count = self.db.prepare_cached(&format!("SELECT count(*) FROM ({unread})"))?;
+        Ok(count.query_row((chat, UNREAD), |row| row.get(0))?)
     }
     /// A part of a chat, at most 1000 messages. A chat that is not known is empty.
     ///
@@ -256,48 +274,56 @@ impl History {
         let mut find = self.db.prepare_cached("SELECT address, room FROM chats WHERE id = ?1")?;
         Ok(find.query_row([id], |row| Ok(InChat { id, address: row.get(0)?, room: row.get(1)? }))?)
     }
-    fn show(&self, chat: &InChat, row: Row, positions: &[(Address, i64, Time)]) -> Result<Message, HistoryError> {
+    fn show(&self, chat: &InChat, row: Row, positions: &[Position]) -> Result<Message, HistoryError> {
         let me = self.me().as_str();
         let own = row.author == me;
         let folds: Vec<Fold> = self.folds(chat.id, &row)?.into_iter().filter(|fold| fold.is_about(chat, &row, me)).collect();
-        let whose = |fold: &Fold| (Address::from(fold.author.as_str()), fold.time);
+        let whose = |fold: &Fold| Mark { from: fold.author.as_str().into(), time: fold.time, sure: fold.word(me).is_sure() };
         let of = |kind| folds.iter().filter(move |fold| fold.kind == kind);
-        let (edited, told) = match &row.corrected {
-            None => (None, row.told.clone()),
-            Some(_) => self.last_form(&row)?,
+        let form = if row.corrected.is_some() { self.last_form(&row)? } else { None };
+        let told = form.as_ref().and_then(|form| form.told.clone()).or_else(|| row.told.clone());
+        let by = match &form {
+            Some(form) if form.word(me) < row.word(me) => form.by(),
+            _ => row.by(),
         };
+        // of each the sure one, where there is one
+        let mut displayed: Vec<Mark> = Vec::new();
+        for Position { who, time, sure, .. } in positions.iter().filter(|position| own && position.n >= row.n) {
+            if displayed.iter().all(|known| known.from != *who) {
+                displayed.push(Mark { from: who.clone(), time: *time, sure: *sure });
+            }
+        }
         Ok(Message {
             place: Place::from_n(row.n),
             chat: ChatId(chat.address.as_str().into()),
             from: row.author.as_str().into(),
             id: row.id.as_str().into(),
             time: Place::from_n(row.n).time(),
-            by: row.by(),
+            by,
             in_clear: row.in_clear,
             state: row.state(),
             body: row.body(),
-            edited,
+            edited: form.map(|form| Place::from_n(form.n).time()),
             retraction: retraction(&row, &folds),
             reactions: if row.gone.is_some() { Vec::new() } else { of(FoldKind::Reaction).filter_map(reaction).collect() },
             delivered: of(FoldKind::Delivered).map(whose).collect(),
-            displayed: positions.iter().filter(|(_, n, _)| own && *n >= row.n).map(|(who, _, time)| (who.clone(), *time)).collect(),
+            displayed,
+            beside: row.loose,
+            unread: row.unread,
             told_by: told.as_deref().and_then(device_of),
             nick: row.nick,
             stanza_id: row.stanza,
         })
     }
-    fn last_form(&self, row: &Row) -> Result<(Option<Time>, Option<String>), HistoryError> {
-        let mut find = self.db.prepare_cached("SELECT n, told FROM messages WHERE target = ?1 AND gone IS NULL ORDER BY n DESC LIMIT 1")?;
-        let form = |form: &rusqlite::Row<'_>| Ok((Some(Place::from_n(form.get(0)?).time()), form.get::<_, Option<String>>(1)?));
-        let (time, told) = find.query_row([row.n], form).optional()?.unwrap_or_default();
-        Ok((time, told.or_else(|| row.told.clone())))
+    fn last_form(&self, row: &Row) -> Result<Option<Row>, HistoryError> {
+        Ok(self.rows("target = ?1 AND gone IS NULL ORDER BY n DESC LIMIT 1", [row.n])?.pop())
     }
 }
 
 fn reaction(fold: &Fold) -> Option<Reaction> {
     let emojis: Vec<String> = fold.data.split_terminator('\0').map(str::to_owned).collect();
     let shown = !emojis.is_empty();
-    shown.then(|| Reaction { from: fold.author.as_str().into(), emojis, time: fold.time, in_clear: fold.in_clear })
+    shown.then(|| Reaction { from: fold.author.as_str().into(), emojis, time: fold.time, in_clear: fold.in_clear, trust: trust_of(fold.trust) })
 }
 fn retraction(row: &Row, folds: &[Fold]) -> Option<Retraction> {
     let said = |kind| folds.iter().find(move |fold| fold.kind == kind);

@@ -71,9 +71,11 @@ pub(crate) struct Row {
     pub told: Option<String>,
     pub gone: Option<i64>,
     pub target: Option<i64>,
+    pub loose: bool,
+    pub unread: bool,
 }
 /// In the order of [`Row::read`].
-pub(crate) const COLUMNS: &str = "n, chat, author, nick, id, stanza, digest, kind, text, corrected, refers, refers_author, reason, state, device, trust, in_clear, told, gone, target";
+pub(crate) const COLUMNS: &str = "n, chat, author, nick, id, stanza, digest, kind, text, corrected, refers, refers_author, reason, state, device, trust, in_clear, told, gone, target, loose, unread";
 
 impl Row {
     pub fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
@@ -99,6 +101,8 @@ impl Row {
             told: row.get(17)?,
             gone: row.get(18)?,
             target: row.get(19)?,
+            loose: row.get(20)?,
+            unread: row.get(21)?,
         })
     }
     /// What the entry would be; `None`: it is no row of its own.
@@ -152,6 +156,8 @@ impl Row {
             told: told.map(str::to_owned),
             gone: (entry.body == Body::Retracted).then_some(RETRACTED),
             target: None,
+            loose: entry.beside,
+            unread: !own && told.is_none(),
         };
         row.digest = row.says();
         Some(row)
@@ -202,9 +208,12 @@ impl Row {
         // one that a newer Subrosa wrote is told in general words
         self.reason.as_deref().and_then(Reason::from_code).unwrap_or(Reason::Engine)
     }
+    /// What may be changed by it, and by what it may be changed.
+    pub fn word(&self, me: &str) -> Word {
+        Word::of(self.author == me, self.in_clear, self.trust, self.told.is_some())
+    }
     pub fn by(&self) -> Option<SentBy> {
-        let trust = Trust::ALL.into_iter().find(|t| Some(trust_code(*t)) == self.trust)?;
-        Some(SentBy { device: device_of(self.device.as_deref()?)?, trust })
+        Some(SentBy { device: device_of(self.device.as_deref()?)?, trust: trust_of(self.trust)? })
     }
 }
 
@@ -234,7 +243,7 @@ impl History {
     /// Stores it under `row.n`, if that is free; what search finds is told apart.
     pub(crate) fn insert(&self, row: &Row) -> Result<bool, HistoryError> {
         let mut put = self.db.prepare_cached(&format!(
-            "INSERT INTO messages ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+            "INSERT INTO messages ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
              ON CONFLICT (n) DO NOTHING"
         ))?;
         let stored = put.execute(rusqlite::params![
@@ -258,6 +267,8 @@ impl History {
             row.told,
             row.gone,
             row.target,
+            row.loose,
+            row.unread,
         ])?;
         Ok(stored > 0)
     }
@@ -279,6 +290,30 @@ impl History {
     }
 }
 
+/// Whose word something is: what changes a message has to be worth as much as the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Word {
+    encrypted: bool,
+    /// It came itself; no other device told it.
+    came: bool,
+    /// As [`trust_code`].
+    worth: i64,
+}
+impl Word {
+    /// What names no device is by this account's own devices as they are, and of others by a key that nobody decided about.
+    pub fn of(own: bool, in_clear: bool, trust: Option<i64>, told: bool) -> Word {
+        let unknown = trust_code(if own { Trust::Verified } else { Trust::Undecided });
+        Word { encrypted: !in_clear, came: !told, worth: if in_clear { 0 } else { trust.unwrap_or(unknown) } }
+    }
+    pub fn may_change(self, other: Word) -> bool {
+        self.encrypted >= other.encrypted && self.came >= other.came && self.worth >= other.worth
+    }
+    /// Encrypted, by a device whose key is trusted.
+    pub fn is_sure(self) -> bool {
+        self.encrypted && self.came && self.worth >= trust_code(Trust::Trusted)
+    }
+}
+
 pub(crate) fn device_text(device: &DeviceId) -> String {
     match device {
         DeviceId::Number(n) => format!("#{n}"),
@@ -291,6 +326,9 @@ pub(crate) fn device_of(text: &str) -> Option<DeviceId> {
         ("@", name) => Some(DeviceId::Name(name.into())),
         _ => None,
     }
+}
+pub(crate) fn trust_of(code: Option<i64>) -> Option<Trust> {
+    Trust::ALL.into_iter().find(|trust| Some(trust_code(*trust)) == code)
 }
 pub(crate) fn trust_code(trust: Trust) -> i64 {
     match trust {

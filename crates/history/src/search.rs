@@ -3,7 +3,7 @@
 use crate::error::HistoryError;
 use crate::open::History;
 use crate::read::Message;
-use crate::row::{COLUMNS, Row};
+use crate::row::{Kind, Row};
 use crate::words::{indexed, phrase};
 use rusqlite::Connection;
 use std::borrow::Cow;
@@ -61,16 +61,17 @@ const UNINDEX: &str = "INSERT INTO words (words, rowid, chat, text) VALUES ('del
 
 /// To the second form, in which runs are pairs: what has any is taken out of the index and put in again.
 pub(crate) fn pair_runs(db: &Connection) -> rusqlite::Result<()> {
-    let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM messages"))?;
+    let mut all = db.prepare(&format!(
+        "SELECT n, chat, coalesce(corrected, text) FROM messages WHERE target IS NULL AND gone IS NULL AND kind <> {}",
+        Kind::Unreadable as i64
+    ))?;
     let (mut unindex, mut index) = (db.prepare(UNINDEX)?, db.prepare(INDEX)?);
     let mut rows = all.query([])?;
     while let Some(row) = rows.next()? {
-        let row = Row::read(row)?;
-        if let Some(words) = row.words()
-            && let Cow::Owned(pairs) = indexed(words)
-        {
-            unindex.execute((row.n, token(row.chat), words))?;
-            index.execute((row.n, token(row.chat), pairs))?;
+        let (n, chat, words): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if let Cow::Owned(pairs) = indexed(&words) {
+            unindex.execute((n, token(chat), &words))?;
+            index.execute((n, token(chat), pairs))?;
         }
     }
     Ok(())

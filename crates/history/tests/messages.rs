@@ -3,7 +3,7 @@
 mod common;
 use common::*;
 use subrosa_engine::{Content, Reason, Time, Trust};
-use subrosa_history::{Added, At, Body, Entry, Gone, History, Place, SentBy, State};
+use subrosa_history::{Added, At, Body, Entry, Gone, History, Mark, Place, SentBy, State};
 
 fn correction(of_id: &str, words: &str) -> Content {
     Content::Correction { of: of(of_id), text: words.into() }
@@ -182,12 +182,13 @@ fn marks_are_never_in_the_name_of_others() {
     history.add(&from_bob("d3", Content::Displayed { of: of("m1") }, 7)).unwrap();
     history.add(&from_bob("d4", Content::Delivered { of: of("m1") }, 7)).unwrap();
     let seen: Vec<_> = all(&history, &bob()).iter().map(|m| (m.delivered.clone(), m.displayed.clone())).collect();
-    let read = vec![(bob(), at(6))];
-    assert_eq!(seen, [(vec![], read.clone()), (vec![], read), (vec![(bob(), at(5))], vec![]), (vec![], vec![])]);
+    let mark = |time| Mark { from: bob(), time, sure: false }; // of no device that is known
+    let read = vec![mark(at(6))];
+    assert_eq!(seen, [(vec![], read.clone()), (vec![], read), (vec![mark(at(5))], vec![]), (vec![], vec![])]);
     // told twice, the later one first
     history.add(&from_bob("d6", Content::Displayed { of: of("o3") }, 9)).unwrap();
     history.add(&from_bob("d7", Content::Displayed { of: of("o3") }, 8)).unwrap();
-    assert_eq!(all(&history, &bob())[2].displayed, [(bob(), at(8))]);
+    assert_eq!(all(&history, &bob())[2].displayed, [mark(at(8))]);
     assert_eq!(history.chats().unwrap()[0].unread, 1, "what he read is not what I read");
     // my other device read it
     history.add(&to_bob("d5", Content::Displayed { of: of("m1") }, 8)).unwrap();

@@ -266,7 +266,7 @@ fn hostile_batches() {
     assert_eq!(refused(&mut new, &raw(&"A".repeat(300_000))).code(), "transfer.too-large");
     assert_eq!(refused(&mut new, &raw("?")).code(), "transfer.malformed");
     assert_eq!(refused(&mut new, &raw("AAAA")).code(), "transfer.malformed");
-    assert_eq!(refused(&mut new, &element(&[2, 0, 0])).code(), "transfer.newer");
+    assert_eq!(refused(&mut new, &element(&[3, 0, 0])).code(), "transfer.newer");
     for none in ["", "<history/>", "<history xmlns='urn:subrosa:history:1'>AAAA</history>", "hello<history xmlns='urn:subrosa:history:0'/>", "<"] {
         assert!(new.take_transfer(&device(OLD), &Plaintext::new(ContentType::STANZA, none), at(5000)).unwrap().is_none(), "{none}");
     }
@@ -344,4 +344,42 @@ proptest! {
         let _ = history.take_transfer(&device(OLD), &element(&versioned), at(1));
         let _ = history.take_transfer(&device(OLD), &Plaintext::new(ContentType::STANZA, text), at(1));
     }
+}
+
+/// In the form of before, which named no trust, and in this one, whatever trust it claims.
+#[test]
+fn a_retraction_that_another_device_tells_takes_nothing_that_came() {
+    for tag in [2, 6] {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut new, batch) = accepted(directory.path());
+        let by = Some(SentBy { device: 7.into(), trust: Trust::Verified });
+        new.add(&Entry { by: by.clone(), ..from_bob("m1", text("bob's own words"), 1) }).unwrap();
+        let mut out = Writer::new();
+        out.u8(tag).str("bob@example.org").bool(false).str("m1").u8(1).str("bob@example.org").u64(at(20).0).str("").bool(false).bool(false);
+        if tag == 6 {
+            out.bool(true).u8(3);
+        }
+        take(&mut new, OLD, &batch(1, &[&out.into_bytes()]));
+        assert_eq!(texts(&new, &bob()), ["bob's own words"]);
+        assert_eq!(all(&new, &bob())[0].retraction.as_ref().unwrap().gone, Gone::Claimed);
+        // what bob says himself counts
+        new.add(&Entry { by, ..from_bob("m2", Content::Retraction { of: of("m1") }, 30) }).unwrap();
+        assert_eq!(texts(&new, &bob()), ["-"]);
+    }
+}
+/// Of what was told as taken back the words come back with the message itself, but for its author's own word.
+#[test]
+fn what_was_told_as_taken_back_comes_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut new, batch) = accepted(directory.path());
+    let mut out = Writer::new();
+    out.u8(2).str("bob@example.org").bool(false).str("m1").u8(1).str("bob@example.org").u64(at(20).0).str("").bool(false).bool(false);
+    let told = row("bob@example.org", false, "bob@example.org", "m1", 0, "evidence", None);
+    take(&mut new, OLD, &batch(1, &[&told, &out.into_bytes()]));
+    assert_eq!(texts(&new, &bob()), ["-"]);
+    new.add(&from_bob("m1", text("evidence"), 10)).unwrap();
+    assert_eq!((texts(&new, &bob()), found(&new, "evidence").len()), (vec!["evidence".to_owned()], 1));
+    new.check().unwrap();
+    new.add(&from_bob("m2", Content::Retraction { of: of("m1") }, 30)).unwrap();
+    assert_eq!((texts(&new, &bob()), found(&new, "evidence").len()), (vec!["-".to_owned()], 0));
 }

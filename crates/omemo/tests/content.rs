@@ -293,7 +293,9 @@ fn own_other_devices_learn_of_it() {
     }
 }
 
-/// The words are the payload's, whatever stands beside it; references in clear come with them.
+const BESIDE: &str = "<beside xmlns='urn:subrosa:omemo:0'>";
+
+/// The words are the payload's, whatever stands beside it; references in clear come with them, as that.
 #[test]
 fn legacy_words_come_with_what_stands_beside_them() {
     let (mut world, alice, mut bob) = talking::<Legacy>(12);
@@ -303,7 +305,8 @@ fn legacy_words_come_with_what_stands_beside_them() {
                 <reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>!</reaction></reactions><received xmlns='urn:xmpp:receipts' id='1'/>\
                 <displayed xmlns='urn:xmpp:chat-markers:0' id='1'/><opt-out xmlns='urn:xmpp:omemo:2'/><composing xmlns='http://jabber.org/protocol/chatstates'/>";
     bob.send(&mut world, &format!("{element}{beside}{more}"));
-    let expected = REPLY.replace("&#xa;", "\n") + "<thread xmlns='jabber:client'>t</thread>";
+    let (words, references) = REPLY.split_once("</body>").unwrap();
+    let expected = format!("{}</body>{BESIDE}{references}<thread xmlns='jabber:client'>t</thread></beside>", words.replace("&#xa;", "\n"));
     assert_eq!(last(&world, alice), (Kind::Text, expected));
     // nothing beside it: words
     bob.say(&mut world, "alone");
@@ -313,7 +316,10 @@ fn legacy_words_come_with_what_stands_beside_them() {
     let long = format!("<thread xmlns='jabber:client'>{}</thread>", "t".repeat(4000));
     let retract = |id: &str| format!("<retract xmlns='urn:xmpp:message-retract:1' id='{id}'/>");
     bob.send(&mut world, &format!("{element}{}{}{long}", retract("1"), retract("2")));
-    assert_eq!(last(&world, alice).1, "<body xmlns='jabber:client'>x</body><retract xmlns='urn:xmpp:message-retract:1' id='1'></retract>");
+    assert_eq!(
+        last(&world, alice).1,
+        format!("<body xmlns='jabber:client'>x</body>{BESIDE}<retract xmlns='urn:xmpp:message-retract:1' id='1'></retract></beside>")
+    );
 }
 /// A notice in clear beside a payload makes no notice of it: whoever is on the way could make a message vanish.
 #[test]
@@ -343,7 +349,7 @@ fn beside_an_envelope_only_a_correction_counts() {
     let (mut world, alice, mut bob) = talking::<Omemo2>(14);
     let clear = "<replace xmlns='urn:xmpp:message-correct:0' id='outside'/><retract xmlns='urn:xmpp:message-retract:1' id='1'/><reply xmlns='urn:xmpp:reply:0' id='1'/>\
                  <reactions xmlns='urn:xmpp:reactions:0' id='1'/><thread>t</thread>";
-    let outside = "<replace xmlns='urn:xmpp:message-correct:0' id='outside'></replace>";
+    let outside = format!("{BESIDE}<replace xmlns='urn:xmpp:message-correct:0' id='outside'></replace></beside>");
     for (content, expected) in [
         ("<body xmlns='jabber:client'>x</body>", format!("<body xmlns='jabber:client'>x</body>{outside}")),
         // it says itself what it corrects

@@ -305,6 +305,37 @@ fn the_envelopes_time_is_compared_with_the_stanzas() {
     }
     assert!(unread(&world, alice).iter().all(|why| *why == Reason::EnvelopeMismatch));
 }
+/// What waited with its sender says in clear since when (XEP-0203). That it does is no reason to believe the envelope's: one of both fits.
+#[test]
+fn the_envelopes_time_is_compared_with_when_it_was_written_too() {
+    let (mut world, alice, mut bob) = talking::<Omemo2>(15);
+    let now = world.now();
+    let content = subrosa_omemo::wire::sce::text("hi");
+    let mut plain = |time: u64| {
+        let plain = subrosa_omemo::wire::sce::Outgoing { content: &content, from: BOB, to: Some(ALICE), time: Time(time) };
+        subrosa_omemo::wire::sce::write(&plain, &mut bob.rng).to_vec()
+    };
+    let stamp_of = |plain: &[u8]| {
+        let text = String::from_utf8_lossy(plain).into_owned();
+        text.split_once("<time stamp='").unwrap().1.split_once('\'').unwrap().0.to_owned()
+    };
+    let (old, older, new) = (plain(now.0 - 51 * DAY / 24), plain(now.0 - 30 * DAY), plain(now.0));
+    let [at_old, at_older] = [&old, &older].map(|plain| stamp_of(plain));
+    let delay = |stamp: &str| format!("<delay xmlns='urn:xmpp:delay' stamp='{stamp}'/>");
+    for (plain, delay, fits) in [
+        (&old, delay(&at_old), true),
+        (&old, String::new(), false),
+        (&older, delay(&at_old), false),
+        (&older, delay(&at_older) + &delay(&at_old), true),
+        (&old, delay("yesterday"), false),
+        (&new, delay(&at_older), true),
+    ] {
+        let body = format!("{}{delay}", bob.sealed_element(plain)).into_bytes();
+        let before = texts(&world, alice).len();
+        receive(&mut world, alice, BOB, now, body);
+        assert_eq!(texts(&world, alice).len() - before, usize::from(fits), "{delay}");
+    }
+}
 fn receive(world: &mut World, alice: ClientId, chat: &str, sent: Time, body: Vec<u8>) {
     let id = MessageId(format!("direct{}", body.iter().map(|b| u64::from(*b)).sum::<u64>()).into());
     let (chat, from, headers) = (ChatId(chat.into()), BOB.into(), Headers::default());

@@ -15,6 +15,7 @@ pub(crate) const DELAY: &str = "urn:xmpp:delay"; // XEP-0203
 pub(crate) const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info"; // XEP-0030
 pub(crate) const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items"; // XEP-0030
 pub(crate) const EME: &str = "urn:xmpp:eme:0"; // XEP-0380
+pub(crate) const BESIDE: &str = "urn:subrosa:omemo:0"; // ours: what stood in clear beside what was encrypted
 pub(crate) const ENGINE: &str = "urn:subrosa:engine:0"; // ours: see the module `engines`
 pub(crate) const ADDRESSES: &str = "http://jabber.org/protocol/address"; // XEP-0033
 pub(crate) const FALLBACK: &str = "urn:xmpp:fallback:0"; // XEP-0428

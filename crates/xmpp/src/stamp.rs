@@ -4,10 +4,15 @@ use crate::xml::build;
 use minidom::Element;
 use subrosa_engine::Time;
 
-/// When the stanza was sent, by the earliest of its stamps.
+/// When the stanza was sent, by the latest of its stamps: of what a server put around it.
 pub(crate) fn of(stanza: &Element) -> Option<Time> {
-    let stamps = stanza.children().filter(|c| c.is("delay", ns::DELAY));
-    stamps.filter_map(|delay| parse(delay.attr("stamp")?)).min()
+    by(stanza, |_| true)
+}
+/// The same, by the stamps of those whom `believed` names, `None` for one of nobody. The rest is the sender's word. Whoever copies another's
+/// name has at least an earlier stamp than the one that the other puts beside it.
+pub(crate) fn by(stanza: &Element, believed: impl Fn(Option<&str>) -> bool) -> Option<Time> {
+    let stamps = stanza.children().filter(|c| c.is("delay", ns::DELAY) && believed(c.attr("from")));
+    stamps.filter_map(|delay| parse(delay.attr("stamp")?)).max()
 }
 /// How long something may be under way without a word about it, in milliseconds.
 const SOON: u64 = 60_000;

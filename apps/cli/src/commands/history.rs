@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::rpc::Call;
 use crate::rpc::types::{Edit, Entry, GetHistory, Messages, Of, React, Reply, Retract, Search, SendResult, Way};
-use crate::show::{clean, time};
+use crate::show::{clean, time, word};
 
 pub async fn show(home: &Home, account: Option<&str>, chat: Option<String>, search: Option<String>, limit: Option<u32>) -> Result<(), Failure> {
     let call = match (chat, search) {
@@ -50,7 +50,17 @@ fn of(text: &str) -> Of {
 }
 
 fn line(e: &Entry) -> String {
-    let who = if e.outgoing { "you".into() } else { clean(&e.from) };
+    let who = match &e.nick {
+        _ if e.outgoing => "you".into(),
+        // all that is known of them
+        Some(nick) if e.from == e.chat => clean(&format!("{}/{nick}", e.from)),
+        _ => clean(&e.from),
+    };
+    let device = match (&e.device, e.trust) {
+        (Some(device), Some(trust)) => format!(" (device {}, {})", clean(&device.to_string()), word(trust)),
+        _ if !e.encrypted => " (not encrypted)".into(),
+        _ => String::new(),
+    };
     let text = match (&e.text, &e.retracted, &e.undecryptable) {
         (Some(text), ..) => clean(text),
         (_, Some(by), _) => format!("(taken back by {})", clean(by)),
@@ -66,10 +76,19 @@ fn line(e: &Entry) -> String {
     if e.edited {
         marks.push("edited".into());
     }
-    if !e.encrypted {
-        marks.push("not encrypted".into());
+    if e.corrects.is_some() {
+        marks.push("corrects another message".into());
     }
-    marks.extend(e.reactions.iter().map(|r| format!("{} {}", clean(&r.emoji), r.from.iter().map(|who| clean(who)).collect::<Vec<_>>().join(", "))));
+    if e.beside {
+        marks.push("that it answers or corrects was said in clear".into());
+    }
+    if let Some(by) = &e.claimed {
+        marks.push(format!("{} is said to have taken it back; that is not proved", clean(by)));
+    }
+    marks.extend(e.reactions.iter().map(|r| {
+        let who = |who: &String| format!("{}{}", clean(who), if r.unsure.contains(who) { " (not proved)" } else { "" });
+        format!("{} {}", clean(&r.emoji), r.from.iter().map(who).collect::<Vec<_>>().join(", "))
+    }));
     marks.extend(e.state.map(|state| {
         let reason = e.reason.as_deref().map_or(String::new(), |why| format!(" ({})", clean(why)));
         let state = match state {
@@ -79,10 +98,11 @@ fn line(e: &Entry) -> String {
             Way::Displayed => "read",
             Way::Failed => "not sent",
         };
-        format!("{state}{reason}")
+        let unsure = if e.unsure { " (not proved)" } else { "" };
+        format!("{state}{reason}{unsure}")
     }));
     let marks = if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join("; ")) };
-    format!("{} {who}: {text}{marks}  #{}", time(e.time), e.place)
+    format!("{} {who}{device}: {text}{marks}  #{}", time(e.time), e.place)
 }
 
 #[cfg(test)]

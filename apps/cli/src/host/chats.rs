@@ -26,8 +26,8 @@ pub enum Deed {
     State { chat: ChatId, id: MessageId, state: State },
     /// The room took a message away.
     Moderated { chat: ChatId, stanza_id: String, by: Address, reason: String, time: Time },
-    /// Everything up to here was read.
-    Read(ChatId, Place),
+    /// Everything between the two was read.
+    Read(ChatId, Place, Place),
 }
 /// A receipt that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,13 @@ pub struct Outcome {
 /// Where, by whom, under which id: two may use the same.
 type Said = (ChatId, Address, MessageId);
 /// What its archive calls a message, and when it was sent.
-type Known = (Option<String>, Time);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub stanza_id: Option<String>,
+    pub sent: Time,
+    /// In a room.
+    pub nick: Option<String>,
+}
 
 /// The history, and what waits for it.
 pub struct Chats {
@@ -127,19 +133,18 @@ impl Chats {
     }
     /// A message came, was sent then, and its archive calls it so: the history learns it with the message, whenever its engine is done
     /// with it.
-    pub fn came(&mut self, chat: &ChatId, from: &Address, id: &MessageId, stanza_id: Option<&str>, sent: Time) {
+    pub fn came(&mut self, chat: &ChatId, from: &Address, id: &MessageId, came: Known) {
         let key = (chat.clone(), from.clone(), id.clone());
-        let stanza_id = stanza_id.map(str::to_owned);
         match self.known.entry(key.clone()) {
             At::Vacant(new) => {
-                new.insert((stanza_id, sent));
+                new.insert(came);
                 self.order.push_back(key);
             }
             // one id for two messages: which is which nobody can say here
-            At::Occupied(mut known) => match (&known.get().0, &stanza_id) {
-                (Some(before), Some(now)) if before != now => drop(known.insert((None, sent))),
+            At::Occupied(mut known) => match (&known.get().stanza_id, &came.stanza_id) {
+                (Some(before), Some(now)) if before != now => drop(known.insert(Known { stanza_id: None, ..came })),
                 (Some(_), _) => {}
-                (None, _) => drop(known.insert((stanza_id, sent))),
+                (None, _) => drop(known.insert(came)),
             },
         }
         if self.order.len() > REMEMBERED
@@ -242,8 +247,8 @@ fn apply(history: &mut History, deed: &Deed, outcome: &mut Outcome) -> Result<()
         Deed::Moderated { chat, stanza_id, by, reason, time } => {
             history.moderate(chat, stanza_id, by, reason, *time)?.into_iter().for_each(|place| changed(chat, &[place]));
         }
-        Deed::Read(chat, place) => {
-            history.read_up_to(chat, *place)?;
+        Deed::Read(chat, first, place) => {
+            history.read_between(chat, *first, *place)?;
             outcome.chats.insert(chat.clone());
         }
     }

@@ -4,7 +4,7 @@ use super::notes::level;
 use crate::failure::Failure;
 use crate::rpc::types::{Answered, Chat, DeviceNumber, Entry, Lock, Reacted, Way};
 use std::collections::BTreeMap;
-use subrosa_engine::{Address, Content, MessageId};
+use subrosa_engine::{Address, Content, MessageId, Trust};
 use subrosa_history::{Body, Gone, HistoryError, Message, State};
 
 impl Chats {
@@ -26,10 +26,14 @@ impl Chats {
             Body::Unreadable(reason) => Some(reason.code().to_owned()),
             _ => None,
         };
-        let mut reactions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut reactions: BTreeMap<String, Reacted> = BTreeMap::new();
         for reaction in &message.reactions {
+            let unsure = reaction.in_clear || matches!(reaction.trust, Some(Trust::Untrusted | Trust::Undecided));
             for emoji in &reaction.emojis {
-                reactions.entry(emoji.clone()).or_default().push(reaction.from.to_string());
+                let known = reactions.entry(emoji.clone());
+                let reacted = known.or_insert_with(|| Reacted { emoji: emoji.clone(), from: Vec::new(), unsure: Vec::new() });
+                reacted.from.push(reaction.from.to_string());
+                reacted.unsure.extend(unsure.then(|| reaction.from.to_string()));
             }
         }
         let (state, reason) = match message.state {
@@ -39,6 +43,15 @@ impl Chats {
             Some(State::Sent) if !message.delivered.is_empty() => (Some(Way::Delivered), None),
             Some(State::Sent) => (Some(Way::Sent), None),
             None => (None, None),
+        };
+        let unsure = match state {
+            Some(Way::Displayed) => !message.displayed.iter().any(|mark| mark.sure),
+            Some(Way::Delivered) => !message.delivered.iter().any(|mark| mark.sure),
+            _ => false,
+        };
+        let corrects = match &message.body {
+            Body::Said(Content::Correction { of, .. }) => Some(of.to_string()),
+            _ => None,
         };
         let id = self.named(&message);
         Ok(Entry {
@@ -52,14 +65,20 @@ impl Chats {
             text: text.filter(|_| retracted.is_none() || claimed),
             encrypted: !message.in_clear,
             edited: message.edited.is_some(),
+            claimed: retracted.clone().filter(|_| claimed),
             retracted: retracted.filter(|_| !claimed),
             reply,
-            reactions: reactions.into_iter().map(|(emoji, from)| Reacted { emoji, from }).collect(),
+            reactions: reactions.into_values().collect(),
             device: message.by.as_ref().map(|by| DeviceNumber::from(&by.device)),
             trust: message.by.as_ref().map(|by| level(by.trust)),
             state,
             reason,
             undecryptable,
+            nick: message.nick,
+            corrects,
+            beside: message.beside,
+            unsure,
+            unread: message.unread,
         })
     }
     fn answered(&self, message: &Message, of: &MessageId, author: Option<&Address>) -> Result<Answered, HistoryError> {

@@ -1,5 +1,5 @@
 //! What the connection says: stanzas, answers, what the server has, how the connection is.
-use super::chats::After;
+use super::chats::{After, Known};
 use super::drive::{Drive, now};
 use super::link::{Came, Said};
 use super::step::Fact;
@@ -103,7 +103,8 @@ impl Drive {
             }
             let input = if archived { self.archived(input) } else { input };
             if let Input::Receive { id, chat, from, sent, .. } = &input {
-                self.chats.came(chat, from, id, ids.archive.as_ref().map(|place| place.id.as_str()), *sent);
+                let came = Known { stanza_id: ids.archive.as_ref().map(|place| place.id.clone()), sent: *sent, nick: ids.nick.clone() };
+                self.chats.came(chat, from, id, came);
             }
             if let (Input::Receive { id, chat, from, sent, .. }, Some(place)) = (&input, &ids.archive) {
                 if archived {

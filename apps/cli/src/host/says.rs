@@ -230,7 +230,8 @@ impl Drive {
     pub(super) fn mark_read(&mut self, read: &MarkRead) -> Result<Value, Failure> {
         let chat = ChatId(crate::home::bare(&read.from)?.as_str().into());
         let message = self.chats.find(&chat, &Of::Id(read.id.clone()))?;
-        self.chats.deed(Deed::Read(chat.clone(), message.place));
+        let first = read.since.map_or(subrosa_history::Place(0), super::chats::place_of);
+        self.chats.deed(Deed::Read(chat.clone(), first, message.place));
         if message.from != self.me && !self.chats.is_room(&chat) && self.contacts.see_us(&chat.0) {
             self.notice(&chat.0, Content::Displayed { of: message.id.clone() })?;
         }

@@ -77,7 +77,7 @@ fn a_call_crosses_the_line_unchanged() {
         Call::Send(SendText { to: "b@x".into(), text: "line\nbreak \u{1F511}".into(), id: None, timeout: Some(3), account: None }),
         Call::SendFile(SendFile { to: "sip:b@x".into(), path: "/a/b".into(), content_type: None, timeout: Some(3), account: None }),
         Call::Typing(Typing { to: "sip:b@x".into(), composing: false, account: None }),
-        Call::MarkRead(MarkRead { from: "sip:b@x".into(), id: "m".into(), account: None }),
+        Call::MarkRead(MarkRead { from: "sip:b@x".into(), id: "m".into(), since: None, account: None }),
         Call::Devices(Devices { jid: Some("b@x".into()), account: None }),
         Call::Trust(SetTrust { jid: "b@x".into(), device: 5, fingerprint: Some("00".into()), level: Level::Verified, account: None }),
         Call::Subscribe(Subscribe { confirm: true, account: None }),
@@ -116,6 +116,8 @@ fn texts_are_in_no_debug() {
         time: 0,
         corrects: None,
         answers: None,
+        beside: false,
+        nick: None,
     });
     assert!(!format!("{call:?} {note:?}").contains("dawn"));
 }

@@ -26,7 +26,13 @@ impl Phone {
                     subrosa_sip::Fate::Failed { .. } => Fate::Failed,
                     subrosa_sip::Fate::Underway | subrosa_sip::Fate::Untold => return None, // that it left is known
                 };
-                self.tell(Notification::Receipt(Receipt { account: self.account.clone(), from: from.to_string(), id: receipt.message_id, fate }))
+                self.tell(Notification::Receipt(Receipt {
+                    account: self.account.clone(),
+                    from: from.to_string(),
+                    id: receipt.message_id,
+                    fate,
+                    unsure: false,
+                }))
             }
             AgentEvent::NotReceived { why, .. } if why.reason == Reason::Duplicate => None,
             AgentEvent::NotReceived { id, from, why } => self.unreadable(&id, &from, why.reason, Some(why.status.code())),
@@ -80,6 +86,8 @@ impl Phone {
             time,
             corrects: None,
             answers: None,
+            beside: false,
+            nick: None,
         }))
     }
     fn unreadable(&self, id: &MessageId, from: &Address, reason: Reason, status: Option<u16>) -> Option<u64> {

@@ -12,7 +12,7 @@ mod model;
 mod run;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 mod view;
 
 pub use run::run;

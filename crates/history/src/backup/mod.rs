@@ -1,7 +1,7 @@
 //! A backup: one file, sealed with a passphrase, that only its owner can open.
 //!
 //! ```text
-//! header   "SUBROSA BACKUP\n"  version 1   Argon2id: memory in KiB, passes, lanes (u32 each, low byte first)   salt (16)   check (16)
+//! header   "SUBROSA BACKUP\n"  version 2   Argon2id: memory in KiB, passes, lanes (u32 each, low byte first)   salt (16)   check (16)
 //! chunk*   64 KiB of the content and a tag (AES-256-GCM); the last is shorter, or as long, and is marked as the last
 //! end      "SUBROSA END\n": only tells a file that was cut from one that was changed
 //! content  zlib of: head, section*, decision*, row*, end        each its length (varint) and its bytes

@@ -11,7 +11,8 @@ use std::path::Path;
 use zeroize::{Zeroize, Zeroizing};
 
 pub(super) const MAGIC: &[u8; 15] = b"SUBROSA BACKUP\n";
-pub(super) const VERSION: u8 = 1;
+/// 1 did not say whose word each row is; it is read.
+pub(super) const VERSION: u8 = 2;
 pub(super) const HEADER: usize = 15 + 1 + 12 + 16 + 16;
 /// Behind the last chunk: it only tells a file that was cut from one that was changed.
 pub(super) const END: &[u8; 12] = b"SUBROSA END\n";
@@ -65,11 +66,10 @@ impl Seal {
         };
         file.read_exact(known).map_err(|e| short(e).unwrap_or(BackupError::NotABackup { path: of() }))?;
         let version = known.strip_prefix(MAGIC).and_then(|rest| rest.first().copied()).ok_or(BackupError::NotABackup { path: of() })?;
-        if version != VERSION {
-            return Err(match version {
-                0 => BackupError::NotABackup { path: of() },
-                found => BackupError::Newer { path: of(), found, known: VERSION },
-            });
+        match version {
+            0 => return Err(BackupError::NotABackup { path: of() }),
+            1..=VERSION => {}
+            found => return Err(BackupError::Newer { path: of(), found, known: VERSION }),
         }
         file.read_exact(rest).map_err(|e| short(e).unwrap_or(BackupError::Truncated { path: of() }))?;
         let damaged = || BackupError::Changed { path: of() };

@@ -11,7 +11,8 @@ use subrosa_engine::{ContentType, Plaintext};
 
 const NAME: &str = "history";
 const NS: &str = "urn:subrosa:history:0";
-const VERSION: u8 = 1;
+/// 1 did not say whose word each row is; it is read.
+const VERSION: u8 = 2;
 /// The largest element.
 pub(super) const ELEMENT: usize = 160 * 1024;
 /// The most that it unpacks to.
@@ -101,7 +102,7 @@ impl Words {
         }
     }
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut input = Reader::versioned(bytes, VERSION)?;
+        let mut input = (1..=VERSION).find_map(|version| Reader::versioned(bytes, version))?;
         let (id, account) = (input.u64()?.cast_signed(), input.str()?.to_owned());
         let cursor = |input: &mut Reader<'_>| input.bytes().filter(|bytes| bytes.len() <= CURSOR).map(<[u8]>::to_vec);
         let said = match input.u8()? {

@@ -31,11 +31,11 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         Ok(found) if found.encrypted.is_none() && found.envelope => return Ok(Outcome::Rejected(Reason::Malformed.into())),
         // it says that it is encrypted (XEP-0380), in a way that is not OMEMO's: what is beside it is no message in clear
         Ok(found) if found.encrypted.is_none() && found.encryption.is_some() => return Ok(Outcome::Rejected(Reason::Unsupported.into())),
-        Ok(found) => found.encrypted.map(|encrypted| (encrypted, found.also, found.transient, found.beside)),
+        Ok(found) => found.encrypted.map(|encrypted| (encrypted, found.also, found.transient, (found.beside, found.said))),
         Err(WireError::TooLarge(_)) => return Ok(Outcome::Rejected(Reason::TooLarge.into())),
         Err(_) => return Ok(Outcome::Rejected(Reason::Malformed.into())),
     };
-    let Some((found, also, transient, beside)) = found else { return Ok(Outcome::Skipped) };
+    let Some((found, also, transient, (beside, written))) = found else { return Ok(Outcome::Skipped) };
     // in a room it may be that nobody says who sent it: then the key has to
     let hidden = message.room.filter(|_| *message.from == message.chat.0);
     let named = Device::of(message.from, found.sid);
@@ -109,7 +109,7 @@ pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decr
         (None, _) => None,
         (Some(text), Version::Legacy) => Some(unfold::legacy(&text, &beside, message.kind)),
         (Some(envelope), Version::Omemo2) => {
-            let envelope = match unfold::unfold(cx.me, message, &device.owner, &envelope) {
+            let envelope = match unfold::unfold(cx.me, message, written, &device.owner, &envelope) {
                 Ok(envelope) => envelope,
                 Err(reason) => return no(reason),
             };

@@ -22,13 +22,15 @@ pub(super) fn decrypt_payload(found: &Encrypted, material: &[u8]) -> Result<Opti
     };
     plain.map(Some).map_err(|_| Reason::Damaged)
 }
-/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4) and with the sender that the key named.
-pub(super) fn unfold(me: &Address, message: &Incoming<'_>, from: &Address, plain: &[u8]) -> Result<sce::Envelope, Reason> {
+/// Reads the envelope, and compares what it claims with the stanza around it (XEP-0420 §4) and with the sender that the key named. `written`:
+/// since when it waited, as the stanza says in clear.
+pub(super) fn unfold(me: &Address, message: &Incoming<'_>, written: Option<Time>, from: &Address, plain: &[u8]) -> Result<sce::Envelope, Reason> {
     let envelope = sce::parse(plain).map_err(|_| Reason::Malformed)?;
     // what others write to us alone names us; in a room, and on our other devices, it names the conversation
     let to = if message.chat.0 == *from && from != me { me } else { &message.chat.0 };
     let names = |claimed: &Option<String>, real: &Address| claimed.as_ref().is_none_or(|jid| is_bare(jid, real));
-    let apart = envelope.time.map_or(0, |claimed| claimed.0.abs_diff(message.sent.0));
+    let times = std::iter::once(message.sent).chain(written);
+    let apart = envelope.time.and_then(|claimed| times.map(|time| claimed.0.abs_diff(time.0)).min()).unwrap_or(0);
     // without a recipient a server could turn a message to a room into one to us alone, or back (XEP-0384 §5.5.1)
     let unaddressed = envelope.to.is_none() && message.chat.0 != *from && (from != me || message.room.is_some());
     if unaddressed || !names(&envelope.from, from) || !names(&envelope.to, to) || Duration::from_millis(apart) > CLOCKS {
@@ -59,27 +61,28 @@ impl Said {
 fn words_alone(seen: Kind) -> Option<Kind> {
     matches!(seen, Kind::Typing | Kind::Receipt).then_some(Kind::Text)
 }
-/// A legacy payload, with what stands in clear beside it: the words are always those of the payload.
+/// A legacy payload: words. What stands in clear beside it goes with them as that ([`Beside::marked`]).
 pub(super) fn legacy(text: &[u8], beside: &Beside, seen: Kind) -> Said {
     if let (false, Ok(body)) = (beside.is_empty(), std::str::from_utf8(text)) {
         let mut run = sce::text(body);
-        run.extend_from_slice(&beside.run());
+        run.extend_from_slice(&beside.marked());
         if let (true, Ok(content)) = (run.len() <= MAX_BYTES, Content::of(run)) {
             return Said::of(content, seen);
         }
     }
     Said { plain: Plaintext::new(ContentType::TEXT, text), kind: words_alone(seen), words: true, opt_out: None }
 }
-/// What an envelope holds. `None`: nothing. Of what stands beside it in clear only that words are a correction counts, because Converse
-/// writes it there; whose message may be corrected by whom is not decided here.
+/// What an envelope holds. `None`: nothing. Of what stands beside it in clear only that words are a correction goes with it, because Converse
+/// writes it there, and as said in clear.
 pub(super) fn content(envelope: sce::Envelope, beside: &Beside, seen: Kind) -> Result<Option<Said>, Reason> {
     if envelope.content.is_empty() {
         return Ok(None);
     }
     let mut content = Content::of(envelope.content).map_err(|_| Reason::Malformed)?;
-    if let (true, false, Some(replace)) = (content.body.is_some(), content.replaces, beside.get("replace")) {
-        content.run.extend_from_slice(replace);
-        (content.plain, content.replaces) = (false, true);
+    if content.body.is_some() && !content.replaces {
+        let correction = beside.only("replace").marked();
+        content.plain &= correction.is_empty();
+        content.run.extend_from_slice(&correction);
     }
     Ok(Some(Said::of(content, seen)))
 }

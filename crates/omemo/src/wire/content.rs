@@ -2,9 +2,10 @@
 //!
 //! Owns the few namespaces that decide this; every other one is an application's own, carried and not understood. What stands in clear
 //! beside a legacy payload is written anew from a closed list (reply, correction, retraction, fallback ranges, requests, thread), because
-//! older clients read it there: references and ranges, never words. It is read from the same list.
+//! older clients read it there: references and ranges, never words. It is read from the same list, and handed on within an element of its
+//! own ([`Beside::marked`]): anybody on the way can have written it.
 use super::read::{Element, Reader};
-use super::{CLIENT, WireError, sce, write};
+use super::{CLIENT, OURS, WireError, sce, write};
 use subrosa_engine::{Kind, Omission};
 use zeroize::Zeroizing;
 
@@ -182,13 +183,21 @@ impl Beside {
     pub fn run(&self) -> Vec<u8> {
         self.0.iter().flat_map(|(_, xml)| xml.iter().copied()).collect()
     }
-    /// One of it.
+    /// All of it as one element, `<beside xmlns='urn:subrosa:omemo:0'>`, for who reads what was encrypted: that this was not. Nothing: nothing.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(listed, _)| *listed == name).map(|(_, xml)| xml.as_slice())
+    pub fn marked(&self) -> Vec<u8> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        [format!("<beside xmlns='{OURS}'>").as_bytes(), &self.run(), b"</beside>"].concat()
+    }
+    /// What of it has this name.
+    #[must_use]
+    pub fn only(&self, name: &str) -> Self {
+        Beside(self.0.iter().filter(|(listed, _)| *listed == name).cloned().collect())
     }
     fn has(&self, name: &str) -> bool {
-        self.get(name).is_some()
+        self.0.iter().any(|(listed, _)| *listed == name)
     }
     /// Takes the open element in if it is listed; then it is consumed. One that is too long, or there already, is left out.
     pub(super) fn take(&mut self, element: &Element, reader: &mut Reader<'_>) -> Result<bool, WireError> {

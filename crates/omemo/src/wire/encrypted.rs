@@ -1,7 +1,8 @@
 //! `<encrypted>` and the elements that stand beside it in a message (XEP-0384 §5.5, XEP-0380, XEP-0334).
 use super::content::Beside;
 use super::read::{Element, Reader, once};
-use super::{CLIENT, MAX_ID, OURS, Version, WireError, write};
+use super::{CLIENT, MAX_ID, OURS, Version, WireError, date, write};
+use subrosa_engine::Time;
 
 /// The most keys with our id that are kept (and later tried); those behind them are taken for others'. Legacy ids are not qualified by
 /// an address: so many accounts would have to take ours to hide the good one.
@@ -30,6 +31,8 @@ pub struct Message {
     pub transient: bool,
     /// What stands in clear beside it that may belong to it.
     pub beside: Beside,
+    /// Since when it waited (XEP-0203), by the earliest of those who say so: anybody on the way, the sender among them.
+    pub said: Option<Time>,
 }
 
 /// `<encrypted>`, as far as it concerns one device.
@@ -105,6 +108,10 @@ pub fn parse(children: &[u8], jid: &str, device: u32) -> Result<Message, WireErr
                 }
             }
             ("also", OURS) => message.also = true,
+            ("delay", "urn:xmpp:delay") => {
+                let stamp = element.attribute("stamp").and_then(|stamp| date::parse(stamp.trim()).ok());
+                message.said = message.said.into_iter().chain(stamp).min();
+            }
             ("no-store", "urn:xmpp:hints") => message.transient = true,
             ("encryption", "urn:xmpp:eme:0") if message.encryption.is_none() => {
                 message.encryption = element.attribute("namespace").map(str::to_owned);

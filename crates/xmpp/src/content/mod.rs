@@ -11,7 +11,7 @@
 mod fallback;
 mod read;
 
-pub use read::{asks, read};
+pub use read::{Said, asks, read, said};
 
 use crate::mapping::MAX_ID;
 use crate::ns;

@@ -23,10 +23,37 @@ pub fn read(plain: &Plaintext) -> Result<Option<Content>, StanzaError> {
     }
     Ok(content(&parse_run(plain.bytes())?))
 }
-/// What a message asks for. What is no run of elements asks for nothing.
+/// What a message says, with what stood in clear beside what was encrypted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The words are what was encrypted, all of them.
+    pub content: Option<Content>,
+    /// What it answers or corrects was said in clear: anybody on the way can have written it.
+    pub beside: bool,
+    /// And in clear it was said that it takes a message back.
+    pub claim: Option<Content>,
+}
+/// As [`read`], with the references that stood in clear beside what was encrypted, where nothing in it says otherwise. They hide no words.
+///
+/// # Errors
+/// [`StanzaError`]: it is no text or no run of elements.
+pub fn said(plain: &Plaintext) -> Result<Said, StanzaError> {
+    let content = read(plain)?;
+    let run = if plain.content_type == ContentType::STANZA { parse_run(plain.bytes())? } else { Vec::new() };
+    let beside: Vec<Element> = find(&run, "beside", ns::BESIDE).map(|beside| beside.children().cloned().collect()).unwrap_or_default();
+    let Some(Content::Text(text)) = content else { return Ok(Said { content, ..Said::default() }) };
+    if let Some(of) = retraction(&beside) {
+        return Ok(Said { content: Some(Content::Text(text)), beside: false, claim: Some(Content::Retraction { of }) });
+    }
+    let content = refers(&beside, text);
+    Ok(Said { beside: !matches!(content, Content::Text(_)), content: Some(content), claim: None })
+}
+/// What a message asks for, in clear too. What is no run of elements asks for nothing.
 pub fn asks(plain: &Plaintext) -> Ask {
     let run = Some(plain).filter(|plain| plain.content_type == ContentType::STANZA).and_then(|plain| parse_run(plain.bytes()).ok());
-    let run = run.unwrap_or_default();
+    let mut run = run.unwrap_or_default();
+    let beside: Vec<Element> = find(&run, "beside", ns::BESIDE).map(|beside| beside.children().cloned().collect()).unwrap_or_default();
+    run.extend(beside);
     Ask { receipt: receipts::is_asked_in(&run), displayed: run.iter().any(|e| e.is("markable", ns::MARKERS)) }
 }
 
@@ -44,7 +71,7 @@ fn content(run: &[Element]) -> Option<Content> {
     if let Some(reaction) = reaction(run).filter(|_| words.is_none_or(|body| body.alone && fallback::is_all(run, ns::REACTIONS, &body.text))) {
         return Some(reaction);
     }
-    words.map(|body| said(run, body)).or_else(|| notice(run)).or_else(|| body.as_ref().map(|body| said(run, body)))
+    words.map(|body| words_of(run, body)).or_else(|| notice(run)).or_else(|| body.as_ref().map(|body| words_of(run, body)))
 }
 /// The one of its name; of several nobody can say which counts.
 fn only<'a>(run: &'a [Element], name: &str, namespace: &str) -> Option<&'a Element> {
@@ -75,9 +102,14 @@ impl Body {
         Some(Body { text: body.text(), alone: others.is_empty() })
     }
 }
-fn said(run: &[Element], body: &Body) -> Content {
+fn words_of(run: &[Element], body: &Body) -> Content {
+    let answers = only(run, "reply", ns::REPLY).is_some_and(|reply| named(reply).is_some());
+    let text = if answers && body.alone { fallback::without(run, ns::REPLY, &body.text) } else { &body.text };
+    refers(run, text.to_owned())
+}
+/// Words, and what they correct or answer.
+fn refers(run: &[Element], text: String) -> Content {
     let reply = only(run, "reply", ns::REPLY).and_then(|reply| Some((named(reply)?, reply)));
-    let text = if reply.is_some() && body.alone { fallback::without(run, ns::REPLY, &body.text) } else { &body.text }.to_owned();
     match (only(run, "replace", ns::CORRECT).and_then(named), reply) {
         (Some(of), _) => Content::Correction { of, text },
         (None, Some((of, reply))) => {

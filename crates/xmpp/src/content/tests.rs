@@ -51,6 +51,44 @@ fn the_specifications_examples_are_read() {
     }
 }
 
+/// As an engine hands it on: what was encrypted, and within an element of its own what stood in clear beside it.
+#[test]
+fn what_stands_in_clear_beside_the_words_hides_none_of_them() {
+    let body = "<body>&gt; What is it?\nA nightingale.</body>";
+    let words = "> What is it?\nA nightingale.";
+    let all =
+        |beside: &str| said(&Plaintext::new(ContentType::STANZA, format!("{body}<beside xmlns='urn:subrosa:omemo:0'>{beside}</beside>"))).unwrap();
+    let reply_to = "<reply xmlns='urn:xmpp:reply:0' id='1' to='anna@example.com'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='14'/></fallback>";
+    let replace = "<replace xmlns='urn:xmpp:message-correct:0' id='1'/>";
+    let retract = "<retract xmlns='urn:xmpp:message-retract:1' id='1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:message-retract:1'/>";
+    let claim = Some(Content::Retraction { of: "1".into() });
+    for (beside, expected) in [
+        (reply_to, Said { content: reply("1", Some("anna@example.com"), words), beside: true, claim: None }),
+        (replace, Said { content: Some(Content::Correction { of: "1".into(), text: words.into() }), beside: true, claim: None }),
+        (retract, Said { content: text(words), beside: false, claim: claim.clone() }),
+        (&format!("{retract}{replace}{reply_to}"), Said { content: text(words), beside: false, claim }),
+        // notices and reactions there are nothing at all
+        (
+            "<reactions xmlns='urn:xmpp:reactions:0' id='1'/><displayed xmlns='urn:xmpp:chat-markers:0' id='1'/><opt-out xmlns='urn:xmpp:omemo:2'/>",
+            Said { content: text(words), ..Said::default() },
+        ),
+    ] {
+        assert_eq!(all(beside), expected, "{beside}");
+        assert_eq!(of(&format!("{body}<beside xmlns='urn:subrosa:omemo:0'>{beside}</beside>")), text(words));
+    }
+    // what was encrypted says itself what it is
+    let inside = |own: &str| {
+        said(&Plaintext::new(ContentType::STANZA, format!("<body>x</body>{own}<beside xmlns='urn:subrosa:omemo:0'>{replace}{retract}</beside>")))
+            .unwrap()
+    };
+    let own = Some(Content::Correction { of: "2".into(), text: "x".into() });
+    assert_eq!(inside("<replace xmlns='urn:xmpp:message-correct:0' id='2'/>"), Said { content: own, ..Said::default() });
+    let plain =
+        Plaintext::new(ContentType::STANZA, "<body>x</body><beside xmlns='urn:subrosa:omemo:0'><request xmlns='urn:xmpp:receipts'/></beside>");
+    assert!(asks(&plain).receipt && !asks(&plain).displayed);
+    assert_eq!(said(&Plaintext::text("x")).unwrap(), Said { content: text("x"), ..Said::default() });
+}
+
 /// The one body, or all that stands behind whole marked lines: nothing in between.
 #[test]
 fn marks_hide_whole_quoted_lines_and_no_more() {

@@ -16,6 +16,8 @@ pub struct Ids {
     /// What the archive it was put into names it: the account's, or the room's. One that the archive's own server vouches for. To catch up
     /// from only where all before it is here too.
     pub archive: Option<StanzaId>,
+    /// In a room, what it calls whoever wrote it: all that is known of somebody whose address it does not tell.
+    pub nick: Option<String>,
 }
 /// A message's place in an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +41,9 @@ impl Mapping {
     /// Of a stanza that came by way of this archive.
     pub(crate) fn ids(&self, stanza: &Element, by: &Address) -> Ids {
         let origin = stanza.get_child("origin-id", ns::SID).and_then(|id| id.attr("id")).filter(|id| !id.is_empty() && id.len() <= MAX_ID);
-        Ids { origin: origin.map(MessageId::from), archive: stanza_id(stanza, by).filter(|_| self.believed.contains(by)) }
+        let in_room = stanza.attr("from").filter(|_| stanza.attr("type") == Some("groupchat"));
+        let nick = in_room.and_then(|from| from.split_once('/')).map(|(_, nick)| nick.to_owned());
+        Ids { origin: origin.map(MessageId::from), nick, archive: stanza_id(stanza, by).filter(|_| self.believed.contains(by)) }
     }
 }
 /// The one that is said to be by this archive; of several nobody can say which is.

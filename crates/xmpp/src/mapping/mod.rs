@@ -195,7 +195,7 @@ impl Mapping {
         }
         let sender = address(&from.to_bare());
         let waits = from.is_full() && from.to_bare().as_str() != self.me.as_str();
-        match self.receive(stanza, sender.clone(), ChatId(sender), stamp::of(stanza).unwrap_or(now))? {
+        match self.receive(stanza, sender.clone(), ChatId(sender), self.stamped(stanza).unwrap_or(now))? {
             Ok(input) => {
                 if let Input::Receive { id, .. } = &input
                     && waits
@@ -218,7 +218,7 @@ impl Mapping {
     fn copied(&mut self, copy: &Element, now: Time) -> Option<Result<Input, Unreadable>> {
         let (stanza, forwarded) = (inner(copy)?, copy.get_child("forwarded", ns::FORWARD)?);
         let from = self.sender(stanza)?;
-        let at = stamp::of(stanza).or_else(|| stamp::of(forwarded)).unwrap_or(now);
+        let at = self.stamped(stanza).or_else(|| stamp::of(forwarded)).unwrap_or(now);
         self.repeated(stanza, &from.into_bare(), copy.name() == "sent", at)
     }
     /// What the account's archive has (XEP-0313), of this or another device, as if it came now. What this very session sent comes too:
@@ -229,12 +229,17 @@ impl Mapping {
         let from = stanza.attr("from").map_or_else(|| Jid::new(self.me.as_str()), Jid::new).map(Jid::into_bare);
         let Some(from) = from.ok().filter(|_| at.by == self.me) else { return mapped };
         let sent = from.as_str() == self.me.as_str();
-        match self.repeated(stanza, &from, sent, [*stamp, stamp::of(stanza)].into_iter().flatten().min().unwrap_or(now)) {
+        match self.repeated(stanza, &from, sent, stamp.or_else(|| self.stamped(stanza)).unwrap_or(now)) {
             Some(Ok(input)) => mapped.inputs.push(input),
             Some(Err(unreadable)) => mapped.unreadable = Some(unreadable),
             None => {}
         }
         mapped
+    }
+    /// When it was sent, as our server says.
+    fn stamped(&self, stanza: &Element) -> Option<Time> {
+        let domain = self.me.as_str().split_once('@').map(|(_, domain)| domain);
+        stamp::by(stanza, |from| from.is_some_and(|from| Some(from) == domain || crate::bare(from).is_ok_and(|from| from == self.me)))
     }
     /// A message that our server gives again; `sent`: from the account, else to it.
     fn repeated(&mut self, stanza: &Element, from: &BareJid, sent: bool, at: Time) -> Option<Result<Input, Unreadable>> {
@@ -263,7 +268,8 @@ impl Mapping {
             Some(Err(why)) => return Some(Err(Unreadable { from, why, answer: None })),
             None => {
                 let mut body = Vec::new();
-                for child in stanza.children().filter(|c| !is_ours(c)) {
+                // since when it waited is compared with what is encrypted (XEP-0420 §4)
+                for child in stanza.children().filter(|c| !is_ours(c) || c.is("delay", ns::DELAY)) {
                     xml::write(child, &mut body).ok()?;
                 }
                 Made { kind: kind(stanza.children())?, content_type: ContentType::STANZA, body }

@@ -22,12 +22,30 @@ fn one(xml: &str) -> Option<(String, String, String, u64, Kind, String)> {
 #[test]
 fn a_message_is_its_payload_without_the_transports_own() {
     let got = one("<message from='Bob@x.org/a' to='alice@x.org/here' id='7' type='chat'><body>hi</body>\
-        <delay xmlns='urn:xmpp:delay' stamp='2023-11-14T22:13:20.5Z'/><stanza-id xmlns='urn:xmpp:sid:0' id='1' by='alice@x.org'/>\
+        <delay xmlns='urn:xmpp:delay' from='x.org' stamp='2023-11-14T22:13:20.5Z'/><stanza-id xmlns='urn:xmpp:sid:0' id='1' by='alice@x.org'/>\
         <origin-id xmlns='urn:xmpp:sid:0' id='7'/><encrypted xmlns='urn:e'><k/></encrypted></message>")
     .unwrap();
-    let body = "<body xmlns=\"jabber:client\">hi</body><encrypted xmlns=\"urn:e\"><k/></encrypted>";
-    let body = body.replace('"', if got.5.contains('\'') { "'" } else { "\"" });
-    assert_eq!(got, ("7".into(), "bob@x.org".into(), "bob@x.org".into(), 1_700_000_000_500, Kind::Text, body));
+    let body = got.5.replace('"', "'");
+    let (before, after) = body.split_once("<delay").unwrap();
+    assert_eq!(before, "<body xmlns='jabber:client'>hi</body>");
+    assert!(after.contains("2023-11-14T22:13:20.5Z") && after.ends_with("<encrypted xmlns='urn:e'><k/></encrypted>") && !after.contains("-id"));
+    let (id, bob) = ("7".to_owned(), "bob@x.org".to_owned());
+    assert_eq!((got.0, got.1, got.2, got.3, got.4), (id, bob.clone(), bob, 1_700_000_000_500, Kind::Text));
+}
+/// A stamp of their own, or without a name, is there to be compared with what is encrypted.
+#[test]
+fn who_writes_does_not_date_their_message() {
+    let from = |stamps: &str| {
+        one(&format!("<message from='eve@x.org/a' to='alice@x.org/here' id='7' type='chat'><body>hi</body>{stamps}</message>")).unwrap().3
+    };
+    let delay = |from: &str, year: &str| format!("<delay xmlns='urn:xmpp:delay' {from} stamp='{year}-01-01T00:00:00Z'/>");
+    for by in ["from='eve@x.org'", "from='eve@x.org/alice@x.org'", "from='y.org'", "from='x.org.evil.lit'", "from=''", ""] {
+        assert_eq!(from(&delay(by, "2001")), NOW.0, "{by}");
+    }
+    // ours kept it, and says so after whoever wrote its name first
+    assert_eq!(from(&delay("from='x.org'", "2001")), 978_307_200_000);
+    assert_eq!(from(&delay("from='alice@x.org'", "2001")), 978_307_200_000);
+    assert_eq!(from(&[delay("from='x.org'", "1999"), delay("from='x.org'", "2001"), delay("", "1998")].concat()), 978_307_200_000);
 }
 
 #[test]
@@ -285,9 +303,11 @@ fn what_the_archive_has_is_told_as_if_it_came_now() {
     // what waited with its sender says since when, in the archive too
     let waited = "from='bob@x.org'><body>x</body><delay xmlns='urn:xmpp:delay' stamp='2023-11-14T22:13:20Z'/>";
     let late = mapping().archived(&archived(waited, Some(Time(1_700_000_000_000 + 200 * 3_600_000))), NOW);
-    assert!(matches!(late.inputs.as_slice(), [Input::Receive { sent: Time(1_700_000_000_000), .. }]));
-    // without the archive's own stamp that of the message counts, then the present
-    for (delay, sent) in [("<delay xmlns='urn:xmpp:delay' stamp='2023-11-14T22:13:20Z'/>", 1_700_000_000_000), ("", NOW.0)] {
+    let [Input::Receive { sent, body, .. }] = late.inputs.as_slice() else { panic!() };
+    assert_eq!(sent.0, 1_700_000_000_000 + 200 * 3_600_000);
+    assert!(String::from_utf8(body.clone()).unwrap().contains("2023-11-14T22:13:20Z"));
+    // without the archive's own stamp that of our server counts, then the present
+    for (delay, sent) in [("<delay xmlns='urn:xmpp:delay' from='x.org' stamp='2023-11-14T22:13:20Z'/>", 1_700_000_000_000), ("", NOW.0)] {
         let mapped = mapping().archived(&archived(&format!("from='bob@x.org'><body>x</body>{delay}"), None), NOW);
         assert!(matches!(mapped.inputs.as_slice(), [Input::Receive { sent: at, .. }] if at.0 == sent));
     }

@@ -250,6 +250,9 @@ pub struct MarkRead {
     pub from: String,
     /// The message's: the last one read.
     pub id: String,
+    /// The place from where on it was on a screen: what stands before that and came since stays unread. Left out: all before it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
     /// Of which account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,

@@ -153,6 +153,12 @@ pub struct Message {
     /// The message that this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<String>,
+    /// What it answers or corrects was said in clear beside it: the server could have made that up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
+    /// In a room, what it calls whoever wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nick: Option<String>,
 }
 /// `undecryptable`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -315,6 +321,9 @@ pub struct Receipt {
     pub id: String,
     /// What became of it.
     pub fate: Fate,
+    /// It was said in clear, or by a device that is not trusted: anybody could have made it up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
 }
 /// What became of a message at the other side (RFC 5438).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

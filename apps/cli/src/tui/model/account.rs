@@ -39,6 +39,8 @@ pub enum NoticeKind {
     Devices(String),
     /// In a chat.
     Chat(String),
+    /// At a place in a chat.
+    Late(String, i64),
     /// The contact asked not to be sent encrypted messages.
     OptOut(String),
     Other,

@@ -126,8 +126,7 @@ impl Screen {
         if let Some(old) = account.page.take() {
             account.drafts.insert(old.chat, old.draft);
         }
-        let unread = account.chat(chat).map_or(0, |chat| chat.unread);
-        let mut page = Page::new(chat.to_owned(), unread);
+        let mut page = Page::new(chat.to_owned());
         page.draft = account.drafts.remove(chat).unwrap_or_default();
         account.page = Some(page);
         self.load(Load::Newest);

@@ -139,7 +139,7 @@ impl Screen {
     fn have_page(&mut self, account: &str, chat: &str, way: Load, serial: u64, answer: Answer) {
         let messages = self.read::<Messages>(answer);
         let Some(account) = self.account_of(account) else { return };
-        let none_unread = account.chat(chat).is_none_or(|chat| chat.unread == 0);
+        let unread = account.chat(chat).map_or(0, |chat| chat.unread);
         let Some(page) = account.page.as_mut().filter(|page| page.chat == chat && page.loading == Some((way, serial))) else { return };
         let Some(Messages { messages, more }) = messages else {
             // not asked again by itself: an error would come again and again
@@ -147,10 +147,10 @@ impl Screen {
             (page.older, page.newer) = (false, false);
             return;
         };
-        let fresh = page.read == i64::MIN;
         page.loaded(way, messages, more);
-        if fresh && none_unread && way == Load::Newest {
-            page.read = page.entries.back().map_or(i64::MIN, |entry| entry.place);
+        let above = unread.saturating_sub(page.unread());
+        if way == Load::Newest && page.older && above > 0 {
+            self.say(format!("{above} unread further up"));
         }
         if let Load::Around(place) = way {
             self.with_page(|page, height, look| page.show(place, height, look));

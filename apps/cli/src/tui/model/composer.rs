@@ -1,4 +1,5 @@
 //! What is written: sent, taken up again, and told to the other side as it is typed. And what follows of itself after each event.
+use super::page::Seen;
 use super::*;
 use crate::rpc::types::*;
 use crate::tui::editor::Edit as Typed;
@@ -113,10 +114,8 @@ impl Screen {
         let Some(account) = self.account_mut() else { return };
         let jid = account.jid.clone();
         let room = account.open().is_some_and(|chat| chat.room);
-        let Some(page) = account.page.as_mut().filter(|page| page.loading.is_none()) else { return };
-        let Some((place, from, id)) = page.unread_seen().map(|entry| (entry.place, entry.from.clone(), entry.id.clone())) else { return };
-        page.read = place;
-        let from = if room { page.chat.clone() } else { from };
-        self.call(Tag::Read, Call::MarkRead(MarkRead { from, id, account: Some(jid) }));
+        let Some(Some(Seen { from, id, since })) = self.with_page(|page, height, look| page.seen(height, look)) else { return };
+        let from = self.page().filter(|_| room).map_or(from, |page| page.chat.clone());
+        self.call(Tag::Read, Call::MarkRead(MarkRead { from, id, since: Some(since), account: Some(jid) }));
     }
 }

@@ -250,6 +250,12 @@ impl Screen {
             }
             (Action::InClear, NoticeKind::OptOut(chat)) => self.ask_clear(chat, None),
             (Action::Choose, NoticeKind::Devices(whose)) => self.open_trust(whose, None),
+            (Action::Choose, NoticeKind::Late(chat, place)) => {
+                account.notices.remove(n);
+                self.dialogs.clear();
+                self.open(&chat);
+                self.jump(place);
+            }
             (Action::Choose, NoticeKind::Chat(chat) | NoticeKind::OptOut(chat)) => {
                 self.dialogs.clear();
                 self.open(&chat);

@@ -97,14 +97,21 @@ pub struct Page {
     pub typing: Vec<String>,
     /// Whether the other side was told that somebody writes here.
     pub told_typing: bool,
-    /// The newest message that was told to be read.
-    pub read: i64,
-    /// How many were unread as the chat was opened; the line above them is put when they are loaded.
-    pub unread: u64,
+    /// Something of it was on a screen that somebody looked at.
+    looked_at: bool,
+}
+/// What was read by being on the screen.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The newest of it, by its author and id.
+    pub from: String,
+    pub id: String,
+    /// The place where it begins.
+    pub since: i64,
 }
 
 impl Page {
-    pub fn new(chat: String, unread: u64) -> Self {
+    pub fn new(chat: String) -> Self {
         Page {
             chat,
             entries: VecDeque::new(),
@@ -117,8 +124,7 @@ impl Page {
             draft: Draft::default(),
             typing: Vec::new(),
             told_typing: false,
-            read: i64::MIN,
-            unread,
+            looked_at: false,
         }
     }
     fn find(&self, place: i64) -> Result<usize, usize> {
@@ -134,8 +140,8 @@ impl Page {
     pub fn at_end(&self) -> bool {
         self.bottom.is_none() && !self.newer
     }
-    /// An entry appeared or changed.
-    pub fn put(&mut self, entry: Entry) {
+    /// An entry appeared or changed. Whether it is one that was not read and stands before the window: nobody would see it.
+    pub fn put(&mut self, entry: Entry) -> bool {
         match self.find(entry.place) {
             Ok(at) => {
                 if let Some(known) = self.entries.get_mut(at) {
@@ -144,13 +150,17 @@ impl Page {
             }
             Err(at) => {
                 // outside the window it is loaded when the window comes there
-                let outside = at == self.entries.len() && self.newer || at == 0 && self.older && !self.entries.is_empty();
-                if !outside {
+                let before = at == 0 && self.older && !self.entries.is_empty();
+                if before {
+                    return entry.unread && !entry.outgoing;
+                }
+                if at != self.entries.len() || !self.newer {
                     self.entries.insert(at, entry);
                     self.trim_front();
                 }
             }
         }
+        false
     }
     /// What was asked for is there.
     pub fn loaded(&mut self, load: Load, entries: Vec<Entry>, more: bool) {
@@ -166,9 +176,8 @@ impl Page {
                 self.older = if load == Load::Newest { more } else { true };
                 self.newer = load != Load::Newest;
                 self.bottom = None;
-                if load == Load::Newest && self.new_from.is_none() && self.unread > 0 {
-                    let unread = usize::try_from(self.unread).unwrap_or(usize::MAX);
-                    self.new_from = self.entries.iter().rev().filter(|e| !e.outgoing).take(unread).last().map(|e| e.place);
+                if load == Load::Newest && self.new_from.is_none() {
+                    self.new_from = self.entries.iter().find(|e| e.unread && !e.outgoing).map(|e| e.place);
                 }
             }
             Load::Before(place) => {
@@ -354,11 +363,22 @@ impl Page {
         }
         (self.older && top < NEAR).then_some(Load::Before(first.place))
     }
-    /// The newest message of others that is on the screen's end and not told yet.
-    pub fn unread_seen(&self) -> Option<&Entry> {
-        if !self.at_end() {
+    /// What is on the screen and was not read until now: then it is. As the chat is opened all behind the line is, else what can be seen.
+    pub fn seen(&mut self, height: usize, look: &Look) -> Option<Seen> {
+        if self.loading.is_some() {
             return None;
         }
-        self.entries.iter().rev().take(NEAR).find(|entry| !entry.outgoing).filter(|entry| entry.place > self.read)
+        let visible = self.visible(height, look);
+        let top = self.entries.get(visible.last()?.0)?.place;
+        let opened = !std::mem::replace(&mut self.looked_at, true);
+        let since = self.new_from.filter(|_| opened).map_or(top, |new| new.min(top));
+        let newest = visible.iter().filter_map(|(at, _)| self.entries.get(*at)).find(|entry| entry.unread && !entry.outgoing)?;
+        let (last, seen) = (newest.place, Seen { from: newest.from.clone(), id: newest.id.clone(), since });
+        self.entries.iter_mut().filter(|entry| (since..=last).contains(&entry.place)).for_each(|entry| entry.unread = false);
+        Some(seen)
+    }
+    /// Messages in the window that were not read.
+    pub fn unread(&self) -> u64 {
+        self.entries.iter().filter(|entry| entry.unread && !entry.outgoing).count() as u64
     }
 }

@@ -2,7 +2,7 @@
 use super::names::person;
 use crate::args::Level;
 use crate::colour::Rgb;
-use crate::rpc::types::{Entry, Way};
+use crate::rpc::types::{Entry, Reacted, Way};
 use crate::tui::text;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -80,7 +80,7 @@ pub fn rows(entry: &Entry, before: Option<&Entry>, look: &Look) -> Vec<Row> {
     }
     let (mark, ink) = mark(entry);
     let head = [(Ink::Dim, format!("{} ", clock(entry.time, look.zone))), (ink, format!("{mark} "))];
-    let name = (name_ink(entry, look), text::cut(&person(&entry.from, look.account), 24));
+    let name = (name_ink(entry, look), text::cut(&author(entry, look.account), 24));
     let mut first: Row = head.into_iter().chain([name]).collect();
     let used = |row: &Row| row.iter().map(|(_, part)| text::width(part)).sum::<usize>();
     if let Some(reply) = entry.reply.as_ref().filter(|_| entry.retracted.is_none()) {
@@ -116,24 +116,33 @@ pub fn rows(entry: &Entry, before: Option<&Entry>, look: &Look) -> Vec<Row> {
         }
     }
     if !entry.reactions.is_empty() {
-        let all: Vec<_> = entry.reactions.iter().take(20).map(|r| reaction(&r.emoji, &r.from, look)).collect();
+        let all: Vec<_> = entry.reactions.iter().take(20).map(|r| reaction(r, look)).collect();
         out.extend(text::wrap(&all.join("  "), columns, 0).into_iter().map(|piece| vec![(Ink::Text, " ".repeat(INDENT)), (Ink::Dim, piece)]));
     }
     out
 }
 
-fn reaction(emoji: &str, from: &[String], look: &Look) -> String {
-    let who = match from {
+fn reaction(Reacted { emoji, from, unsure }: &Reacted, look: &Look) -> String {
+    let unsure = if unsure.is_empty() { "" } else { " (not proved)" };
+    let who = match from.as_slice() {
         [one] => person(one, look.account),
         many if many.iter().any(|jid| jid == look.account) => format!("{} with you", many.len()),
         many => many.len().to_string(),
     };
-    format!("{} {}", text::cut(&text::line(emoji), 8), text::cut(&who, 24))
+    format!("{} {}{unsure}", text::cut(&text::line(emoji), 8), text::cut(&who, 24))
 }
 fn ruled(what: &str, width: usize) -> Row {
     let left = width.saturating_sub(text::width(what) + 2) / 2;
     let right = width.saturating_sub(left + text::width(what) + 2);
     vec![(Ink::Line, text::cut(&format!("{} {what} {}", "─".repeat(left), "─".repeat(right)), width))]
+}
+/// Whoever wrote it; of somebody in a room whose address nobody knows, what the room called them, behind the room's name.
+pub fn author(entry: &Entry, account: &str) -> String {
+    let name = person(&entry.from, account);
+    match entry.nick.as_deref().filter(|_| entry.from == entry.chat) {
+        Some(nick) => format!("{name}/{}", text::line(nick)),
+        None => name,
+    }
 }
 fn name_ink(entry: &Entry, look: &Look) -> Ink {
     match entry.outgoing || entry.from == look.account {
@@ -171,6 +180,15 @@ fn note(entry: &Entry) -> Option<(String, Ink)> {
     if entry.edited && entry.retracted.is_none() {
         all.push("edited".to_owned());
     }
+    let in_clear = if entry.beside { ", said in clear" } else { "" };
+    if entry.corrects.is_some() {
+        all.push(format!("corrects another{in_clear}"));
+    } else if entry.beside {
+        all.push(format!("answers{in_clear}"));
+    }
+    if entry.claimed.is_some() {
+        all.push("taken back, it is said: not proved".to_owned());
+    }
     if !entry.encrypted && entry.undecryptable.is_none() {
         all.push("in clear".to_owned());
     }
@@ -179,7 +197,8 @@ fn note(entry: &Entry) -> Option<(String, Ink)> {
             let why = entry.reason.as_deref().map_or("nothing of it left".into(), sentence);
             return Some((format!("failed: {why}"), Ink::Bad));
         }
-        all.push(way(state).to_owned());
+        let unsure = if entry.unsure { ", not proved" } else { "" };
+        all.push(format!("{}{unsure}", way(state)));
     }
     (!all.is_empty()).then(|| (all.join(" · "), if entry.encrypted { Ink::Dim } else { Ink::Bad }))
 }

@@ -103,7 +103,7 @@ fn every_state_of_a_message_is_seen() {
     put(8, &|e| e.edited = true);
     put(9, &|e| (e.text, e.retracted) = (None, Some("bob@x".into())));
     put(11, &|e| e.reply = Some(Answered { of: "m2".into(), place: Some(2), from: Some(ME.into()), text: Some("text 2".into()) }));
-    put(13, &|e| e.reactions = vec![Reacted { emoji: "👍".into(), from: vec![ME.into(), "carol@y".into()] }]);
+    put(13, &|e| e.reactions = vec![Reacted { emoji: "👍".into(), from: vec![ME.into(), "carol@y".into()], unsure: Vec::new() }]);
     put(15, &|e| (e.encrypted, e.trust) = (false, None));
     put(17, &|e| e.trust = Some(Level::Undecided));
     desk.resize(100, 40);
@@ -133,10 +133,11 @@ fn every_state_of_a_message_is_seen() {
 fn reading_marks_and_only_what_was_seen() {
     let mut fake = Fake::with(30);
     fake.chats[0].unread = 2;
+    fake.entries.values_mut().flatten().filter(|e| e.place == 28 || e.place == 29).for_each(|e| e.unread = true);
     let mut desk = Desk::new(fake);
     assert_eq!(desk.count("mark_read"), 0);
     desk.keys("<Enter>");
-    assert_eq!(desk.called("mark_read"), json!({"from": "bob@x", "id": "m29", "account": ME}));
+    assert_eq!(desk.called("mark_read"), json!({"from": "bob@x", "id": "m29", "since": 13, "account": ME}));
     desk.sees("─ new ─");
     // without the attention, or scrolled up, nothing is read
     desk.event(Event::Focus(false));
@@ -151,6 +152,57 @@ fn reading_marks_and_only_what_was_seen() {
     assert_eq!(desk.count("mark_read"), 2);
     desk.keys("<PgDn>");
     assert_eq!(desk.called("mark_read")["id"], "m32");
+}
+
+/// It stands where it was written: what is on the screen does not read it.
+#[test]
+fn what_came_late_is_read_where_it_stands() {
+    let mut desk = Desk::with_bob(200);
+    let late = |place: i64| Entry { text: Some(format!("late {place}")), ..entry("bob@x", place, "bob@x", "") };
+    // in the window, above the screen
+    desk.entry(late(140));
+    desk.entry(entry("bob@x", 201, "bob@x", "now"));
+    assert_eq!((desk.called("mark_read")["id"].clone(), desk.count("mark_read")), (json!("m201"), 1));
+    assert!(desk.called("mark_read")["since"].as_i64().unwrap() > 140);
+    for _ in 0..5 {
+        desk.keys("<PgUp>");
+    }
+    desk.sees("late 140");
+    assert_eq!((desk.called("mark_read")["id"].clone(), desk.count("mark_read")), (json!("m140"), 2));
+    // before the window: nobody would see it
+    desk.fake.entries.get_mut("bob@x").unwrap()[19] = Entry { unread: true, ..late(20) };
+    desk.entry(late(20));
+    desk.entry(late(20));
+    assert_eq!(desk.count("mark_read"), 2);
+    desk.keys("<A-n>");
+    desk.sees("A message of bob from");
+    desk.keys("<Enter>");
+    desk.sees("late 20");
+    assert_eq!((desk.called("mark_read")["id"].clone(), desk.count("mark_read")), (json!("m20"), 3));
+}
+/// What proves nothing is shown as that.
+#[test]
+fn what_was_said_in_clear_is_marked() {
+    let mut desk = Desk::with_bob(3);
+    let put = |desk: &mut Desk, place: i64, change: &dyn Fn(&mut Entry)| {
+        let mut entry = entry("bob@x", place, if place == 9 { ME } else { "bob@x" }, &format!("text {place}"));
+        change(&mut entry);
+        desk.entry(entry);
+    };
+    put(&mut desk, 4, &|e| (e.corrects, e.beside) = (Some("m1".into()), true));
+    put(&mut desk, 5, &|e| e.claimed = Some("bob@x".into()));
+    put(&mut desk, 6, &|e| e.reactions = vec![Reacted { emoji: "👍".into(), from: vec!["bob@x".into()], unsure: vec!["bob@x".into()] }]);
+    put(&mut desk, 7, &|e| (e.from, e.nick) = ("bob@x".into(), Some("eve\u{202e}".into())));
+    put(&mut desk, 9, &|e| (e.state, e.unsure) = (Some(Way::Displayed), true));
+    for line in [
+        "text 4  corrects another, said in clear",
+        "text 5  taken back, it is said: not proved",
+        "👍 bob (not proved)",
+        "bob/eve\u{fffd}: text 7",
+        "text 9  read, not proved",
+    ] {
+        desk.sees(line);
+    }
 }
 
 #[test]

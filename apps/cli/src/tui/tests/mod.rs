@@ -64,6 +64,12 @@ pub fn entry(chat: &str, place: i64, from: &str, text: &str) -> Entry {
         state: (from == ME).then_some(Way::Sent),
         reason: None,
         undecryptable: None,
+        nick: None,
+        corrects: None,
+        beside: false,
+        claimed: None,
+        unsure: false,
+        unread: false,
     }
 }
 pub fn chat(jid: &str, last: Option<Entry>, unread: u64) -> Chat {
@@ -209,6 +215,7 @@ impl Desk {
     }
     /// An entry of the history appeared or changed.
     pub fn entry(&mut self, entry: Entry) {
+        let entry = Entry { unread: !entry.outgoing, ..entry };
         self.note(Notification::Entry(EntryChanged { account: ME.into(), entry }));
     }
     /// Types: `hello<Enter><C-f>`.
