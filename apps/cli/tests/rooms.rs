@@ -283,7 +283,10 @@ fn who_is_kicked_comes_again_and_who_is_banned_does_not() {
     console(&server, &room, &ban("'outcast'"));
     for rpc in [&mut bob, &mut other] {
         room_event(rpc, "removed");
-        until(rpc, "rooms", &json!({}), |rooms| rooms["rooms"] == json!([]));
+        // the reason stays, and what can be done
+        until(rpc, "rooms", &json!({}), |rooms| rooms["rooms"][0]["why"].as_str().is_some_and(|why| why.contains("banned")));
+        let refused = rpc.error("send", json!({"to": room, "text": "why?"}))["message"].to_string();
+        assert!(refused.contains("banned") && refused.contains("room leave"), "{refused}");
     }
     members(&mut alice, &room, &["alice@localhost"]);
     console(&server, &room, &ban("'member'"));
@@ -292,6 +295,18 @@ fn who_is_kicked_comes_again_and_who_is_banned_does_not() {
     assert_eq!(third.call("rooms", json!({}))["rooms"], json!([]));
     assert_eq!(bob.call("room_join", json!({"room": room}))["joined"], true);
     bookmarked(&mut third, true);
+}
+
+/// A plain member may not bring others in: Prosody says so, and which stanza it was, but not whom it named.
+#[test]
+fn who_may_not_invite_is_told_at_once() {
+    let Some(server) = server() else { return };
+    let ((_a, mut alice), (_b, mut bob)) = (online(&server, "alice"), online(&server, "bob"));
+    let room = room_of(&mut alice, &mut [("bob", &mut bob)]);
+    members(&mut bob, &room, &["alice@localhost", "bob@localhost"]);
+    let refused = bob.error("room_invite", json!({"room": room, "jid": "carol@localhost"}));
+    assert_eq!(refused["data"]["code"], "room.not-allowed", "{refused}");
+    assert_eq!(alice.call("room_invite", json!({"room": room, "jid": "carol@localhost"})), json!({}));
 }
 
 #[test]

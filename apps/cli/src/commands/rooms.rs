@@ -19,7 +19,8 @@ pub async fn run(home: &Home, account: Option<&str>, command: RoomCommand) -> Re
             let rooms: Rooms = ask(home, account, false, Call::Rooms(OfAccount::default())).await?;
             let mut text: String = rooms.rooms.iter().map(info).collect();
             for invited in &rooms.invitations {
-                let (from, room) = (clean(&invited.from), clean(&invited.room));
+                let room = clean(&invited.room);
+                let from = crate::show::inviter(clean(&invited.from), &room, invited.by_room);
                 let why = invited.reason.as_deref().map_or(String::new(), |why| format!(": {}", clean(why)));
                 text.push_str(&format!("{from} invites you to {room}{why}; go in with `subrosa room join {room}`\n"));
             }
@@ -83,7 +84,11 @@ pub async fn run(home: &Home, account: Option<&str>, command: RoomCommand) -> Re
 
 fn info(room: &RoomInfo) -> String {
     let name = room.name.as_deref().map_or(String::new(), |name| format!("  {}", clean(name)));
-    let here = if room.joined { "in it" } else { "not connected" };
+    let here = match (room.joined, room.lock) {
+        (true, _) => "in it",
+        (false, Lock::Impossible) => "not in it",
+        (false, _) => "not connected",
+    };
     let lock = match room.lock {
         Lock::Omemo => {
             let but = room.why.as_deref().map_or(String::new(), |why| format!("; {}", clean(why)));

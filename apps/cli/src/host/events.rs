@@ -66,6 +66,11 @@ impl Drive {
                 if why.reason == Reason::NoEncryption && to.as_deref() == Some(self.account.as_str()) {
                     failure.sentence = "nothing was sent: this account has no other device that could read it; log in on one first".into();
                 }
+                if let Some(room) = to.filter(|to| self.rooms.is_alone(&to.as_str().into())) {
+                    failure.sentence = format!(
+                        "nothing was sent: nobody but you is in {room}; invite somebody first (`room_invite`, `subrosa room invite {room} JID`)"
+                    );
+                }
                 let heard = self.sends.refused(message.as_str(), &failure);
                 self.chats.after(if heard {
                     After::Done(id)

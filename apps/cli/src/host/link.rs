@@ -108,6 +108,8 @@ pub enum RoomAsk {
     SetAvatar { room: Address, picture: Option<Picture> },
     /// Say that we do not come.
     Decline { invitation: KeptInvitation },
+    /// These are all: messages to others wait for nothing.
+    Complete,
     /// Who is in it? Answered to the waiter.
     Members { room: Address, leave_out: bool, waiter: Waiter },
 }
@@ -121,6 +123,7 @@ impl RoomAsk {
             RoomAsk::Destroy { room } => rooms.destroy(&room, "", now),
             RoomAsk::Invite { room, who, reason } => rooms.invite(&room, &who, &reason, now),
             RoomAsk::Remove { room, who } => rooms.affiliate(&room, &who, Affiliation::None, "", now),
+            RoomAsk::Complete => rooms.complete(),
             RoomAsk::Avatar { room } => rooms.avatar(&room, now),
             RoomAsk::SetAvatar { room, picture } => rooms.set_avatar(&room, picture.as_ref(), now),
             RoomAsk::Decline { invitation: KeptInvitation { room, from, direct, reason, password } } => {

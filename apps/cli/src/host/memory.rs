@@ -39,6 +39,8 @@ pub struct KeptRoom {
     pub members: u64,
     /// It was entered at some time.
     pub entered: bool,
+    /// Why it does not let us in any more; nobody tries until a person does.
+    pub shut: Option<String>,
 }
 /// Passwords stay out of logs.
 impl std::fmt::Debug for KeptRoom {
@@ -154,32 +156,32 @@ impl Record for Reached {
 }
 impl Record for KeptRooms {
     fn encode(&self) -> Vec<u8> {
-        let password = |out: &mut Writer, password: &str| {
-            out.str(password);
+        let text = |out: &mut Writer, text: &str| {
+            out.str(text);
         };
         let mut out = Writer::versioned(ROOMS);
         out.len(self.rooms.len());
         for room in &self.rooms {
-            out.str(&room.room).str(&room.nick).option(room.password.as_deref(), password).bool(room.bookmarked).bool(room.leave_out);
-            out.str(&room.name).varint(room.members).bool(room.entered);
+            out.str(&room.room).str(&room.nick).option(room.password.as_deref(), text).bool(room.bookmarked).bool(room.leave_out);
+            out.str(&room.name).varint(room.members).bool(room.entered).option(room.shut.as_deref(), text);
         }
         out.len(self.invitations.len());
         for invited in &self.invitations {
-            out.str(&invited.room).str(&invited.from).bool(invited.direct).str(&invited.reason).option(invited.password.as_deref(), password);
+            out.str(&invited.room).str(&invited.from).bool(invited.direct).str(&invited.reason).option(invited.password.as_deref(), text);
         }
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
         let form = bytes.first().copied().filter(|form| (FORM..=ROOMS).contains(form))?;
         let input = &mut Reader::versioned(bytes, form)?;
-        let password = |input: &mut Reader<'_>| input.option(|input| input.str().map(str::to_owned));
+        let text = |input: &mut Reader<'_>| input.option(|input| input.str().map(str::to_owned));
         let mut all = KeptRooms::default();
         for _ in 0..input.len()? {
             let (room, nick) = (input.str()?.to_owned(), input.str()?.to_owned());
-            let (password, bookmarked, leave_out) = (password(input)?, input.bool()?, input.bool()?);
+            let (password, bookmarked, leave_out) = (text(input)?, input.bool()?, input.bool()?);
             let (name, members) = if form == FORM { (String::new(), 0) } else { (input.str()?.to_owned(), input.varint()?) };
-            let entered = form < ROOMS || input.bool()?;
-            all.rooms.push(KeptRoom { room, nick, password, bookmarked, leave_out, name, members, entered });
+            let (entered, shut) = if form < ROOMS { (true, None) } else { (input.bool()?, text(input)?) };
+            all.rooms.push(KeptRoom { room, nick, password, bookmarked, leave_out, name, members, entered, shut });
         }
         for _ in 0..input.len()? {
             all.invitations.push(KeptInvitation {
@@ -187,7 +189,7 @@ impl Record for KeptRooms {
                 from: input.str()?.to_owned(),
                 direct: input.bool()?,
                 reason: input.str()?.to_owned(),
-                password: password(input)?,
+                password: text(input)?,
             });
         }
         input.end()?;
@@ -213,6 +215,7 @@ mod tests {
                 name: "Garden".into(),
                 members: 300,
                 entered: true,
+                shut: Some("banned".into()),
             }],
             invitations: vec![KeptInvitation { room: "s@y".into(), from: "bob@x".into(), direct: true, reason: "come".into(), password: None }],
         };
@@ -220,7 +223,11 @@ mod tests {
         assert!(!format!("{rooms:?}").contains("hunter2"));
         let before = b"\x01\x01\x03r@y\x05alice\x01\x07hunter2\x01\x01\x00";
         let old = KeptRooms::decode(before).expect("of an earlier version");
-        assert_eq!(old.rooms, [KeptRoom { name: String::new(), members: 0, ..rooms.rooms[0].clone() }]);
+        let expected = KeptRoom { name: String::new(), members: 0, shut: None, ..rooms.rooms[0].clone() };
+        assert_eq!(old.rooms, [expected.clone()]);
+        let before = b"\x02\x01\x03r@y\x05alice\x01\x07hunter2\x01\x01\x06Garden\x07\x00";
+        let old = KeptRooms::decode(before).expect("of an earlier version");
+        assert_eq!(old.rooms, [KeptRoom { name: "Garden".into(), members: 7, ..expected }]);
         assert!(KeptRooms::decode(b"\x01\x09").is_none() && Draft::decode(b"\x02").is_none());
         for at in [None, Some(Time(7))] {
             let reached = Reached { id: "a".into(), at };

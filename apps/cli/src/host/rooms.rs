@@ -20,13 +20,15 @@ use subrosa_engine::{Address, ChatId, Coded, Input, Time};
 use subrosa_history::At;
 use subrosa_xmpp::rooms::{Affiliation, Left, Presence, RoomError, RoomNews, RoomWarning, Task};
 
-/// Invitations that are kept; the oldest goes first.
+/// Invitations that are kept; the oldest by a stranger goes first.
 const INVITATIONS: usize = 100;
+/// Of them, by strangers of one server.
+const FROM_ONE_SERVER: usize = 20;
 
 impl Drive {
     /// The stream is there: every room is entered again. The connection keeps those that it knows; these are for one that is new.
     pub(super) fn enter_rooms(&mut self) {
-        for (room, known) in &self.rooms.rooms {
+        for (room, known) in self.rooms.rooms.iter().filter(|(_, known)| !known.shut) {
             let (nick, password, after) = (known.nick.clone(), known.password.clone(), self.newest(room));
             self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after });
         }
@@ -46,6 +48,13 @@ impl Drive {
                 let known = self.rooms.rooms.entry(room.clone()).or_default();
                 (known.nick, known.joined, known.entered, known.out) = (nick, true, true, None);
                 let archive = known.archive;
+                known.shut = false;
+                let invited = self.rooms.invitations.iter().find(|i| i.room == room.as_str());
+                let given = invited.and_then(|i| i.password.clone()).filter(|given| known.password.as_ref() != Some(given));
+                // it let us in: the next process, and the account's other devices, need it too
+                if let Some(password) = given {
+                    (known.password, known.bookmarked) = (Some(password), false);
+                }
                 self.rooms.invitations.retain(|i| i.room != room.as_str());
                 self.chats.set_room(ChatId(room.clone()));
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
@@ -177,14 +186,14 @@ impl Drive {
             // for now only (XEP-0045 §8.2): it stays one of the account's rooms, and of its other devices'
             known.went();
             (known.out, known.member) = (Some(whole.clone()), member);
-        } else {
+        } else if matches!(why, Left::Asked | Left::Destroyed { .. }) || self.rooms.rooms.get(room).is_none_or(|known| known.follows) {
             let known = self.rooms.rooms.remove(room);
             self.facts.push(Fact::Rooms(self.rooms.kept()));
-            match known {
-                Some(known) if known.follows => {}
-                Some(known) if !matches!(why, Left::Asked | Left::Destroyed { .. }) => self.unbookmark(room, known),
-                _ => self.link.bookmark(Err(room.clone())),
+            if known.is_none_or(|known| !known.follows) {
+                self.link.bookmark(Err(room.clone()));
             }
+        } else {
+            self.shut(room, whole.clone(), true);
         }
         self.room_note(room, event, None, Some(whole).filter(|whole| !whole.is_empty()));
         let answer = super::notes::value(&RoomLeft { member: member && !matches!(why, Left::Destroyed { .. }) });
@@ -196,14 +205,17 @@ impl Drive {
         let failure = Failure { sentence: format!("{room}: {why}"), ..Failure::coded(why as &dyn Coded) };
         if matches!(task, Task::Join | Task::Create) {
             let known = self.rooms.rooms.get_mut(room);
-            // what a person did not ask for now may work another time: a room is forgotten only where it says that it is not for us
-            let over = !again && matches!(why, RoomError::NoSuchRoom | RoomError::Banned | RoomError::Moved(_));
+            // what a person did not ask for now may work another time: a room is forgotten only where it says that it is none any more
+            let over = !again && matches!(why, RoomError::NoSuchRoom | RoomError::Moved(_));
+            let shut = !again && matches!(why, RoomError::Banned | RoomError::MembersOnly | RoomError::Password);
             // it was never entered: the name comes with that
             if known.as_ref().is_some_and(|known| known.nick.is_empty()) {
                 self.rooms.rooms.remove(room);
             } else if let Some(known) = if over { self.rooms.rooms.remove(room) } else { None } {
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
-                self.unbookmark(room, known);
+                self.unbookmark(room, &known);
+            } else if shut && self.rooms.rooms.contains_key(room) {
+                self.shut(room, why.to_string(), *why == RoomError::Banned);
             } else if let Some(known) = self.rooms.rooms.get_mut(room) {
                 known.went();
                 known.out = (!again).then(|| why.to_string());

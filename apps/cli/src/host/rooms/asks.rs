@@ -20,6 +20,7 @@ impl Drive {
         let invited = |i: &KeptInvitation| Invited {
             room: i.room.clone(),
             from: i.from.clone(),
+            by_room: !i.direct,
             reason: Some(i.reason.clone()).filter(|reason| !reason.is_empty()),
         };
         let rooms = self.rooms.rooms.keys().filter_map(|room| self.rooms.info(room)).collect();
@@ -124,7 +125,8 @@ impl Drive {
         if let Some(failure) = self.no_room(&room) {
             return drop(waiter.send(Err(Failure { fault: FaultName::Caller, ..failure })));
         }
-        let password = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
+        let invited = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
+        let password = invited.or_else(|| self.rooms.rooms.get(&room).and_then(|known| known.password.clone()));
         let (nick, after) = (self.my_nick(join.nick), self.newest(&room));
         self.rooms.rooms.get_mut(&room).into_iter().for_each(|known| known.out = None);
         self.link.connect();

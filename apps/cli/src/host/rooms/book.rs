@@ -25,6 +25,8 @@ pub(super) struct Known {
     pub entered: bool,
     /// Why we are out of it, and nobody tries again while this stream lasts.
     pub out: Option<String>,
+    /// It does not let us in, and will not by itself: nobody tries again until a person does, here or on another device.
+    pub shut: bool,
     /// Who its members are is known.
     pub listed: bool,
     pub archive: bool,
@@ -90,6 +92,8 @@ impl RoomBook {
                     name: room.name,
                     count: room.members,
                     entered: room.entered,
+                    shut: room.shut.is_some(),
+                    out: room.shut,
                     ..Known::default()
                 },
             )
@@ -107,6 +111,7 @@ impl RoomBook {
             name: known.name.clone(),
             members: known.count,
             entered: known.entered,
+            shut: known.out.clone().filter(|_| known.shut),
         };
         let entered = self.rooms.iter().filter(|(_, known)| !known.nick.is_empty());
         KeptRooms { rooms: entered.map(room).collect(), invitations: self.invitations.clone() }
@@ -127,6 +132,10 @@ impl RoomBook {
     pub fn name(&self, room: &Address) -> Option<String> {
         self.rooms.get(room).map(|known| known.name.clone()).filter(|name| !name.is_empty())
     }
+    /// Nobody but the account is a member.
+    pub fn is_alone(&self, room: &Address) -> bool {
+        self.rooms.get(room).is_some_and(|known| known.is_ready() && known.locked_out.is_none() && known.members.len() <= 1)
+    }
     /// What becomes of a message sent there.
     pub fn lock(&self, room: &Address) -> (Lock, Option<String>) {
         match self.rooms.get(room) {
@@ -140,6 +149,13 @@ impl RoomBook {
     pub fn refusal(&self, room: &Address) -> Option<Failure> {
         match self.rooms.get(room) {
             None => Some(not_in(room)),
+            Some(Known { out: Some(why), shut: true, .. }) => {
+                let again = format!("Once it does again, `room_join` (`subrosa room join {room}`) goes in");
+                let sentence = format!(
+                    "the room {room} does not let this account in: {why}. {again}; `room_leave` (`subrosa room leave {room}`) takes it from the list"
+                );
+                Some(Failure::new("room.not-joined", FaultName::Caller, sentence))
+            }
             Some(Known { out: Some(why), .. }) => {
                 let sentence = format!("this account is not in the room {room}: {why}; `room_join` (`subrosa room join {room}`) tries again");
                 Some(Failure::new("room.not-joined", FaultName::Caller, sentence))
@@ -151,7 +167,7 @@ impl RoomBook {
     pub fn anew(&mut self) {
         for known in self.rooms.values_mut() {
             known.went();
-            known.out = None;
+            known.out = known.out.take().filter(|_| known.shut);
         }
     }
     /// Nothing that was asked on the stream before is answered.

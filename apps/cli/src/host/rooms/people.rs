@@ -31,13 +31,15 @@ impl Drive {
             () if self.was_spoken_with(address) => "a person with whom messages were exchanged",
             () => return None,
         };
-        let sentence = format!("{address} is {why}, and no room: nothing is changed there. A server that makes a room of that address may be reading along");
+        let sentence =
+            format!("{address} is {why}, and no room: nothing is changed there. A server that makes a room of that address may be reading along");
         Some(Failure::new("room.person", FaultName::Peer, sentence))
     }
     /// Something was said there, by them or to them. What did not leave, or could not be read, binds nobody.
     fn was_spoken_with(&self, address: &Address) -> bool {
         let page = self.chats.history.page(&ChatId(address.clone()), At::Newest, LOOKED_AT);
-        let said = |message: &subrosa_history::Message| !matches!(message.state, Some(State::Failed(_))) && !matches!(message.body, Body::Unreadable(_));
+        let said =
+            |message: &subrosa_history::Message| !matches!(message.state, Some(State::Failed(_))) && !matches!(message.body, Body::Unreadable(_));
         page.map_or(true, |page| page.messages.iter().any(said))
     }
     /// Of what the connection says: nothing makes members of a person's conversation.

@@ -3,7 +3,8 @@ use super::hostile::{ROOM, eventually};
 use super::*;
 use crate::rpc::types::{Lock, RoomJoin, RoomLeave, RoomLeft};
 use subrosa_xmpp::bookmarks::BookmarkNews;
-use subrosa_xmpp::rooms::{About, Affiliation, Left, RoomError, RoomNews, Task};
+use subrosa_xmpp::rooms::{About, Affiliation, Invitation, Left, RoomError, RoomNews, Task};
+use subrosa_xmpp::{Contact, Subscription};
 
 fn mark(autojoin: bool) -> Bookmark {
     Bookmark { room: ROOM.into(), name: "our garden".into(), nick: Some("me".into()), password: Some("pw".into()), autojoin }
@@ -91,19 +92,148 @@ async fn a_kick_keeps_the_room_and_its_bookmark() {
 
 #[tokio::test]
 async fn a_room_that_is_not_for_us_any_more_keeps_its_bookmark_and_is_not_entered() {
-    let banned = RoomNews::Failed { room: ROOM.into(), task: Task::Join, who: None, why: RoomError::Banned, again: None };
-    for news in [left(Left::Banned, Affiliation::None), left(Left::Removed, Affiliation::None), banned] {
+    let failed = |why| RoomNews::Failed { room: ROOM.into(), task: Task::Join, who: None, why, again: None };
+    let ways = [
+        (left(Left::Banned, Affiliation::None), "banned", true),
+        (left(Left::Removed, Affiliation::None), "no member", true),
+        (failed(RoomError::Banned), "banned", true),
+        // found out with the next connection; what the others have is theirs
+        (failed(RoomError::MembersOnly), "members", false),
+        (failed(RoomError::Password), "password", false),
+    ];
+    for (news, why, for_all) in ways {
         let (_dir, home) = place();
         let server = Arc::new(Server::default());
         let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
         alice.settled_in().await;
         alice.news(news);
+        let is_out = async |client: &Client| {
+            let info = &client.infos().await[0];
+            assert!(!info.joined && info.lock == Lock::Impossible && info.why.as_deref().is_some_and(|said| said.contains(why)), "{info:?}");
+            let failure = client.send(ROOM, "hello?", "m1").await.expect_err("is not sent");
+            assert!(failure.code == "room.not-joined" && failure.sentence.contains(why), "{failure:?}");
+            assert!(failure.sentence.contains(&format!("`subrosa room leave {ROOM}`")), "{failure:?}");
+        };
+        is_out(&alice).await;
         // as another client wrote it
-        assert_eq!(server.bookmarked(1).await, [Ok(mark(false))]);
-        assert_eq!(alice.rooms().await, [""; 0]);
-        alice.say(Said::Bookmarks(BookmarkNews::Set(mark(false))));
+        assert_eq!(server.bookmarked(usize::from(for_all)).await, if for_all { vec![Ok(mark(false))] } else { Vec::new() });
+        if for_all {
+            alice.say(Said::Bookmarks(BookmarkNews::Set(mark(false))));
+            is_out(&alice).await;
+        }
+        // the next connection does not try, and says nothing again
+        let account = alice.killed().await;
+        let joins = server.asks(|ask| matches!(ask, RoomAsk::Join { .. }));
+        let alice = Client::begin(&server, &account).await;
+        alice.say(Said::Bookmarks(BookmarkNews::List(vec![mark(!for_all)])));
+        is_out(&alice).await;
+        assert_eq!(server.asks(|ask| matches!(ask, RoomAsk::Join { .. })), joins);
+        assert!(!alice.leave(false).await.member);
         assert_eq!(alice.rooms().await, [""; 0]);
     }
+}
+
+/// Whoever lets the account in again says it to another device of it, or to a person.
+#[tokio::test]
+async fn a_room_that_lets_us_in_again_is_entered() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    alice.settled_in().await;
+    let joins = || server.asks(|ask| matches!(ask, RoomAsk::Join { .. }));
+    for by_a_person in [false, true] {
+        alice.news(left(Left::Removed, Affiliation::None));
+        alice.status().await;
+        let before = joins();
+        let call = by_a_person.then(|| alice.asked(Call::RoomJoin(RoomJoin { room: ROOM.into(), nick: None, account: None })));
+        if !by_a_person {
+            alice.say(Said::Bookmarks(BookmarkNews::Set(mark(true))));
+        }
+        eventually(|| (joins() > before).then_some(())).await;
+        alice.joined();
+        alice.members(&["alice@x", "bob@x"]);
+        let info = &alice.infos().await[0];
+        assert!(info.joined && info.lock == Lock::Omemo, "{info:?}");
+        drop(call);
+    }
+}
+
+/// An invitation's password is the room's: also after a restart, and for the account's other devices.
+#[tokio::test]
+async fn a_rooms_password_is_kept() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    alice.news(RoomNews::Invited(invitation("bob@x", ROOM, true, Some("pw"))));
+    alice.status().await;
+    let _call = alice.asked(Call::RoomJoin(RoomJoin { room: ROOM.into(), nick: None, account: None }));
+    alice.joined();
+    alice.status().await;
+    let bookmarks = server.bookmarked(1).await;
+    assert!(matches!(&bookmarks[..], [Ok(mark)] if mark.password.as_deref() == Some("pw")), "{bookmarks:?}");
+    let account = alice.killed().await;
+    server.rooms.lock().expect("unpoisoned").clear();
+    let _alice = Client::begin(&server, &account).await;
+    let password = eventually(|| {
+        let asked = server.rooms.lock().expect("unpoisoned");
+        asked.iter().find_map(|ask| if let RoomAsk::Join { password, .. } = ask { Some(password.clone()) } else { None })
+    });
+    assert_eq!(password.await.as_deref(), Some("pw"));
+}
+
+fn invitation(by: &str, room: &str, direct: bool, password: Option<&str>) -> Invitation {
+    Invitation { room: room.into(), by: Some(by.into()), direct, reason: String::new(), password: password.map(str::to_owned) }
+}
+
+#[tokio::test]
+async fn strangers_push_no_invitation_out() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let contact = Contact { address: "bob@x".into(), name: String::new(), subscription: Subscription::Both, asking: false };
+    alice.say(Said::Contact(contact));
+    let invite = |by: &str, room: &str, direct: bool, password| alice.news(RoomNews::Invited(invitation(by, room, direct, password)));
+    let all = async || {
+        let value = alice.call(Call::Rooms(Default::default())).await.expect("rooms");
+        serde_json::from_value::<types::Rooms>(value).expect("rooms").invitations
+    };
+    invite("bob@x", "chess@rooms.x", true, None);
+    invite("carol@y", "garden@rooms.x", true, Some("right"));
+    // a later one for the same room changes neither who invites nor what it takes
+    invite("mallory@evil", "garden@rooms.x", true, Some("wrong"));
+    invite("mallory@evil", "chess@rooms.x", true, None);
+    invite("bob@x", "garden@rooms.x", false, Some("wrong"));
+    for n in 0..300 {
+        invite(&format!("m{n}@evil{}", n % 12), &format!("r{n}@evil"), true, None);
+        // that the room says somebody invites is its own word
+        invite("bob@x", &format!("s{n}@evil"), false, None);
+    }
+    let kept = all().await;
+    assert_eq!(kept.len(), 100);
+    let of = |room: &str| kept.iter().find(|i| i.room == room).map(|i| i.from.as_str());
+    assert_eq!(of("chess@rooms.x"), Some("bob@x"));
+    assert!(kept.iter().filter(|i| i.by_room).count() <= 20);
+    assert!(kept.iter().all(|i| i.by_room == i.room.starts_with('s')));
+    // a contact goes before a stranger
+    invite("mallory@fresh", "tea@rooms.x", true, None);
+    assert!(all().await.iter().any(|i| i.room == "tea@rooms.x"));
+    invite("bob@x", "tea@rooms.x", true, Some("theirs"));
+    assert!(all().await.iter().any(|i| i.room == "tea@rooms.x" && i.from == "bob@x"));
+    let _call = alice.asked(Call::RoomJoin(RoomJoin { room: "tea@rooms.x".into(), nick: None, account: None }));
+    alice.status().await;
+    let right = |ask: &RoomAsk| matches!(ask, RoomAsk::Join { password, .. } if password.as_deref() == Some("theirs"));
+    eventually(|| (server.asks(right) == 1).then_some(())).await;
+}
+
+#[tokio::test]
+async fn in_a_room_of_ones_own_one_is_told_to_invite() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    alice.joined();
+    alice.members(&["alice@x"]);
+    let failure = alice.send(ROOM, "anybody?", "m1").await.expect_err("nobody");
+    assert!(failure.sentence.contains("nobody but you is in") && failure.sentence.contains("room invite"), "{failure:?}");
 }
 
 #[tokio::test]

@@ -178,6 +178,9 @@ pub struct Invited {
     pub room: String,
     /// From whom.
     pub from: String,
+    /// Only the room says that they do; it may say so of anybody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_room: bool,
     /// What they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -256,6 +259,9 @@ pub struct Invitation {
     pub room: String,
     /// From whom.
     pub from: String,
+    /// Only the room says that they do; it may say so of anybody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_room: bool,
     /// What they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -56,7 +56,13 @@ fn no_field_of_anything_reaches_the_terminal_as_it_is() {
     let note = |n: Notification| n;
     let notes = [
         note(Notification::Connection(Connection { account: ME.into(), state: State::Refused, reason: Some(BAD.into()), code: None })),
-        Notification::Invitation(Invitation { account: ME.into(), room: format!("{BAD}@x"), from: format!("{BAD}@x"), reason: Some(BAD.into()) }),
+        Notification::Invitation(Invitation {
+            account: ME.into(),
+            room: format!("{BAD}@x"),
+            from: format!("{BAD}@x"),
+            by_room: true,
+            reason: Some(BAD.into()),
+        }),
         Notification::Warning(Warned {
             account: ME.into(),
             seq: 1,

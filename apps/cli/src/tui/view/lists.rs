@@ -137,7 +137,7 @@ pub fn notices(at: usize, screen: &Screen, columns: usize) -> Sheet {
         let why = invitation.reason.as_deref().map_or(String::new(), |why| format!(": {}", text::line(why)));
         let words = format!(
             "{} invites you to the room {}{why}. Accept (y) or decline (n)?",
-            person(&invitation.from, &account.jid),
+            show::inviter(person(&invitation.from, &account.jid), &text::line(&invitation.room), invitation.by_room),
             text::line(&invitation.room)
         );
         item(&mut sheet, wrapped(Ink::Text, &words), n == at);
