@@ -49,10 +49,8 @@ impl Drive {
                 (known.nick, known.joined, known.entered, known.out) = (nick, true, true, None);
                 let archive = known.archive;
                 known.shut = false;
-                let invited = self.rooms.invitations.iter().find(|i| i.room == room.as_str());
-                let given = invited.and_then(|i| i.password.clone()).filter(|given| known.password.as_ref() != Some(given));
                 // it let us in: the next process, and the account's other devices, need it too
-                if let Some(password) = given {
+                if let Some(password) = self.rooms.given.remove(&room).filter(|given| known.password.as_ref() != Some(given)) {
                     (known.password, known.bookmarked) = (Some(password), false);
                 }
                 self.rooms.invitations.retain(|i| i.room != room.as_str());
@@ -204,6 +202,9 @@ impl Drive {
     fn room_failed(&mut self, room: &Address, task: Task, who: Option<&Address>, why: &RoomError, again: bool) {
         let failure = Failure { sentence: format!("{room}: {why}"), ..Failure::coded(why as &dyn Coded) };
         if matches!(task, Task::Join | Task::Create) {
+            if !again {
+                self.rooms.given.remove(room);
+            }
             let known = self.rooms.rooms.get_mut(room);
             // what a person did not ask for now may work another time: a room is forgotten only where it says that it is none any more
             let over = !again && matches!(why, RoomError::NoSuchRoom | RoomError::Moved(_));

@@ -125,13 +125,25 @@ impl Drive {
         if let Some(failure) = self.no_room(&room) {
             return drop(waiter.send(Err(Failure { fault: FaultName::Caller, ..failure })));
         }
-        let invited = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
-        let password = invited.or_else(|| self.rooms.rooms.get(&room).and_then(|known| known.password.clone()));
+        let password = self.password_for(&room);
         let (nick, after) = (self.my_nick(join.nick), self.newest(&room));
         self.rooms.rooms.get_mut(&room).into_iter().for_each(|known| known.out = None);
         self.link.connect();
         self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after });
         self.wait(room, What::Joined, waiter);
+    }
+    /// What let us in before; where that does not do, or there is none, what somebody who invites us says.
+    fn password_for(&mut self, room: &Address) -> Option<String> {
+        let (ours, works) = self.rooms.rooms.get(room).map_or((None, false), |known| (known.password.clone(), known.out.is_none()));
+        let theirs = self.rooms.invitations.iter().find(|i| i.room == room.as_str()).and_then(|i| i.password.clone());
+        match (ours, theirs) {
+            (Some(ours), _) if works => Some(ours),
+            (_, Some(theirs)) => {
+                self.rooms.given.insert(room.clone(), theirs.clone());
+                Some(theirs)
+            }
+            (ours, None) => ours,
+        }
     }
     pub(in super::super) fn room_info(&self, room: &Address) -> Result<Value, Failure> {
         let info = self.rooms.info(room).ok_or_else(|| not_in(room))?;

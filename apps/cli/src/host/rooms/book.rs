@@ -72,6 +72,8 @@ pub(super) enum What {
 pub struct RoomBook {
     pub(super) rooms: BTreeMap<Address, Known>,
     pub(super) invitations: Vec<KeptInvitation>,
+    /// Passwords out of invitations that a person accepted, until they let us in.
+    pub(super) given: BTreeMap<Address, String>,
     pub(super) waiting: Vec<Waiting>,
     /// For rooms that are being entered; `None`: for the server to say what it has.
     pub(super) later: Vec<(Option<Address>, Call, Waiter)>,

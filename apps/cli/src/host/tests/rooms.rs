@@ -46,6 +46,11 @@ impl Server {
         })
         .await
     }
+    /// With which the room is entered.
+    fn asked_password(&self) -> Option<Option<String>> {
+        let asked = self.rooms.lock().expect("unpoisoned");
+        asked.iter().find_map(|ask| if let RoomAsk::Join { password, .. } = ask { Some(password.clone()) } else { None })
+    }
     fn asks(&self, fits: impl Fn(&RoomAsk) -> bool) -> usize {
         self.rooms.lock().expect("unpoisoned").iter().filter(|ask| fits(ask)).count()
     }
@@ -173,12 +178,17 @@ async fn a_rooms_password_is_kept() {
     assert!(matches!(&bookmarks[..], [Ok(mark)] if mark.password.as_deref() == Some("pw")), "{bookmarks:?}");
     let account = alice.killed().await;
     server.rooms.lock().expect("unpoisoned").clear();
-    let _alice = Client::begin(&server, &account).await;
-    let password = eventually(|| {
-        let asked = server.rooms.lock().expect("unpoisoned");
-        asked.iter().find_map(|ask| if let RoomAsk::Join { password, .. } = ask { Some(password.clone()) } else { None })
-    });
-    assert_eq!(password.await.as_deref(), Some("pw"));
+    let alice = Client::begin(&server, &account).await;
+    assert_eq!(eventually(|| server.asked_password()).await.as_deref(), Some("pw"));
+    // what somebody says that it takes changes nothing of a room that is entered without that
+    alice.news(RoomNews::Invited(invitation("mallory@evil", ROOM, true, Some("wrong"))));
+    alice.joined();
+    alice.status().await;
+    let account = alice.killed().await;
+    server.rooms.lock().expect("unpoisoned").clear();
+    let alice = Client::begin(&server, &account).await;
+    assert_eq!(eventually(|| server.asked_password()).await.as_deref(), Some("pw"));
+    drop(alice);
 }
 
 fn invitation(by: &str, room: &str, direct: bool, password: Option<&str>) -> Invitation {
