@@ -131,8 +131,8 @@ pub struct Config {
     /// any other, which is right where OMEMO is the only engine.
     pub engines: bool,
     /// Rooms are entered, kept and left ([`Handle::rooms`]), and the server is asked what it can ([`Happening::Abilities`]), who is
-    /// blocked and how far was read. `false`: what
-    /// comes of rooms are messages like any other.
+    /// blocked and how far was read. A message to a room that nobody has joined waits until [`Rooms::complete`], and is bounced then. `false`:
+    /// what comes of rooms are messages like any other.
     pub rooms: bool,
     /// How long one attempt to connect and log in may take.
     pub connect_timeout: Duration,
