@@ -30,13 +30,20 @@ fn a_room_by_commands_alone() {
     assert_eq!(reading.message("hello all")["chat"], room.as_str());
     // handed over to the process that runs
     let said = bob.ok(&["history", &room]);
-    assert!(said.contains("alice@localhost: hello all"), "{said}");
+    assert!(said.contains("alice@localhost (device ") && said.contains(", trusted): hello all"), "{said}");
     let place = said.split_whitespace().find(|word| word.starts_with('#')).unwrap().to_owned();
-    bob.ok(&["reply", &room, &place, "hello you"]);
+    // with # and without, which a shell would take for a comment
+    bob.ok(&["reply", &room, place.trim_start_matches('#'), "hello you"]);
     bob.ok(&["react", &room, &place, "\u{1f331}"]);
     let said = bob.ok(&["history", "--search", "hel"]);
-    assert!(said.contains("you: hello you") && said.contains("answers \u{201c}hello all\u{201d}") && said.contains('\u{1f331}'), "{said}");
+    assert!(said.contains(&format!("you to {room}: hello you")) && said.contains("answers \u{201c}hello all\u{201d}") && said.contains('\u{1f331}'), "{said}");
     reading.end();
+    // somebody who has enough (`| head`): nothing is said of it
+    let mut cut = bob.command(&["history", &room]);
+    let (unread, out) = std::io::pipe().unwrap();
+    drop(unread);
+    let cut = cut.stdout(out).output().unwrap();
+    assert_eq!((cut.status.code(), text(&cut.stderr).as_str()), (Some(141), ""));
     let again = bob.ok(&["history", &room]);
     assert!(again.contains("hello you"), "it is there without a connection: {again}");
     assert!(bob.fails(1, &["retract", &room, "no-such-id"]).contains("no such message"));
@@ -67,11 +74,14 @@ fn keys_and_files_by_commands_alone() {
     assert!(!short.status.success() && !std::path::Path::new(file).exists());
     assert!(sealed(&alice, &["backup", file], "correct horse battery").status.success());
     let restored = sealed(&alice, &["restore", file], "correct horse battery");
-    assert!(text(&restored.stdout).contains("0 messages were not here"), "{}", text(&restored.stdout));
+    assert!(text(&restored.stdout).contains("new here: 0 messages"), "{}", text(&restored.stdout));
     assert!(!sealed(&alice, &["restore", file], "a wrong horse battery").status.success());
     assert!(alice.ok(&["sessions", "stale"]).contains("heard of lately"));
     let device = alice.ok(&["status"]).split("device ").nth(1).unwrap().split(',').next().unwrap().to_owned();
     assert!(alice.fails(1, &["sessions", "remove", &device]).contains("log out"));
+    // to the same server, in the same way
+    let again = alice.command(&["login", "alice@localhost"]).env("SUBROSA_PASSWORD", "pw-alice").output().unwrap();
+    assert!(again.status.success() && text(&again.stdout).contains(&device), "{}", text(&again.stderr));
     alice.ok(&["block", "carol@localhost"]);
     assert!(alice.ok(&["block"]).contains("carol@localhost"));
     alice.ok(&["unblock", "carol@localhost"]);
