@@ -27,7 +27,7 @@ pub struct Args {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Log in, make this device and publish it
+    /// Log in, make this device and publish it; again: with another password
     Login(Login),
     /// Send one message and say, device by device, who can read it
     Send {
@@ -74,7 +74,7 @@ pub enum Command {
     Fingerprint,
     /// Show accounts, this device, the connection and what waits to be sent
     Status,
-    /// Withdraw this device from the server and erase its keys
+    /// Withdraw this device from the server and erase its keys and the whole history here; `backup` keeps the history
     Logout {
         /// Do not ask
         #[arg(long)]
@@ -112,7 +112,7 @@ pub enum Command {
     Reply {
         /// The person's address, or the room's
         chat: String,
-        /// Which message: its number as `history` shows it (#…), or its id
+        /// Which message: its number as `history` shows it, without the # or quoted ("#…"), or its id
         of: String,
         /// The answer; `-` reads it from standard input
         text: String,
@@ -121,7 +121,7 @@ pub enum Command {
     React {
         /// The person's address, or the room's
         chat: String,
-        /// Which message: its number as `history` shows it (#…), or its id
+        /// Which message: its number as `history` shows it, without the # or quoted ("#…"), or its id
         of: String,
         /// All of them
         emojis: Vec<String>,
@@ -130,7 +130,7 @@ pub enum Command {
     Edit {
         /// The person's address, or the room's
         chat: String,
-        /// Which message: its number as `history` shows it (#…), or its id
+        /// Which message: its number as `history` shows it, without the # or quoted ("#…"), or its id
         of: String,
         /// What it says from here on; `-` reads it from standard input
         text: String,
@@ -139,7 +139,7 @@ pub enum Command {
     Retract {
         /// The person's address, or the room's
         chat: String,
-        /// Which message: its number as `history` shows it (#…), or its id
+        /// Which message: its number as `history` shows it, without the # or quoted ("#…"), or its id
         of: String,
     },
     /// Say that you have compared a device's key: by the link that its QR code holds, or by hand
@@ -367,10 +367,10 @@ pub struct Engine {
 pub struct Login {
     /// The account, e.g. alice@example.org
     pub jid: String,
-    /// Server to connect to, instead of the one the domain names
+    /// Server to connect to, instead of the one the domain names [default: as at the login before]
     #[arg(long, value_name = "HOST:PORT")]
     pub host: Option<String>,
-    /// Trust the certificates in this PEM file, and no others
+    /// Trust the certificates in this PEM file, and no others [default: as at the login before]
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Connect without TLS; loopback addresses only, for tests

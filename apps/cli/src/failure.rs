@@ -47,6 +47,9 @@ impl From<Fault> for FaultName {
     }
 }
 
+/// Code of [`Failure::unread`].
+pub const UNREAD: &str = "output.unread";
+
 impl Failure {
     /// Any error, in these words.
     pub fn new(code: &str, fault: FaultName, sentence: impl Into<String>) -> Self {
@@ -123,6 +126,10 @@ impl Failure {
         let sentence = format!("the server did not answer within {seconds} s; check the connection with `subrosa status` and try again");
         Failure::new("connect.no-answer", FaultName::Network, sentence)
     }
+    /// Who reads standard output has enough (`| head`): nothing is wrong, and nobody is told.
+    pub fn unread() -> Self {
+        Failure::new(UNREAD, FaultName::Caller, "nobody reads standard output any more")
+    }
     /// The exit code of a command that ends with this; the table is in docs/rpc.md.
     pub fn exit(&self) -> u8 {
         match self.code.as_str() {
@@ -132,6 +139,7 @@ impl Failure {
             "connect.certificate" => 6,
             "data.in-use" | "store.in-use" | "engine.another" => 8,
             "send.queued" => 9,
+            UNREAD => 141, // as of a program that SIGPIPE ends
             code if code.starts_with("send.") => 10,
             code if ["config.", "engine.", "preshared.", "sip.config."].iter().any(|kind| code.starts_with(kind)) => 2,
             "sip.register.password" | "sip.register.no-password" => 4,
@@ -172,7 +180,7 @@ mod tests {
             [1, 2, 3, 4, 5, 6]
         );
         assert_eq!(["store.full", "store.key", "data.io", "data.in-use", "send.queued", "send.nobody"].map(of), [7, 7, 7, 8, 9, 10]);
-        assert_eq!(["engine.unknown", "engine.another"].map(of), [2, 8]);
+        assert_eq!(["engine.unknown", "engine.another", UNREAD].map(of), [2, 8, 141]);
     }
 
     #[test]

@@ -30,6 +30,9 @@ fn main() -> ExitCode {
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            if failure.code == failure::UNREAD {
+                return ExitCode::from(failure.exit());
+            }
             eprintln!("subrosa: {failure}");
             ExitCode::from(failure.exit())
         }

@@ -136,6 +136,10 @@ pub fn status(status: &Status) -> String {
     }
     out
 }
+/// How many.
+pub fn messages(count: u64) -> String {
+    format!("{count} message{}", if count == 1 { "" } else { "s" })
+}
 /// Who invites; `by_room`: only the room says so, which may be anybody's. All for showing.
 pub fn inviter(from: String, room: &str, by_room: bool) -> String {
     if by_room { format!("{room} says that {from}") } else { from }
@@ -244,18 +248,14 @@ pub fn note(note: &Notification, accounts: bool) -> String {
         Notification::HistoryProgress(p) => {
             let way = if p.outgoing { "to" } else { "from" };
             let with = p.device.as_ref().map_or("a file".into(), |device| format!("device {}", clean(&device.to_string())));
-            let of = p.of.map_or(String::new(), |of| format!(" of {of}"));
-            format!("{account}* history {way} {with}: {}{of} messages", p.done)
+            format!("{account}* history {way} {with}: {}", p.of.map_or_else(|| messages(p.done), |of| format!("{} of {}", p.done, messages(of))))
         }
-        Notification::CatchUp(c) if c.running => format!("{account}* reading what was missed: {} messages so far", c.done),
-        Notification::CatchUp(c) if c.failed.is_empty() => format!("{account}* what was missed is read: {} messages", c.done),
+        Notification::CatchUp(c) if c.running => format!("{account}* reading what was missed: {} so far", messages(c.done)),
+        Notification::CatchUp(c) if c.failed.is_empty() => format!("{account}* what was missed is read: {}", messages(c.done)),
         Notification::CatchUp(c) => {
             let failed: Vec<String> = c.failed.iter().map(|f| format!("{} ({})", clean(&f.archive), clean(&f.reason))).collect();
-            let read = c.done;
-            format!(
-                "{account}! what was missed is not all read ({read} messages), and is tried again with the next connection: {}",
-                failed.join(", ")
-            )
+            let read = messages(c.done);
+            format!("{account}! what was missed is not all read ({read}), and is tried again with the next connection: {}", failed.join(", "))
         }
         Notification::Entry(e) => format!("{account}* message {} changed", clean(&e.entry.id)),
         Notification::Chat(c) => format!("{account}* {}: {} unread", clean(&c.chat.chat), c.chat.unread),
@@ -291,6 +291,8 @@ fn message(m: &Message) -> String {
         _ if m.from == m.account && m.chat != m.account => format!("you to {}", clean(&m.chat)),
         // all that is known of them
         Some(nick) if m.from == m.chat => clean(&format!("{}/{nick}", m.from)),
+        // in a room, which others read too
+        _ if m.from != m.chat && m.from != m.account => format!("{} in {}", clean(&m.from), clean(&m.chat)),
         _ => clean(&m.from),
     };
     let who = match (&m.device, m.trust) {
@@ -317,6 +319,41 @@ mod tests {
         assert!(!bad.contains('\u{202e}'));
         assert_eq!(clean("a\u{61c}b\u{200b}c\u{2060}d\u{feff}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
         assert_eq!(clean("a\u{2028}b\u{2029}c\r\nd"), "a\n    b\n    c\n    d");
+    }
+
+    #[test]
+    fn a_message_says_where_it_was_said() {
+        let said = |from: &str, chat: &str, nick: Option<&str>| {
+            let message = Message {
+                account: "bob@x".into(),
+                seq: 1,
+                again: false,
+                id: "m".into(),
+                from: from.into(),
+                chat: chat.into(),
+                device: None,
+                protocol: None,
+                trust: None,
+                text: "hi".into(),
+                time: 0,
+                corrects: None,
+                answers: None,
+                beside: false,
+                nick: nick.map(Into::into),
+            };
+            let line = note(&Notification::Message(message), false);
+            line.trim_start_matches("1970-01-01 00:00:00 ").trim_end_matches(" (not encrypted): hi").to_owned()
+        };
+        assert_eq!(said("carol@x", "carol@x", None), "carol@x");
+        assert_eq!(said("carol@x", "garden@rooms.x", Some("Carol")), "carol@x in garden@rooms.x");
+        assert_eq!(said("garden@rooms.x", "garden@rooms.x", Some("Carol")), "garden@rooms.x/Carol");
+        assert_eq!(said("bob@x", "garden@rooms.x", None), "you to garden@rooms.x");
+        assert_eq!(said("bob@x", "bob@x", None), "bob@x");
+    }
+
+    #[test]
+    fn one_message_is_one() {
+        assert_eq!([0, 1, 2].map(messages), ["0 messages", "1 message", "2 messages"]);
     }
 
     #[test]

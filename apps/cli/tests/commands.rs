@@ -36,7 +36,10 @@ fn a_room_by_commands_alone() {
     bob.ok(&["reply", &room, place.trim_start_matches('#'), "hello you"]);
     bob.ok(&["react", &room, &place, "\u{1f331}"]);
     let said = bob.ok(&["history", "--search", "hel"]);
-    assert!(said.contains(&format!("you to {room}: hello you")) && said.contains("answers \u{201c}hello all\u{201d}") && said.contains('\u{1f331}'), "{said}");
+    assert!(
+        said.contains(&format!("you to {room}: hello you")) && said.contains("answers \u{201c}hello all\u{201d}") && said.contains('\u{1f331}'),
+        "{said}"
+    );
     reading.end();
     // somebody who has enough (`| head`): nothing is said of it
     let mut cut = bob.command(&["history", &room]);

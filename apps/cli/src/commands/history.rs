@@ -6,12 +6,17 @@ use crate::rpc::Call;
 use crate::rpc::types::{Edit, Entry, GetHistory, Messages, Of, React, Reply, Retract, Search, SendResult, Way};
 use crate::show::{clean, time, word};
 
+/// Digits of a place, since 2000 and until the year 2200: ids that are numbers are shorter.
+const PLACE: usize = 19;
+
 pub async fn show(home: &Home, account: Option<&str>, chat: Option<String>, search: Option<String>, limit: Option<u32>) -> Result<(), Failure> {
     let call = match (chat, search) {
         (chat, Some(query)) => Call::Search(Search { query, chat, limit, account: None }),
         (Some(chat), None) => Call::History(GetHistory { chat, limit, ..GetHistory::default() }),
         (None, None) => return Err(Failure::usage("say whose history (an address), or what to look for (--search WORDS)")),
     };
+    // then each line says where
+    let everywhere = matches!(&call, Call::Search(Search { chat: None, .. }));
     let nothing = match &call {
         Call::Search(search) => format!("no message has “{}”\n", clean(&search.query)),
         Call::History(of) => format!("nothing with {} is stored here; `subrosa listen` fetches what waits at the server\n", clean(&of.chat)),
@@ -22,7 +27,7 @@ pub async fn show(home: &Home, account: Option<&str>, chat: Option<String>, sear
         return print(&nothing);
     }
     let more = if found.more { "there is more; ask for it with a larger --limit\n" } else { "" };
-    print(&(found.messages.iter().map(|entry| line(entry) + "\n").collect::<String>() + more))
+    print(&(found.messages.iter().map(|entry| line(entry, everywhere) + "\n").collect::<String>() + more))
 }
 /// Something said about a message; what became of it, device by device.
 pub async fn about(home: &Home, account: Option<&str>, call: Call) -> Result<(), Failure> {
@@ -41,20 +46,26 @@ pub fn edit(chat: String, of: &str, text: String) -> Call {
 pub fn retract(chat: String, of: &str) -> Call {
     Call::Retract(Retract { chat, of: self::of(of), id: None, timeout: None, account: None })
 }
-/// `#` and a place, as `history` prints it; else an id.
+/// A place as `history` prints it, with `#` or without; else an id.
 fn of(text: &str) -> Of {
-    match text.strip_prefix('#').and_then(|place| place.parse().ok()) {
-        Some(place) => Of::Place(place),
-        None => Of::Id(text.to_owned()),
-    }
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    let named = text.starts_with('#') || digits.len() == PLACE;
+    let place = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    place.filter(|_| named).map_or_else(|| Of::Id(text.to_owned()), Of::Place)
 }
 
-fn line(e: &Entry) -> String {
+/// `everywhere`: out of several conversations.
+fn line(e: &Entry, everywhere: bool) -> String {
     let who = match &e.nick {
         _ if e.outgoing => "you".into(),
         // all that is known of them
         Some(nick) if e.from == e.chat => clean(&format!("{}/{nick}", e.from)),
         _ => clean(&e.from),
+    };
+    let place = match everywhere {
+        true if e.outgoing => format!(" to {}", clean(&e.chat)),
+        true if e.from != e.chat => format!(" in {}", clean(&e.chat)),
+        _ => String::new(),
     };
     let device = match (&e.device, e.trust) {
         (Some(device), Some(trust)) => format!(" (device {}, {})", clean(&device.to_string()), word(trust)),
@@ -102,7 +113,7 @@ fn line(e: &Entry) -> String {
         format!("{state}{reason}{unsure}")
     }));
     let marks = if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join("; ")) };
-    format!("{} {who}{device}: {text}{marks}  #{}", time(e.time), e.place)
+    format!("{} {who}{place}{device}: {text}{marks}  #{}", time(e.time), e.place)
 }
 
 #[cfg(test)]
@@ -110,8 +121,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_out_of_several_conversations_says_which() {
+        let said = |from: &str, chat: &str, outgoing: bool| {
+            let entry = serde_json::json!({"place": 1, "chat": chat, "id": "m", "from": from, "outgoing": outgoing, "time": 0, "text": "hi",
+                "encrypted": true});
+            let entry: Entry = serde_json::from_value(entry).expect("an entry");
+            [false, true].map(|everywhere| line(&entry, everywhere).replace("1970-01-01 00:00:00 ", "").replace(": hi  #1", ""))
+        };
+        assert_eq!(said("bob@x", "bob@x", false), ["bob@x", "bob@x"]);
+        assert_eq!(said("alice@x", "bob@x", true), ["you", "you to bob@x"]);
+        assert_eq!(said("bob@x", "garden@rooms.x", false), ["bob@x", "bob@x in garden@rooms.x"]);
+        assert_eq!(said("alice@x", "garden@rooms.x", true), ["you", "you to garden@rooms.x"]);
+    }
+
+    #[test]
     fn messages_are_named_by_place_or_id() {
         assert_eq!(of("#1882455000000"), Of::Place(1_882_455_000_000));
+        // a shell takes an unquoted # for a comment
+        assert_eq!(of("1882455000000000123"), Of::Place(1_882_455_000_000_000_123));
+        assert_eq!([of("1795260000000"), of("+882455000000000123")], ["1795260000000", "+882455000000000123"].map(|id| Of::Id(id.into())));
         assert_eq!([of("m-17"), of("17"), of("#x")], ["m-17", "17", "#x"].map(|id| Of::Id(id.into())));
     }
 }

@@ -41,8 +41,7 @@ pub async fn run(home: &Home, args: args::Login, imported: Option<Imported>) -> 
         let sentence = format!("{jid} is logged in here already, with an identity of its own; log out first, or import into another --data");
         return Err(Failure::new("import.logged-in", FaultName::Caller, sentence));
     }
-    let resource = before.and_then(|account| account.resource).or_else(|| Some(format!("subrosa-{}", new_id())));
-    let account = Account { jid: jid.clone(), host: args.host, ca, resource, plain_loopback: args.plain_loopback };
+    let account = reached(before, Account { jid: jid.clone(), host: args.host, ca, resource: None, plain_loopback: args.plain_loopback });
     let Some(lock) = dir.lock()? else {
         let who = dir.holder().map_or_else(|| "another process".into(), |pid| format!("process {pid}"));
         return Err(Failure::new("data.in-use", FaultName::Store, format!("{who} uses {jid} here; end it, then log in")));
@@ -67,6 +66,18 @@ pub async fn run(home: &Home, args: args::Login, imported: Option<Imported>) -> 
     }
 }
 
+/// As at the login before, unless something else is said now.
+fn reached(before: Option<Account>, now: Account) -> Account {
+    let (same, before) = (now.host.is_none(), before.as_ref());
+    Account {
+        ca: now.ca.or_else(|| before?.ca.clone()),
+        resource: before.and_then(|account| account.resource.clone()).or_else(|| Some(format!("subrosa-{}", new_id()))),
+        // goes with the address that it was said for
+        plain_loopback: now.plain_loopback || (same && before.is_some_and(|account| account.plain_loopback)),
+        host: now.host.or_else(|| before?.host.clone()),
+        jid: now.jid,
+    }
+}
 async fn finish(host: &Arc<Host>, dir: &AccountDir, account: &Account, login: Login) -> Result<String, Failure> {
     host.settled().await?;
     host.remember(login).await?;
@@ -87,4 +98,20 @@ fn undo(dir: &AccountDir, fresh: bool, failure: Failure) -> Failure {
         tracing::warn!(code = %e.code, "a login that failed could not be cleaned up");
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_login_goes_where_the_one_before_went() {
+        let now = || Account { jid: "a@x".into(), host: None, ca: None, resource: None, plain_loopback: false };
+        let first = reached(None, Account { host: Some("127.0.0.1:5222".into()), ca: Some("/ca.pem".into()), plain_loopback: true, ..now() });
+        assert!(first.resource.is_some());
+        assert_eq!(reached(Some(first.clone()), now()), first);
+        let other = reached(Some(first.clone()), Account { host: Some("xmpp.x:5222".into()), ..now() });
+        assert_eq!((other.host.as_deref(), other.plain_loopback, other.ca), (Some("xmpp.x:5222"), false, first.ca));
+        assert_eq!(other.resource, first.resource);
+    }
 }

@@ -1,4 +1,4 @@
-//! `subrosa logout`: withdraws the device, erases the keys. What was received and not read is gone too.
+//! `subrosa logout`: withdraws the device, erases the keys and the history. What was received and not read is gone too.
 use super::{confirmed, print};
 use crate::failure::Failure;
 use crate::home::Home;
@@ -8,9 +8,7 @@ use crate::session::Accounts;
 
 pub async fn run(home: &Home, account: Option<&str>, yes: bool, offline: bool) -> Result<(), Failure> {
     let dir = home.account(account)?;
-    let what = "and erases its keys; messages not read yet can't be read any more";
-    let question = format!("This withdraws the device from {} {what}. Go on?", dir.jid);
-    if !yes && !confirmed(&question, "say --yes if the keys shall be erased")? {
+    if !yes && !confirmed(&question(&dir.jid), "say --yes if the keys and the history shall be erased")? {
         return print("nothing was done\n");
     }
     let opened = Accounts::open(home, Some(&dir.jid), false, None).await;
@@ -27,5 +25,18 @@ pub async fn run(home: &Home, account: Option<&str>, yes: bool, offline: bool) -
         },
         Err(failure) => return Err(failure),
     }
-    print(&format!("{} is logged out; its keys on this device are erased\n", dir.jid))
+    print(&format!("{} is logged out; its keys and its history on this device are erased\n", dir.jid))
+}
+fn question(jid: &str) -> String {
+    let what = "and erases its keys and the whole history here; messages not read yet can't be read any more";
+    format!("This withdraws the device from {jid} {what}. `subrosa backup FILE` keeps the history. Go on?")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_logs_out_is_told_that_the_history_goes_too() {
+        let asked = super::question("alice@x");
+        assert!(["alice@x", "whole history", "`subrosa backup FILE`"].iter().all(|word| asked.contains(word)), "{asked}");
+    }
 }

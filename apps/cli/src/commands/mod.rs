@@ -79,6 +79,7 @@ fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::unread()),
         Err(e) => Err(Failure::new("output", FaultName::Caller, format!("standard output can't be written: {e}"))),
     }
 }
