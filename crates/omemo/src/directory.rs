@@ -44,15 +44,32 @@ fn is_fresh(seen: Option<Seen>, online: Time, now: Time) -> bool {
     };
     seen.at <= now && now.0 < seen.at.0.saturating_add(keeps)
 }
-/// Asks for those lists of a person that are not fresh.
-pub(crate) fn refresh(cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt> {
+/// Those lists of a person that are not fresh.
+fn stale(cx: &mut Context<'_>, owner: &Address) -> Result<Vec<Version>, Halt> {
     let online = cx.records.get(records::connection())?.map_or(Time(0), |c| c.since);
     let people = cx.records.get(records::people(owner))?;
-    let stale = Version::ALL.map(|v| !is_fresh(people.and_then(|p| p.seen(v)), online, cx.now));
-    for version in Version::ALL.into_iter().zip(stale).filter(|(_, stale)| *stale).map(|(v, _)| v) {
+    Ok(Version::ALL.into_iter().filter(|v| !is_fresh(people.and_then(|p| p.seen(*v)), online, cx.now)).collect())
+}
+/// Asks for those lists of a person that are not fresh.
+pub(crate) fn refresh(cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt> {
+    for version in stale(cx, owner)? {
         cx.network.ask(Request::Fetch(list_node(owner, version)));
     }
     Ok(())
+}
+/// The same, to write to them. Gives those that nobody has to wait for: the server did not answer last time, and devices are known.
+pub(crate) fn refresh_to_write(cx: &mut Context<'_>, owner: &Address) -> Result<Vec<Node>, Halt> {
+    let mut later = Vec::new();
+    for version in stale(cx, owner)? {
+        let people = cx.records.get(records::people(owner))?;
+        let slow = people.is_some_and(|p| p.seen(version).is_some_and(|seen| !seen.answered) && p.listed().next().is_some());
+        if slow {
+            later.push(list_node(owner, version));
+        } else {
+            cx.network.ask(Request::Fetch(list_node(owner, version)));
+        }
+    }
+    Ok(later)
 }
 /// A device wrote that is on no list we know: a push was lost, or never came. Asks at most once a minute, because who writes so
 /// may be anybody (XEP-0384 §6).
@@ -141,13 +158,15 @@ pub(crate) fn bundle_answered(cx: &mut Context<'_>, device: &Device, version: Ve
             if why != Exclusion::BundleUnavailable {
                 join::seen_bundle(cx, device, id)?;
             }
-            leave(cx, device, version, why, None);
+            let before = cx.records.get(records::absent(device, version))?.filter(|before| before.why == why).map(|before| before.tries);
+            let tries = before.map_or(0, |tries| tries.saturating_add(1));
+            cx.records.put(records::absent(device, version), Absent { why, at: cx.now, key: None, tries });
             Ok(())
         }
     }
 }
 fn leave(cx: &mut Context<'_>, device: &Device, version: Version, why: Exclusion, key: Option<Fingerprint>) {
-    cx.records.put(records::absent(device, version), Absent { why, at: cx.now, key });
+    cx.records.put(records::absent(device, version), Absent { why, at: cx.now, key, tries: 0 });
 }
 /// Verifies it, asks whether its device may get messages, and only then starts a session.
 fn believe<P: Spoken>(cx: &mut Context<'_>, device: &Device, bundle: Bundle, key_only: bool) -> Result<(), Halt> {

@@ -3,7 +3,7 @@
 //! Owns which device gets the message in which version, and that nobody gets it whom [`Context::admit`] did not admit.
 //! A device that can't be served is left out with a reason; where no contact's can be, nothing leaves, to our own devices neither.
 //! In a room each member counts by themselves: they are named, and a person chose whether the message leaves without them.
-use crate::directory::{bundle_node, refresh};
+use crate::directory::{bundle_node, refresh_to_write};
 use crate::join;
 use crate::memory;
 use crate::opt_out;
@@ -59,8 +59,12 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
         owners.push(cx.me.clone());
     }
     cx.records.warm(owners.iter().map(records::people))?;
+    // what a server did not answer last time is asked behind the message, which does not wait for it again and again
+    let mut later = Vec::new();
     if !at_once {
-        owners.iter().try_for_each(|owner| refresh(cx, owner))?;
+        for owner in &owners {
+            later.extend(refresh_to_write(cx, owner)?);
+        }
         if let Some(pending) = cx.network.until_answered() {
             return Ok(Outcome::Pending(pending));
         }
@@ -78,14 +82,28 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     }
     // a session with every one of them
     let epoch = memory::epoch(cx)?;
-    let plans = if at_once { standing(cx, &targets, epoch)? } else { plan_all(cx, &targets, epoch)? };
-    for (target, plan) in targets.iter().zip(&plans) {
-        if let Plan::Fetch(version) = plan {
-            cx.network.ask(Request::Fetch(bundle_node(&target.device.owner, target.id, *version)));
+    let mut plans = if at_once { standing(cx, &targets, epoch)? } else { plan_all(cx, &targets, epoch)? };
+    if message.room.is_some() {
+        trim(&targets, &mut plans);
+    }
+    let goes_without = message.room.is_some_and(|room| room.leave_out);
+    for (range, slow) in slow(&targets, &plans, |contact| !goes_without && (contact || contacts == 0)) {
+        for (target, plan) in targets.iter().zip(&plans).skip(range.start).take(range.len()) {
+            match plan {
+                Plan::Retry(_, false) if slow => {}
+                Plan::Retry(version, true) if slow => later.push(bundle_node(&target.device.owner, target.id, *version)),
+                Plan::Fetch(version) | Plan::Retry(version, _) => {
+                    cx.network.ask(Request::Fetch(bundle_node(&target.device.owner, target.id, *version)));
+                }
+                Plan::Speak(..) | Plan::Leave(_) | Plan::Pass => {}
+            }
         }
     }
     if let Some(pending) = cx.network.until_answered() {
         return Ok(Outcome::Pending(pending));
+    }
+    for node in later {
+        cx.network.ask(Request::Fetch(node));
     }
     // the message key, once for each device that may have it
     let mut most = usize::MAX;
@@ -97,12 +115,13 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
             let mut older = false;
             let (mut owner, mut theirs) = (None, 0usize);
             for (target, plan) in targets.iter().zip(&plans) {
-                theirs = if owner.replace(&target.device.owner) == Some(&target.device.owner) { theirs.saturating_add(1) } else { 1 };
+                theirs = if owner.replace(&target.device.owner) == Some(&target.device.owner) { theirs } else { 0 };
+                theirs = theirs.saturating_add(usize::from(matches!(plan, Plan::Speak(..))));
                 let result = match *plan {
                     Plan::Pass => continue,
                     _ if theirs > most => Err((Exclusion::TooManyDevices, None)),
                     Plan::Leave(why) => Err((why, None)),
-                    Plan::Fetch(version) => Err((Exclusion::BundleUnavailable, Some(version))),
+                    Plan::Fetch(version) | Plan::Retry(version, _) => Err((Exclusion::BundleUnavailable, Some(version))),
                     Plan::Speak(version, key) => match cx.admit(&target.device, &key)? {
                         Admission::Admitted(admitted) => {
                             bodies.add_key(cx, &admitted, target.id, version)?.map_err(|why| (why, Some(version))).map(|()| version)
@@ -213,6 +232,42 @@ const FEW: usize = 8;
 fn largest(targets: &[Target]) -> usize {
     targets.chunk_by(|a, b| a.device.owner == b.device.owner).map(<[Target]>::len).max().unwrap_or(0)
 }
+/// What a key takes in a message, about: so many devices are worth asking for their keys.
+const KEY: usize = 256;
+
+/// Of those members of a room who have more devices than there is room for, those with a session come before those that would have to be
+/// asked for, and the rest is not asked for.
+fn trim(targets: &[Target], plans: &mut [Plan]) {
+    let (mut most, sizes) = (largest(targets), || owners(targets).map(|range| range.len()));
+    while most > FEW && sizes().map(|size| size.min(most)).fold(0, usize::saturating_add) > MAX_BODY / KEY {
+        most /= 2;
+    }
+    for range in owners(targets) {
+        let Some(theirs) = plans.get_mut(range) else { continue };
+        let is_open = |plan: &Plan| matches!(plan, Plan::Fetch(_) | Plan::Retry(..));
+        let known = theirs.iter().filter(|plan| !is_open(plan)).count(); // what was asked for in vain too, or all are, one part after the other
+        theirs
+            .iter_mut()
+            .filter(|plan| is_open(plan))
+            .skip(most.saturating_sub(known))
+            .for_each(|plan| *plan = Plan::Leave(Exclusion::TooManyDevices));
+    }
+}
+/// Of each owner where their devices are.
+fn owners(targets: &[Target]) -> impl Iterator<Item = std::ops::Range<usize>> {
+    targets.chunk_by(|a, b| a.device.owner == b.device.owner).scan(0usize, |start, chunk| {
+        let range = *start..start.saturating_add(chunk.len());
+        *start = range.end;
+        Some(range)
+    })
+}
+/// Of each owner, whether the message does not wait for what their server did not hand out last time: another of their devices gets it, or
+/// it goes without them too.
+fn slow(targets: &[Target], plans: &[Plan], needed: impl Fn(bool) -> bool) -> Vec<(std::ops::Range<usize>, bool)> {
+    let gets = |range: &std::ops::Range<usize>| plans.get(range.clone()).is_some_and(|plans| plans.iter().any(|p| matches!(p, Plan::Speak(..))));
+    let contact = |range: &std::ops::Range<usize>| targets.get(range.start).is_some_and(|target| target.contact);
+    owners(targets).map(|range| (range.clone(), gets(&range) || !needed(contact(&range)))).collect()
+}
 /// Nothing leaves, and the report says why: the house sends nothing that no device can read.
 fn nobody(report: Vec<DeviceReport>) -> Result<Encrypted, EmptyBody> {
     let report = report.into_iter().filter(|line| line.result.is_err()).collect();
@@ -243,6 +298,8 @@ impl Target {
 enum Plan {
     Speak(Version, Fingerprint),
     Fetch(Version),
+    /// The server did not hand it out last time; whether it is asked again for a message that goes without it.
+    Retry(Version, bool),
     Leave(Exclusion),
     /// It has no session, and the message is not worth one.
     Pass,
@@ -314,6 +371,7 @@ fn plan(cx: &mut Context<'_>, target: &Target, epoch: u32) -> Result<Plan, Halt>
                 Admission::Excluded(Exclusion::IdentityKeyChanged) => return Ok(Plan::Fetch(version)),
                 Admission::Excluded(why) => return Ok(Plan::Leave(why)),
             },
+            None if absent.is_stale(cx.now) && absent.why == Exclusion::BundleUnavailable => return Ok(Plan::Retry(version, absent.is_due(cx.now))),
             None if absent.is_stale(cx.now) => return Ok(Plan::Fetch(version)),
             None => absent.why,
         };

@@ -518,7 +518,7 @@ fn of_many_with_one_number_the_last_heard_are_tried() {
     let alice = world.join(ALICE, omemo);
     world.run();
     let ours = device(&mut world, alice);
-    let mut puppets: Vec<Puppet<Omemo2>> = (0..17).map(|n| Puppet::new(n, ours.clone())).collect();
+    let mut puppets: Vec<Puppet<Omemo2>> = (0..65).map(|n| Puppet::new(n, ours.clone())).collect();
     for (n, puppet) in puppets.iter_mut().enumerate() {
         puppet.owner = format!("p{n:02}@example.org").leak();
     }
@@ -534,7 +534,7 @@ fn of_many_with_one_number_the_last_heard_are_tried() {
     let first = written(&mut puppets[0], "first", Some("p00@example.org"), Some(ROOM));
     unnamed(&mut world, alice, first.clone());
     assert_eq!((shown(&world, alice).len(), unread(&world, alice)), (shown_before, vec![Reason::UnknownMember]));
-    for at in [1, 16] {
+    for at in [1, 64] {
         let owner = puppets[at].owner;
         let body = written(&mut puppets[at], owner, Some(owner), Some(ROOM));
         unnamed(&mut world, alice, body);

@@ -9,6 +9,9 @@ use subrosa_engine::{Exclusion, Fingerprint, Record, Time, sorted_by_key};
 /// Devices kept after they left their owner's lists, to be shown.
 const MAX_GONE: usize = 64;
 
+/// Seconds.
+const MINUTE: u64 = 60;
+
 /// What we know of one version's list of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -152,29 +155,39 @@ pub(crate) struct Absent {
     pub at: Time,
     /// Its key, where the bundle was good and trust was not.
     pub key: Option<Fingerprint>,
+    /// How often in a row the server did not hand it out, before this time.
+    pub tries: u8,
 }
 impl Absent {
-    /// Whether the bundle should be asked for again.
+    /// Whether the bundle should be asked for again, if a message can't go without it.
     pub fn is_stale(&self, now: Time) -> bool {
-        let keeps = match self.why {
-            Exclusion::BundleUnavailable => Duration::from_secs(60),
-            _ => Duration::from_secs(10 * 60),
-        };
+        self.is_older(now, if self.why == Exclusion::BundleUnavailable { MINUTE } else { 10 * MINUTE })
+    }
+    /// Whether it should be where a message goes without: the server did not hand it out, so after a minute, then two, at most an hour.
+    pub fn is_due(&self, now: Time) -> bool {
+        self.is_older(now, MINUTE.saturating_mul(1 << self.tries.min(6)).min(60 * MINUTE))
+    }
+    fn is_older(&self, now: Time, seconds: u64) -> bool {
+        let keeps = Duration::from_secs(seconds);
         now >= self.at.after(keeps) || now < self.at
     }
 }
+/// Version 1 had no tries.
 impl Record for Absent {
     fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::versioned(1);
+        let mut out = Writer::versioned(2);
         out.str(self.why.code()).u64(self.at.0).option(self.key, |out, key| {
             out.raw(&key.0);
         });
+        out.u8(self.tries);
         out.into_bytes()
     }
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let input = &mut Reader::versioned(bytes, 1)?;
+        let old = bytes.first() == Some(&1);
+        let input = &mut Reader::versioned(bytes, if old { 1 } else { 2 })?;
         let why = Exclusion::from_code(input.str()?)?;
-        let absent = Absent { why, at: Time(input.u64()?), key: input.option(|i| i.array().map(Fingerprint))? };
+        let (at, key) = (Time(input.u64()?), input.option(|i| i.array().map(Fingerprint))?);
+        let absent = Absent { why, at, key, tries: if old { 0 } else { input.u8()? } };
         input.end().map(|()| absent)
     }
 }

@@ -54,7 +54,7 @@ fn rows_come_back() {
     again(&Heals { since: Time(1), count: 2 });
     again(&OptOut { device: Device::of(&"bob@example.org".into(), 7u32), at: Time(1), reason: "A record is wanted.".into() });
     for why in Exclusion::ALL {
-        again(&Absent { why: *why, at: Time(3), key: Some(Fingerprint([4; 32])) });
+        again(&Absent { why: *why, at: Time(3), key: Some(Fingerprint([4; 32])), tries: 7 });
     }
 }
 #[test]
