@@ -178,6 +178,13 @@ impl Backend for Accounts {
             current.backend().shown(account, seq);
         }
     }
+    fn passed(&self, account: &str, seq: u64) {
+        if let Ok(slot) = self.slot(Some(account))
+            && let Some(current) = slot.current()
+        {
+            current.backend().passed(account, seq);
+        }
+    }
 }
 impl Accounts {
     /// Of all accounts, as one answer.

@@ -63,6 +63,8 @@ pub async fn talk(backend: &dyn Backend, ended: impl Future<Output = Failure>, w
                     if let Some(seq) = note.seq() {
                         backend.shown(note.account(), seq);
                     }
+                } else if let Some(seq) = note.seq() {
+                    backend.passed(note.account(), seq);
                 }
             }
             line = input.recv(), if open => match line {

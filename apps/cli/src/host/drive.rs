@@ -48,6 +48,8 @@ pub enum Job {
     Shown(u64),
     /// The engine has finished something on a thread of its own.
     Completed,
+    /// A notification was given to somebody who did not show it.
+    Passed(u64),
     /// From the connection.
     Link(link::Said),
     /// Store how to log in.
@@ -225,6 +227,7 @@ impl Drive {
                         let shown = self.hub.shown(seq).map(|id| self.done(id));
                         self.facts.extend(shown);
                     }
+                    Job::Passed(seq) => self.hub.passed(seq),
                     Job::Link(said) => self.said(said),
                     Job::Remember(login, waiter) => self.facts.push(Fact::Login(login, waiter)),
                     Job::Import(imported, waiter) => self.import(*imported, waiter),

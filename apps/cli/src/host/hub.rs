@@ -15,8 +15,23 @@ pub struct Hub {
 }
 struct Unseen {
     note: Notification,
-    /// Given to somebody, by this process or an earlier one.
-    handed: bool,
+    /// An earlier process may have shown it.
+    before: bool,
+    /// Subscribers of this process that were given it and did not pass it over.
+    given: usize,
+}
+impl Unseen {
+    fn may_be_shown(&self) -> bool {
+        self.before || self.given > 0
+    }
+    /// As it is given to somebody who comes now.
+    fn note(&self) -> Notification {
+        let mut note = self.note.clone();
+        if self.may_be_shown() {
+            note.set_again();
+        }
+        note
+    }
 }
 
 impl Hub {
@@ -39,7 +54,7 @@ impl Hub {
     }
     /// What stays on disk when this process ends in good order.
     pub fn at_end(&self) -> Seen {
-        let handed = self.unseen.iter().filter(|(_, unseen)| unseen.handed).map(|(seq, _)| *seq).max();
+        let handed = self.unseen.iter().filter(|(_, unseen)| unseen.may_be_shown()).map(|(seq, _)| *seq).max();
         Seen { up_to: handed.unwrap_or_default(), showing: false }
     }
     /// It is to be shown.
@@ -53,14 +68,10 @@ impl Hub {
     /// A further subscriber; it gets all that is unseen, in order. Only after [`Self::showing`] is on disk.
     pub fn subscribe(&mut self, subscriber: Subscriber) {
         for unseen in self.unseen.values_mut() {
-            let mut note = unseen.note.clone();
-            if unseen.handed {
-                note.set_again();
-            }
-            if subscriber.send(note).is_err() {
+            if subscriber.send(unseen.note()).is_err() {
                 return;
             }
-            unseen.handed = true;
+            unseen.given = unseen.given.saturating_add(1);
         }
         self.subscribers.push(subscriber);
     }
@@ -69,22 +80,24 @@ impl Hub {
         if self.owes(id) {
             return; // released again: after a commit that failed
         }
-        let mut unseen = Unseen { note, handed: id.0 <= self.seen.up_to };
-        let mut note = unseen.note.clone();
-        if unseen.handed {
-            note.set_again();
-        }
-        unseen.handed |= self.tell(&note);
+        let mut unseen = Unseen { note, before: id.0 <= self.seen.up_to, given: 0 };
+        self.tell(&unseen.note());
+        unseen.given = self.subscribers.len();
         self.unseen.insert(id.0, unseen);
     }
-    /// Nobody owes this one: who is there hears it. Whether somebody was.
-    pub fn tell(&mut self, note: &Notification) -> bool {
+    /// Nobody owes this one: who is there hears it.
+    pub fn tell(&mut self, note: &Notification) {
         self.subscribers.retain(|s| s.send(note.clone()).is_ok());
-        !self.subscribers.is_empty()
     }
     /// Somebody showed it; what to tell the machine, once.
     pub fn shown(&mut self, seq: u64) -> Option<OutputId> {
         self.unseen.remove(&seq).map(|_| OutputId(seq))
+    }
+    /// A subscriber was given it and did not show it.
+    pub fn passed(&mut self, seq: u64) {
+        if let Some(unseen) = self.unseen.get_mut(&seq) {
+            unseen.given = unseen.given.saturating_sub(1);
+        }
     }
     /// Somebody listens.
     pub fn is_heard(&self) -> bool {
@@ -164,6 +177,29 @@ mod tests {
         let (s, mut all) = unbounded_channel();
         next.subscribe(s);
         assert_eq!(got(&mut all), [(2, true), (3, false)]);
+    }
+
+    #[test]
+    fn what_was_passed_over_is_not_flagged() {
+        let mut hub = Hub::default();
+        let (s, mut one) = unbounded_channel();
+        hub.subscribe(s);
+        owe(&mut hub, &[1, 2]);
+        assert_eq!(got(&mut one), [(1, false), (2, false)]);
+        hub.passed(1);
+        hub.passed(1); // once is enough
+        hub.shown(2);
+        assert_eq!(hub.at_end(), Seen { up_to: 0, showing: false });
+        let (s, mut two) = unbounded_channel();
+        hub.subscribe(s);
+        assert_eq!(got(&mut two), [(1, false)]);
+        // that one may have shown it
+        assert_eq!(hub.at_end(), Seen { up_to: 1, showing: false });
+        // what an earlier process may have shown stays flagged
+        let mut next = Hub::new(hub.at_end(), 1);
+        owe(&mut next, &[1]);
+        next.passed(1);
+        assert_eq!(next.at_end(), Seen { up_to: 1, showing: false });
     }
 
     #[test]

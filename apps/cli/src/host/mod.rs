@@ -247,6 +247,9 @@ impl Backend for Arc<Host> {
     fn shown(&self, _account: &str, seq: u64) {
         let _ = self.jobs.send(Job::Shown(seq));
     }
+    fn passed(&self, _account: &str, seq: u64) {
+        let _ = self.jobs.send(Job::Passed(seq));
+    }
 }
 
 /// Ids of our own: 64 random bits.

@@ -71,7 +71,10 @@ impl Backend for Remote {
         Ok(())
     }
     fn shown(&self, account: &str, seq: u64) {
-        drop(self.begin(Call::Shown(Shown { seq, account: Some(account.to_owned()) })));
+        drop(self.begin(Call::Shown(Shown { seq, passed: false, account: Some(account.to_owned()) })));
+    }
+    fn passed(&self, account: &str, seq: u64) {
+        drop(self.begin(Call::Shown(Shown { seq, passed: true, account: Some(account.to_owned()) })));
     }
 }
 

@@ -28,6 +28,8 @@ pub trait Backend: Send + Sync + 'static {
     fn subscribe(&self, account: Option<&str>, subscriber: Subscriber) -> Result<(), Failure>;
     /// A person or a program has it: it need not come again.
     fn shown(&self, account: &str, seq: u64);
+    /// It was given out and not shown: it waits on, and comes unflagged.
+    fn passed(&self, account: &str, seq: u64);
 }
 
 /// Something to write.
@@ -98,7 +100,12 @@ impl Client {
         let reply = match call {
             Call::Subscribe(wanted) => ready(self.subscribe(&wanted).map(|()| json!({}))),
             Call::Shown(shown) => {
-                self.backend.shown(shown.account.as_deref().unwrap_or_default(), shown.seq);
+                let account = shown.account.as_deref().unwrap_or_default();
+                if shown.passed {
+                    self.backend.passed(account, shown.seq);
+                } else {
+                    self.backend.shown(account, shown.seq);
+                }
                 ready(Ok(json!({})))
             }
             call => self.backend.begin(call),

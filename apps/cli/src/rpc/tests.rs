@@ -81,7 +81,7 @@ fn a_call_crosses_the_line_unchanged() {
         Call::Devices(Devices { jid: Some("b@x".into()), account: None }),
         Call::Trust(SetTrust { jid: "b@x".into(), device: 5, fingerprint: Some("00".into()), level: Level::Verified, account: None }),
         Call::Subscribe(Subscribe { confirm: true, account: None }),
-        Call::Shown(Shown { seq: 9, account: Some("a@x".into()) }),
+        Call::Shown(Shown { seq: 9, passed: true, account: Some("a@x".into()) }),
         Call::Logout(Logout { offline: true, account: None }),
     ];
     for call in calls {

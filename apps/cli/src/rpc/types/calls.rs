@@ -306,6 +306,9 @@ pub struct Subscribe {
 pub struct Shown {
     /// `seq` of the notification.
     pub seq: u64,
+    /// It was not: it waits on, as if it had not been given out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
     /// Which account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
