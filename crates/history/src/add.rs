@@ -237,16 +237,18 @@ impl History {
         let chat = |row: &rusqlite::Row<'_>| Ok(InChat { id: row.get(0)?, address: address.as_str().to_owned(), room: row.get(1)? });
         Ok(find.query_row([address.as_str()], chat).optional()?)
     }
-    /// Something was said there. What did not leave, or could not be read, was said to nobody.
-    fn is_spoken_in(&self, chat: i64) -> Result<bool, HistoryError> {
-        let mut said = self.db.prepare_cached("SELECT 1 FROM messages WHERE chat = ?1 AND coalesce(state, 1) <> 2 AND kind <> 4 LIMIT 1")?;
-        Ok(said.exists([chat])?)
+    /// Something was said there; of two, by one of them. What did not leave, or could not be read, was said to nobody.
+    fn is_spoken_in(&self, chat: &InChat) -> Result<bool, HistoryError> {
+        let mut said = self.db.prepare_cached(
+            "SELECT 1 FROM messages WHERE chat = ?1 AND coalesce(state, 1) <> 2 AND kind <> 4 AND (?2 OR author IN (?3, ?4)) LIMIT 1",
+        )?;
+        Ok(said.exists((chat.id, chat.room, &chat.address, self.me().as_str()))?)
     }
     /// This chat, made where there is none. Whether it is a room, only the application says (`known`), and once something was said there,
     /// nobody: else others could be made a room of two people's conversation.
     pub(crate) fn chat_for(&self, address: &Address, room: bool, known: bool) -> Result<InChat, HistoryError> {
         match self.chat(address)? {
-            Some(chat) if chat.room == room || !known || self.is_spoken_in(chat.id)? => Ok(chat),
+            Some(chat) if chat.room == room || !known || self.is_spoken_in(&chat)? => Ok(chat),
             Some(chat) => {
                 self.db.prepare_cached("UPDATE chats SET room = ?2 WHERE id = ?1")?.execute((chat.id, room))?;
                 Ok(InChat { room, ..chat })

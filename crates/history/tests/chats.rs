@@ -29,6 +29,8 @@ fn who_wrote_to_a_room_before_going_in_finds_it_to_be_one() {
     let early = Entry { state: State::Failed(Reason::NoEncryption), ..Entry::new(&room(), &me(), "m1", text("hello?"), common::at(1)) };
     history.add(&early).unwrap();
     history.add(&Entry::unreadable(&common::chat(&room()), &room(), &"m2".into(), Reason::NotEncrypted, common::at(2))).unwrap();
+    // nobody's address but a room's has what a third one says
+    history.add(&Entry::new(&room(), &carol(), "m4", text("hello"), common::at(2))).unwrap();
     assert!(!is_room(&history));
     history.add(&common::said(&bob(), "m3", text("hi"), 3)).unwrap();
     assert!(is_room(&history));

@@ -81,6 +81,8 @@ pub struct Reached {
 pub struct KeptRooms {
     /// By address.
     pub rooms: Vec<KeptRoom>,
+    /// Those that were left; the oldest first.
+    pub left: Vec<String>,
     /// The oldest first.
     pub invitations: Vec<KeptInvitation>,
 }
@@ -165,6 +167,10 @@ impl Record for KeptRooms {
             out.str(&room.room).str(&room.nick).option(room.password.as_deref(), text).bool(room.bookmarked).bool(room.leave_out);
             out.str(&room.name).varint(room.members).bool(room.entered).option(room.shut.as_deref(), text);
         }
+        out.len(self.left.len());
+        for room in &self.left {
+            out.str(room);
+        }
         out.len(self.invitations.len());
         for invited in &self.invitations {
             out.str(&invited.room).str(&invited.from).bool(invited.direct).str(&invited.reason).option(invited.password.as_deref(), text);
@@ -182,6 +188,9 @@ impl Record for KeptRooms {
             let (name, members) = if form == FORM { (String::new(), 0) } else { (input.str()?.to_owned(), input.varint()?) };
             let (entered, shut) = if form < ROOMS { (true, None) } else { (input.bool()?, text(input)?) };
             all.rooms.push(KeptRoom { room, nick, password, bookmarked, leave_out, name, members, entered, shut });
+        }
+        for _ in 0..if form < ROOMS { 0 } else { input.len()? } {
+            all.left.push(input.str()?.to_owned());
         }
         for _ in 0..input.len()? {
             all.invitations.push(KeptInvitation {
@@ -217,6 +226,7 @@ mod tests {
                 entered: true,
                 shut: Some("banned".into()),
             }],
+            left: vec!["old@y".into()],
             invitations: vec![KeptInvitation { room: "s@y".into(), from: "bob@x".into(), direct: true, reason: "come".into(), password: None }],
         };
         assert_eq!(KeptRooms::decode(&rooms.encode()).as_ref(), Some(&rooms));

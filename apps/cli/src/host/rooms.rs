@@ -185,7 +185,7 @@ impl Drive {
             known.went();
             (known.out, known.member) = (Some(whole.clone()), member);
         } else if matches!(why, Left::Asked | Left::Destroyed { .. }) || self.rooms.rooms.get(room).is_none_or(|known| known.follows) {
-            let known = self.rooms.rooms.remove(room);
+            let known = self.rooms.forget(room);
             self.facts.push(Fact::Rooms(self.rooms.kept()));
             if known.is_none_or(|known| !known.follows) {
                 self.link.bookmark(Err(room.clone()));
@@ -211,8 +211,8 @@ impl Drive {
             let shut = !again && matches!(why, RoomError::Banned | RoomError::MembersOnly | RoomError::Password);
             // it was never entered: the name comes with that
             if known.as_ref().is_some_and(|known| known.nick.is_empty()) {
-                self.rooms.rooms.remove(room);
-            } else if let Some(known) = if over { self.rooms.rooms.remove(room) } else { None } {
+                self.rooms.forget(room);
+            } else if let Some(known) = if over { self.rooms.forget(room) } else { None } {
                 self.facts.push(Fact::Rooms(self.rooms.kept()));
                 self.unbookmark(room, &known);
             } else if shut && self.rooms.rooms.contains_key(room) {

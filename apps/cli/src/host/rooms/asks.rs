@@ -192,7 +192,7 @@ impl Drive {
     }
     /// We are out of it already, and do not mean to come again.
     fn left_for_good(&mut self, room: &Address) -> Result<Value, Failure> {
-        let member = self.rooms.rooms.remove(room).is_some_and(|known| known.member);
+        let member = self.rooms.forget(room).is_some_and(|known| known.member);
         self.facts.push(Fact::Rooms(self.rooms.kept()));
         self.link.bookmark(Err(room.clone()));
         notes::value(&RoomLeft { member })

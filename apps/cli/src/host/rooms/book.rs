@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use subrosa_engine::Address;
 use subrosa_xmpp::bookmarks::Bookmark;
 
+/// Rooms that were left, and are remembered as rooms where nothing was said.
+const MAX_LEFT: usize = 500;
+
 /// A room.
 #[derive(Default)]
 pub(super) struct Known {
@@ -71,6 +74,8 @@ pub(super) enum What {
 #[derive(Default)]
 pub struct RoomBook {
     pub(super) rooms: BTreeMap<Address, Known>,
+    /// Rooms that were entered, and are left; the oldest first. An address that was a room is one.
+    pub(super) left: Vec<Address>,
     pub(super) invitations: Vec<KeptInvitation>,
     /// Passwords out of invitations that a person accepted, until they let us in.
     pub(super) given: BTreeMap<Address, String>,
@@ -100,7 +105,19 @@ impl RoomBook {
                 },
             )
         };
-        RoomBook { rooms: kept.rooms.into_iter().map(known).collect(), invitations: kept.invitations, ..RoomBook::default() }
+        let left = kept.left.iter().map(|room| room.as_str().into()).collect();
+        RoomBook { rooms: kept.rooms.into_iter().map(known).collect(), left, invitations: kept.invitations, ..RoomBook::default() }
+    }
+    /// It is none of the account's any more.
+    pub(super) fn forget(&mut self, room: &Address) -> Option<Known> {
+        let known = self.rooms.remove(room)?;
+        if known.entered && !self.left.contains(room) {
+            if self.left.len() >= MAX_LEFT {
+                self.left.remove(0);
+            }
+            self.left.push(room.clone());
+        }
+        Some(known)
     }
     /// What the next process is to know. Of rooms that were not entered yet, nothing.
     pub(super) fn kept(&self) -> KeptRooms {
@@ -116,7 +133,8 @@ impl RoomBook {
             shut: known.out.clone().filter(|_| known.shut),
         };
         let entered = self.rooms.iter().filter(|(_, known)| !known.nick.is_empty());
-        KeptRooms { rooms: entered.map(room).collect(), invitations: self.invitations.clone() }
+        let left = self.left.iter().map(ToString::to_string).collect();
+        KeptRooms { rooms: entered.map(room).collect(), left, invitations: self.invitations.clone() }
     }
     /// Somebody invited us, and it was not answered.
     pub fn is_invited(&self, room: &Address) -> bool {

@@ -81,7 +81,7 @@ impl Drive {
         if known.out.take().is_none() {
             return self.link.room(RoomAsk::Leave { room });
         }
-        self.rooms.rooms.remove(&room);
+        self.rooms.forget(&room);
         self.facts.push(Fact::Rooms(self.rooms.kept()));
         self.room_note(&room, RoomEvent::Left, None, None);
     }

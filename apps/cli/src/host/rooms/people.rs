@@ -35,11 +35,13 @@ impl Drive {
             format!("{address} is {why}, and no room: nothing is changed there. A server that makes a room of that address may be reading along");
         Some(Failure::new("room.person", FaultName::Peer, sentence))
     }
-    /// Something was said there, by them or to them. What did not leave, or could not be read, binds nobody.
+    /// Something was said there, by them or to them. What did not leave, or could not be read, binds nobody, nor does what others say.
     fn was_spoken_with(&self, address: &Address) -> bool {
         let page = self.chats.history.page(&ChatId(address.clone()), At::Newest, LOOKED_AT);
-        let said =
-            |message: &subrosa_history::Message| !matches!(message.state, Some(State::Failed(_))) && !matches!(message.body, Body::Unreadable(_));
+        let said = |message: &subrosa_history::Message| {
+            let by_us = message.from == self.me && !matches!(message.state, Some(State::Failed(_)));
+            (by_us || message.from == *address) && !matches!(message.body, Body::Unreadable(_))
+        };
         page.map_or(true, |page| page.messages.iter().any(said))
     }
     /// Of what the connection says: nothing makes members of a person's conversation.
@@ -51,7 +53,7 @@ impl Drive {
         let RoomNews::Joined { room, .. } = news else { return false };
         let Some(failure) = self.no_room(room) else { return false };
         self.link.room(RoomAsk::Leave { room: room.clone() });
-        if self.rooms.rooms.remove(room).is_some() {
+        if self.rooms.forget(room).is_some() {
             self.facts.push(Fact::Rooms(self.rooms.kept()));
         }
         self.refuse_room(room, &failure);
@@ -76,12 +78,18 @@ impl Drive {
     }
     /// Rooms that an earlier process left. What it had from a server only may be a person's address.
     pub(in super::super) fn take_up_rooms(&mut self) {
+        // of one that was left a message may be on its way through the engine
+        for room in self.rooms.left.clone() {
+            if self.no_room(&room).is_none() {
+                self.chats.set_room(ChatId(room));
+            }
+        }
         let all: Vec<Address> = self.rooms.addresses().cloned().collect();
         for room in all {
             match self.no_room(&room) {
                 Some(failure) => {
                     tracing::warn!(code = %failure.code, "{failure}");
-                    self.rooms.rooms.remove(&room);
+                    self.rooms.forget(&room);
                 }
                 None if self.rooms.rooms.get(&room).is_some_and(|known| known.entered) => self.chats.set_room(ChatId(room)),
                 None => {}

@@ -191,6 +191,25 @@ async fn a_rooms_password_is_kept() {
     drop(alice);
 }
 
+/// What was said there before may come out of the engine later, and is nobody's conversation.
+#[tokio::test]
+async fn a_room_that_was_left_stays_one() {
+    let (_dir, home) = place();
+    let server = Arc::new(Server::default());
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    alice.settled_in().await;
+    alice.news(left(Left::Asked, Affiliation::Member));
+    alice.status().await;
+    let account = alice.killed().await;
+    let alice = Client::begin(&server, &account).await;
+    assert_eq!(alice.rooms().await, [""; 0]);
+    assert_eq!(alice.send(ROOM, "hello?", "m1").await.expect_err("not in it").code, "room.not-joined");
+    let joins = || server.asks(|ask| matches!(ask, RoomAsk::Join { .. }));
+    let before = joins();
+    let _call = alice.asked(Call::RoomJoin(RoomJoin { room: ROOM.into(), nick: None, account: None }));
+    eventually(|| (joins() > before).then_some(())).await;
+}
+
 fn invitation(by: &str, room: &str, direct: bool, password: Option<&str>) -> Invitation {
     Invitation { room: room.into(), by: Some(by.into()), direct, reason: String::new(), password: password.map(str::to_owned) }
 }
