@@ -1,9 +1,13 @@
 //! What a server takes away or holds back: nothing goes where it should not, and a person learns what matters.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod common;
+#[path = "quirks/puppet.rs"]
+mod puppet;
 use common::*;
+use puppet::*;
 use subrosa_engine::*;
 use subrosa_omemo::wire::{Version, device_list};
+use subrosa_ratchet::Omemo2;
 use subrosa_testkit::ClientId;
 
 /// A server takes a contact's newer keys away: what is written goes on in the older version, and a person knows.
@@ -128,4 +132,45 @@ fn no_more_keys_are_asked_for_than_a_message_to_a_room_has_room_for() {
     assert!(asked(&world, CAROL) < 1_000, "{}", asked(&world, CAROL));
     let many = report(&world, alice, &id).iter().filter(|line| line.result == Err(Exclusion::TooManyDevices)).count();
     assert!(many > 4_000, "{many}");
+}
+/// A room's server names whoever it likes; where nobody else says whose a key is, it is not trusted.
+#[test]
+fn the_word_of_a_room_alone_makes_no_key_trusted() {
+    let mut world = World::new(34);
+    let alice = world.join(ALICE, omemo);
+    world.run();
+    let mut evil = Puppet::<Omemo2>::new(34, device(&mut world, alice));
+    world.feed(alice, Input::Room(ChatId(ROOM.into()), Some([ALICE, BOB].map(Address::from).to_vec())));
+    world.server.refuse(|_, request| match request {
+        Request::Fetch(node) if node.owner.as_str() == BOB => Some(RequestError::Unreachable),
+        _ => None,
+    });
+    evil.initiate(&world);
+    let plain = format!(
+        "<envelope xmlns='urn:xmpp:sce:1'><content><body xmlns='jabber:client'>hi</body></content><from jid='{BOB}'/><to jid='{ROOM}'/></envelope>"
+    );
+    let body = evil.sealed_element(plain.as_bytes()).into_bytes();
+    let sent = world.now();
+    let receive = Input::Receive {
+        id: "e1".into(),
+        chat: ChatId(ROOM.into()),
+        from: BOB.into(),
+        sent,
+        kind: Kind::Text,
+        content_type: ContentType::STANZA,
+        body,
+        headers: Headers::default(),
+        answer_by: None,
+    };
+    world.feed(alice, receive);
+    world.run();
+    assert_eq!(texts(&world, alice), ["hi"]);
+    assert_eq!(shown(&world, alice)[0].sender().unwrap().trust, Trust::Undecided);
+    // its number is on Bob's list by and by, but nothing is encrypted to that key
+    world.server.refuse(|_, _| None);
+    evil.publish(&mut world);
+    world.run_for(2 * 60_000);
+    let id = world.send(alice, BOB, "for Bob's eyes");
+    world.run();
+    assert_eq!(report(&world, alice, &id)[0].result, Err(Exclusion::Undecided));
 }

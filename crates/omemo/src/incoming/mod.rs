@@ -196,10 +196,12 @@ type Read = Result<(Opened, Option<Zeroizing<Vec<u8>>>), Unread>;
 fn read(cx: &mut Context<'_>, message: &Incoming<'_>, device: &Device, found: &Encrypted, keys: &[Key]) -> Result<Read, Halt> {
     let entry = cx.records.get(records::people(&device.owner))?.zip(records::number(device)).and_then(|(people, id)| people.find(id));
     let speaks_both = entry.is_some_and(|entry| Version::ALL.into_iter().all(|version| entry.in_list(version)));
+    // whose key a room says it is, and nobody else does, is not trusted for that
+    let origin = if message.room.is_some() { Origin::Decided(Trust::Undecided, Decider::Policy) } else { Origin::Seen };
     cx.attempt(|cx| {
         let opened = match found.version {
-            Version::Omemo2 => open::<Omemo2>(cx, device, keys)?,
-            Version::Legacy => open::<Legacy>(cx, device, keys)?,
+            Version::Omemo2 => open::<Omemo2>(cx, device, origin, keys)?,
+            Version::Legacy => open::<Legacy>(cx, device, origin, keys)?,
         };
         let read = opened.and_then(|opened| match unfold::decrypt_payload(found, &opened.material) {
             Ok(plain) => Ok((opened, plain)),
@@ -215,12 +217,12 @@ fn read(cx: &mut Context<'_>, message: &Incoming<'_>, device: &Device, found: &E
     })
 }
 /// Tries each key that may be ours (legacy ids are not qualified by an address).
-fn open<P: Spoken>(cx: &mut Context<'_>, device: &Device, keys: &[Key]) -> Result<Result<Opened, Unread>, Halt> {
+fn open<P: Spoken>(cx: &mut Context<'_>, device: &Device, origin: Origin, keys: &[Key]) -> Result<Result<Opened, Unread>, Halt> {
     let mut why = Unread::Reason(Reason::NotForThisDevice);
     for Key { data, .. } in keys {
         // by the bytes: the attribute is wrong with some peers
         let read = match MessageKind::sniff::<P>(data) {
-            Some(MessageKind::KeyExchange) => exchange::<P>(cx, device, data)?,
+            Some(MessageKind::KeyExchange) => exchange::<P>(cx, device, origin, data)?,
             Some(MessageKind::Message) => established::<P>(cx, device, data)?,
             None => Err(Unread::Reason(Reason::Malformed)),
         };
@@ -250,20 +252,20 @@ fn established<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) ->
     })
 }
 /// A key exchange: one that we know is only its message (XEP-0384 §4.3); else a new session.
-fn exchange<P: Spoken>(cx: &mut Context<'_>, device: &Device, data: &[u8]) -> Result<Result<Opened, Unread>, Halt> {
+fn exchange<P: Spoken>(cx: &mut Context<'_>, device: &Device, origin: Origin, data: &[u8]) -> Result<Result<Opened, Unread>, Halt> {
     let Ok(exchange) = KeyExchange::<P>::parse(data) else { return Ok(Err(Unread::Reason(Reason::Malformed))) };
     let known = cx.records.edit(records::session(device))?.and_then(|r| r.of::<P>()).is_some_and(|s| s.knows(&exchange));
     if known {
         return established::<P>(cx, device, exchange.message());
     }
-    accept(cx, device, &exchange)
+    accept(cx, device, origin, &exchange)
 }
 /// A new session (XEP-0384 §5.6).
-fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, exchange: &KeyExchange<'_, P>) -> Result<Result<Opened, Unread>, Halt> {
+fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, origin: Origin, exchange: &KeyExchange<'_, P>) -> Result<Result<Opened, Unread>, Halt> {
     let now = cx.now;
     let key = Fingerprint(exchange.identity().fingerprint());
     atm::met(cx, device, &key)?;
-    if let Standing::Changed { .. } = cx.learn(device, &key, Origin::Seen)? {
+    if let Standing::Changed { .. } = cx.learn(device, &key, origin)? {
         return Ok(Err(Unread::KeyChanged(key)));
     }
     let signed = exchange.signed_pre_key().0;

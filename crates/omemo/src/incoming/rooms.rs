@@ -155,7 +155,7 @@ fn theirs_of<P: Spoken>(cx: &mut Context<'_>, device: &Device, found: &Encrypted
     Ok((keys, by))
 }
 /// A room names who wrote, and may name anybody. So before a device is met by an exchange there, its owner's server is asked for the key
-/// that it has; only where that has none to hand out, the room is believed.
+/// that it has; only where that has none to hand out, the room is believed: what is said is shown, and its key is nobody's choice yet.
 pub(super) fn vouched(cx: &mut Context<'_>, device: &Device, found: &Encrypted) -> Result<Option<Pending>, Halt> {
     // by the bytes, as it will be read
     let kind = |key: &Key| match found.version {
