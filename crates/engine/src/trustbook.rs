@@ -63,6 +63,16 @@ impl Book {
             known.remember((key, Trust::Undecided, Decider::Policy, now));
         }
     }
+    /// Forgets it, unless somebody decided about one of its keys. Whether it did.
+    pub fn forget(&mut self, id: &DeviceId) -> bool {
+        let Ok(at) = self.0.binary_search_by(|k| k.id.cmp(id)) else { return false };
+        let decided = |by: &Decider| *by != Decider::Policy;
+        if self.0.get(at).is_none_or(|known| decided(&known.by) || known.others.iter().any(|(_, _, by, _)| decided(by))) {
+            return false;
+        }
+        self.0.remove(at);
+        true
+    }
     /// Somebody decided.
     pub fn decide(&mut self, id: &DeviceId, key: Fingerprint, trust: Trust, by: Decider, now: Time) {
         let Some(known) = self.find_mut(id) else { return self.insert(Known::new(id.clone(), key, trust, by, now)) };

@@ -11,7 +11,7 @@
 use crate::directory::{bundle_node, pick};
 use crate::heal;
 use crate::join;
-use crate::records::{self, Memory, later, slot};
+use crate::records::{self, Memory, Peers, later, slot};
 use crate::wire::Version;
 use crate::wire::bundle::Bundle;
 use crate::wire::encrypted::Encrypted;
@@ -219,10 +219,14 @@ pub(crate) fn met(cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt> {
     // FNV-1a: stored, so it never changes
     let spread = owner.as_str().bytes().fold(0x811c_9dc5, |h: u32, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     let share = u8::try_from(spread.checked_rem(SHARES.into()).unwrap_or(0)).unwrap_or(0);
-    let mut peers = cx.records.get(records::peers(share))?.cloned().unwrap_or_default();
-    if !peers.0.contains(owner) {
-        peers.0.push(owner.clone());
-        cx.records.put(records::peers(share), peers);
+    match cx.records.get(records::peers(share))?.map(|peers| peers.0.contains(owner)) {
+        Some(true) => {}
+        Some(false) => {
+            if let Some(peers) = cx.records.edit(records::peers(share))? {
+                peers.0.push(owner.clone());
+            }
+        }
+        None => cx.records.put(records::peers(share), Peers(vec![owner.clone()])),
     }
     Ok(())
 }

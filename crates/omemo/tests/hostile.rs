@@ -5,11 +5,11 @@ mod common;
 mod puppet;
 use common::*;
 use proptest::prelude::*;
-use puppet::talking;
+use puppet::{Puppet, talking};
 use std::time::Instant;
 use subrosa_engine::*;
 use subrosa_omemo::wire::{Version, bundle, device_list, encrypted};
-use subrosa_ratchet::{IdentityKeyPair, KeyPair, Legacy, Omemo2};
+use subrosa_ratchet::{IdentityKeyPair, KeyPair, Legacy, Omemo2, Session, SignedPreKeyId, UnverifiedBundle};
 use subrosa_testkit::{Seeded, Stanza};
 
 fn stanza(from: &str, id: &str, body: Vec<u8>) -> Stanza {
@@ -385,4 +385,33 @@ fn keys_of_others_with_our_id_do_not_hide_the_good_one() {
     (0..5_000).for_each(|_| builder.key(ours, false, b"\x33..."));
     let found = encrypted::parse(&builder.element(Some(b"x")), ALICE, ours).unwrap().encrypted.unwrap();
     assert_eq!((found.keys.len(), found.others), (encrypted::MAX_OWN_KEYS, 5_000 - encrypted::MAX_OWN_KEYS));
+}
+
+/// Legacy exchanges that spend no prekey cost nothing: whoever makes up devices with them fills nothing here, and makes nobody forget whom a
+/// person knows, nor who is on the list.
+#[test]
+fn devices_on_no_list_are_remembered_so_many_at_most() {
+    let (mut world, alice, bob) = talking::<Legacy>(41);
+    let ours = published(&world, ALICE, number(&bob.alice), Version::Legacy).unwrap();
+    let real = Device::of(&BOB.into(), bob.id);
+    let stranger = |n: u32| Device::of(&BOB.into(), 64 * (n + 1_000));
+    for n in 0..200 {
+        let mut made_up = Puppet::<Legacy>::new(1_000 + u64::from(n), bob.alice.clone());
+        made_up.id = number(&stranger(n));
+        let signed = (SignedPreKeyId(ours.signed_prekey_id), ours.signed_prekey.as_slice());
+        let bundle = UnverifiedBundle::<Legacy>::new(&ours.identity_key, signed, &ours.signature, None).unwrap().verify().unwrap();
+        made_up.session = Some(Session::initiate(&made_up.identity, bundle, &mut made_up.rng).unwrap());
+        let element = made_up.sealed_element(b"x");
+        made_up.send(&mut world, &element);
+        if n == 3 {
+            let key = devices(&mut world, alice, BOB).into_iter().find(|d| d.device == stranger(3)).unwrap().key.unwrap();
+            world.feed(alice, Input::SetTrust(stranger(3), key, Trust::Untrusted));
+        }
+    }
+    let known = devices(&mut world, alice, BOB);
+    let of = |device: &Device| known.iter().find(|d| d.device == *device);
+    assert_eq!(of(&stranger(3)).unwrap().trust, Trust::Untrusted);
+    assert!(of(&real).unwrap().has_session && of(&stranger(199)).unwrap().has_session && of(&stranger(0)).is_none());
+    assert_eq!(known.len(), 64 + 2);
+    assert_eq!(shown(&world, alice).len(), 2 + 200, "each is read all the same");
 }

@@ -18,6 +18,7 @@ use subrosa_ratchet::{AcceptError, DecryptError, KeyExchange, Legacy, MessageKin
 use zeroize::Zeroizing;
 
 mod rooms;
+mod strangers;
 mod unfold;
 
 pub(crate) fn decrypt(cx: &mut Context<'_>, message: &Incoming<'_>) -> Hook<Decrypted> {
@@ -293,6 +294,7 @@ fn accept<P: Spoken>(cx: &mut Context<'_>, device: &Device, origin: Origin, exch
     let crossed = match cx.records.edit(records::session(device))? {
         None => {
             cx.records.put(records::session(device), SessionRecord { heard: now, ..SessionRecord::new(P::wrap(session), epoch) });
+            strangers::bound(cx, device)?;
             false
         }
         Some(record) => {
