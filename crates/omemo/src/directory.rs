@@ -57,8 +57,8 @@ pub(crate) fn refresh(cx: &mut Context<'_>, owner: &Address) -> Result<(), Halt>
     }
     Ok(())
 }
-/// The same, to write to them. Gives those that nobody has to wait for: the server did not answer last time, and devices are known.
-pub(crate) fn refresh_to_write(cx: &mut Context<'_>, owner: &Address) -> Result<Vec<Node>, Halt> {
+/// The same, but for those that the server did not answer last time, where devices are known: these are given back.
+pub(crate) fn refresh_but_slow(cx: &mut Context<'_>, owner: &Address) -> Result<Vec<Node>, Halt> {
     let mut later = Vec::new();
     for version in stale(cx, owner)? {
         let people = cx.records.get(records::people(owner))?;

@@ -3,7 +3,7 @@
 //! Owns which device gets the message in which version, and that nobody gets it whom [`Context::admit`] did not admit.
 //! A device that can't be served is left out with a reason; where no contact's can be, nothing leaves, to our own devices neither.
 //! In a room each member counts by themselves: they are named, and a person chose whether the message leaves without them.
-use crate::directory::{bundle_node, refresh_to_write};
+use crate::directory::{bundle_node, refresh, refresh_but_slow};
 use crate::join;
 use crate::memory;
 use crate::opt_out;
@@ -59,11 +59,15 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
         owners.push(cx.me.clone());
     }
     cx.records.warm(owners.iter().map(records::people))?;
-    // what a server did not answer last time is asked behind the message, which does not wait for it again and again
+    // what a member's server did not answer last time is asked behind the message, which does not wait for it again and again
     let mut later = Vec::new();
     if !at_once {
         for owner in &owners {
-            later.extend(refresh_to_write(cx, owner)?);
+            if message.room.is_some() && *owner != *cx.me {
+                later.extend(refresh_but_slow(cx, owner)?);
+            } else {
+                refresh(cx, owner)?;
+            }
         }
         if let Some(pending) = cx.network.until_answered() {
             return Ok(Outcome::Pending(pending));
@@ -86,8 +90,8 @@ pub(crate) fn encrypt(cx: &mut Context<'_>, message: &Outgoing<'_>) -> Hook<Encr
     if message.room.is_some() {
         trim(&targets, &mut plans);
     }
-    let goes_without = message.room.is_some_and(|room| room.leave_out);
-    for (range, slow) in slow(&targets, &plans, |contact| !goes_without && (contact || contacts == 0)) {
+    for range in groups(&targets) {
+        let slow = message.room.is_some_and(|room| waits_for_none(room, targets.get(range.clone()), plans.get(range.clone())));
         for (target, plan) in targets.iter().zip(&plans).skip(range.start).take(range.len()) {
             match plan {
                 Plan::Retry(_, false) if slow => {}
@@ -238,11 +242,11 @@ const KEY: usize = 256;
 /// Of those members of a room who have more devices than there is room for, those with a session come before those that would have to be
 /// asked for, and the rest is not asked for.
 fn trim(targets: &[Target], plans: &mut [Plan]) {
-    let (mut most, sizes) = (largest(targets), || owners(targets).map(|range| range.len()));
+    let (mut most, sizes) = (largest(targets), || groups(targets).map(|range| range.len()));
     while most > FEW && sizes().map(|size| size.min(most)).fold(0, usize::saturating_add) > MAX_BODY / KEY {
         most /= 2;
     }
-    for range in owners(targets) {
+    for range in groups(targets) {
         let Some(theirs) = plans.get_mut(range) else { continue };
         let is_open = |plan: &Plan| matches!(plan, Plan::Fetch(_) | Plan::Retry(..));
         let known = theirs.iter().filter(|plan| !is_open(plan)).count(); // what was asked for in vain too, or all are, one part after the other
@@ -254,19 +258,18 @@ fn trim(targets: &[Target], plans: &mut [Plan]) {
     }
 }
 /// Of each owner where their devices are.
-fn owners(targets: &[Target]) -> impl Iterator<Item = std::ops::Range<usize>> {
+fn groups(targets: &[Target]) -> impl Iterator<Item = std::ops::Range<usize>> {
     targets.chunk_by(|a, b| a.device.owner == b.device.owner).scan(0usize, |start, chunk| {
         let range = *start..start.saturating_add(chunk.len());
         *start = range.end;
         Some(range)
     })
 }
-/// Of each owner, whether the message does not wait for what their server did not hand out last time: another of their devices gets it, or
-/// it goes without them too.
-fn slow(targets: &[Target], plans: &[Plan], needed: impl Fn(bool) -> bool) -> Vec<(std::ops::Range<usize>, bool)> {
-    let gets = |range: &std::ops::Range<usize>| plans.get(range.clone()).is_some_and(|plans| plans.iter().any(|p| matches!(p, Plan::Speak(..))));
-    let contact = |range: &std::ops::Range<usize>| targets.get(range.start).is_some_and(|target| target.contact);
-    owners(targets).map(|range| (range.clone(), gets(&range) || !needed(contact(&range)))).collect()
+/// Whether a message to a room does not wait for what a member's server did not hand out last time: another of their devices gets it, or it
+/// goes without them too. Our own server answers us.
+fn waits_for_none(room: &Room, targets: Option<&[Target]>, plans: Option<&[Plan]>) -> bool {
+    let gets = || plans.is_some_and(|plans| plans.iter().any(|plan| matches!(plan, Plan::Speak(..))));
+    targets.and_then(<[Target]>::first).is_some_and(|target| target.contact) && (room.leave_out || gets())
 }
 /// Nothing leaves, and the report says why: the house sends nothing that no device can read.
 fn nobody(report: Vec<DeviceReport>) -> Result<Encrypted, EmptyBody> {
@@ -355,6 +358,7 @@ fn plan(cx: &mut Context<'_>, target: &Target, epoch: u32) -> Result<Plan, Halt>
             return Ok(Plan::Speak(version, ratchet.fingerprint()));
         }
     }
+    let speaks = cx.records.get(records::session(&target.device))?.is_some_and(|s| s.speaks(epoch).is_some());
     let mut why = Exclusion::NotListed;
     for version in target.versions.into_iter().flatten() {
         let Some(absent) = cx.records.get(records::absent(&target.device, version))?.cloned() else {
@@ -371,7 +375,10 @@ fn plan(cx: &mut Context<'_>, target: &Target, epoch: u32) -> Result<Plan, Halt>
                 Admission::Excluded(Exclusion::IdentityKeyChanged) => return Ok(Plan::Fetch(version)),
                 Admission::Excluded(why) => return Ok(Plan::Leave(why)),
             },
-            None if absent.is_stale(cx.now) && absent.why == Exclusion::BundleUnavailable => return Ok(Plan::Retry(version, absent.is_due(cx.now))),
+            // one that is spoken to in another version is not left out for that
+            None if absent.is_stale(cx.now) && absent.why == Exclusion::BundleUnavailable && !speaks => {
+                return Ok(Plan::Retry(version, absent.is_due(cx.now)));
+            }
             None if absent.is_stale(cx.now) => return Ok(Plan::Fetch(version)),
             None => absent.why,
         };

@@ -401,3 +401,29 @@ fn a_reflection_in_a_large_room_is_looked_at_in_a_few_rounds() {
     let rounds = rounds.get() - before;
     assert!(rounds < 10, "{rounds} rounds");
 }
+/// Nothing is encrypted before it is known that this memory is not an old one: not a heartbeat either.
+#[test]
+fn no_heartbeat_leaves_before_memories_are_compared() {
+    let (mut world, alice, mut bob) = talking::<Omemo2>(12);
+    bob.hear(&world);
+    for n in 0..52 {
+        bob.say(&mut world, &format!("{n}"));
+    }
+    assert!(bob.hear(&world).is_empty());
+    world.crash(alice);
+    world.disconnect(alice);
+    let plain = bob.plain(&world, "asks for one");
+    let (body, sent) = (bob.sealed_element(&plain).into_bytes(), world.now());
+    let (chat, content_type, headers) = (ChatId(BOB.into()), ContentType::STANZA, Headers::default());
+    world.feed(
+        alice,
+        Input::Receive { id: "h1".into(), chat, from: BOB.into(), sent, kind: Kind::Text, content_type, body, headers, answer_by: None },
+    );
+    world.run();
+    assert_eq!(texts(&world, alice).last().unwrap(), "asks for one");
+    world.connect(alice);
+    world.run();
+    assert!(bob.hear(&world).is_empty());
+    bob.say(&mut world, "asks again");
+    assert_eq!(bob.hear(&world).len(), 1);
+}

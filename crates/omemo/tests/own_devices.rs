@@ -269,6 +269,27 @@ fn an_identity_from_elsewhere_is_the_same_to_others() {
         }
     }
 }
+/// Signed prekeys that came along go after their period: what was written to them and comes later is not for this device any more.
+#[test]
+fn signed_prekeys_that_were_taken_over_go_after_their_period() {
+    for (days, reads) in [(10, true), (30, false)] {
+        let old = old(11, ImportedKey::Seed);
+        let mut world = World::new(11);
+        old.publish(&mut world);
+        let bob = world.join(BOB, omemo);
+        world.run();
+        world.send(bob, ALICE, "to the old one");
+        world.run();
+        let waiting = world.stanzas().last().unwrap().clone();
+        let alice = world.join(ALICE, omemo);
+        assert_eq!(import(&mut world, alice, &old.imported), Ok(()));
+        world.run_for(days * 24 * 60 * 60_000);
+        world.inject(waiting);
+        world.run();
+        let (shown, why) = (texts(&world, alice), unread(&world, alice));
+        assert_eq!((shown.len(), why), if reads { (1, vec![]) } else { (0, vec![Reason::UnknownPreKey]) }, "{days} days");
+    }
+}
 /// The other program may have known that one of them is somebody else's.
 #[test]
 fn own_devices_that_were_there_await_approval_after_an_import() {

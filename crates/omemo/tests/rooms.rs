@@ -557,3 +557,23 @@ fn what_is_not_for_us_names_nobody() {
     let refused = refused.unwrap();
     assert_eq!((refused.reason, refused.device), (Reason::NotForThisDevice, None));
 }
+/// Without `<to>` a server could move what another own device wrote to one person into a room.
+#[test]
+fn own_messages_in_a_room_name_it() {
+    let mut world = World::new(42);
+    let alice = world.join(ALICE, omemo);
+    world.run();
+    room(&mut world, &[ALICE, BOB]);
+    let mut phone = Puppet::<Omemo2>::new(42, device(&mut world, alice));
+    phone.owner = ALICE;
+    phone.initiate(&world);
+    for (n, (to, reads)) in [(None, false), (Some(BOB), false), (Some(ROOM), true)].into_iter().enumerate() {
+        let body = written(&mut phone, "from the phone", Some(ALICE), to);
+        let (id, chat, sent) = (MessageId(format!("own{n}").into()), ChatId(ROOM.into()), world.now());
+        let (kind, content_type, headers) = (Kind::Text, ContentType::STANZA, Headers::default());
+        world.feed(alice, Input::Receive { id, chat, from: ALICE.into(), sent, kind, content_type, body, headers, answer_by: None });
+        world.run();
+        assert_eq!(texts(&world, alice).len(), usize::from(reads), "{to:?}");
+    }
+    assert_eq!(unread(&world, alice), [Reason::EnvelopeMismatch; 2]);
+}

@@ -1,11 +1,14 @@
 //! Who may read: blind trust before verification, own new devices, changed keys, a person who decides everything.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod common;
+#[path = "quirks/puppet.rs"]
+mod puppet;
 use base64::Engine as _;
 use common::*;
+use puppet::*;
 use subrosa_engine::*;
 use subrosa_omemo::wire::{Version, bundle, device_list};
-use subrosa_ratchet::{IdentityKeyPair, KeyPair, Omemo2};
+use subrosa_ratchet::{IdentityKeyPair, KeyExchange, KeyPair, Omemo2, Session};
 
 fn new_devices(world: &World, who: subrosa_testkit::ClientId) -> Vec<(Device, Trust)> {
     let new = |e: &Event| if let Event::DeviceNew { device, trust, .. } = e { Some((device.clone(), *trust)) } else { None };
@@ -224,4 +227,21 @@ fn a_label_counts_with_its_signature_only() {
         assert_eq!(shown[0].label.as_deref(), honest.then_some("Telefon"));
         assert_eq!((shown[0].listed, shown[0].has_session, shown[0].versions.as_slice()), (true, true, ["omemo:2"].as_slice()));
     }
+}
+/// The session with the old key is over: nothing waits behind it until the new one happens to write.
+#[test]
+fn a_key_that_is_accepted_in_the_place_of_another_is_written_to_at_once() {
+    let (mut world, alice, old) = talking::<Omemo2>(17);
+    let mut new = Puppet::<Omemo2>::new(18, old.alice.clone());
+    assert_eq!(new.id, old.id);
+    new.publish(&mut world);
+    let of = Device::of(&BOB.into(), new.id);
+    world.feed(alice, Input::SetTrust(of.clone(), Fingerprint(new.identity.public().fingerprint()), Trust::Verified));
+    let id = world.send(alice, BOB, "to the new key");
+    world.run();
+    assert_eq!(result(&world, alice, &id, &of), Some(Ok(())));
+    let stanza = world.stanzas().iter().find(|s| s.id == id).unwrap();
+    let key = &carried(stanza, &of).unwrap().keys[0].data;
+    let exchange = KeyExchange::<Omemo2>::parse(key).expect("a new session");
+    assert!(Session::accept(&new.identity.clone(), &new, &exchange).is_ok());
 }

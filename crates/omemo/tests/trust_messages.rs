@@ -298,3 +298,45 @@ fn what_was_said_under_another_key_is_not_the_devices_word() {
     world.run();
     assert_eq!(trust(&mut world, alice, &of), Trust::Trusted);
 }
+/// Named in both ways by one message, a key is what the later of the two makes it: distrust, in whatever order it was written. For a message
+/// that is kept too.
+#[test]
+fn of_one_message_distrust_is_the_last_word() {
+    for verified_before in [false, true] {
+        let (mut world, alice, mut bob) = talking::<Omemo2>(9);
+        let (key, of) = second(&mut world, alice, &bob);
+        if verified_before {
+            verify(&mut world, alice, &bob);
+        }
+        let key = vec![*key.public().ed25519()];
+        let (yes, no) = ((key.clone(), vec![]), (vec![], key));
+        let owners = [no, yes].map(|(trust, distrust)| KeyOwner { jid: BOB.into(), trust, distrust, decided: None });
+        let now = affixes(world.now());
+        say(&mut world, &mut bob, std::str::from_utf8(&trust_message::write(&owners)).unwrap(), &now);
+        if !verified_before {
+            assert_eq!(trust(&mut world, alice, &of), Trust::Trusted);
+            verify(&mut world, alice, &bob);
+        }
+        assert_eq!(trust(&mut world, alice, &of), Trust::Untrusted, "{verified_before}");
+    }
+}
+/// XEP-0450 knows none: whoever runs a room would decide who gets them.
+#[test]
+fn in_a_room_it_is_refused() {
+    const ROOM: &str = "room@conference.example.org";
+    let (mut world, alice, mut bob) = talking::<Omemo2>(10);
+    let (key, of) = second(&mut world, alice, &bob);
+    verify(&mut world, alice, &bob);
+    world.feed(alice, Input::Room(ChatId(ROOM.into()), Some([ALICE, BOB].map(Address::from).to_vec())));
+    let affixes = affixes(world.now()).replace(&format!("<to jid='{ALICE}'"), &format!("<to jid='{ROOM}'"));
+    assert!(affixes.contains(ROOM));
+    let plain = format!("<envelope xmlns='urn:xmpp:sce:1'><content>{}</content>{affixes}</envelope>", about(BOB, &key, true));
+    let (body, sent) = (bob.sealed_element(plain.as_bytes()).into_bytes(), world.now());
+    let (chat, content_type, headers) = (ChatId(ROOM.into()), ContentType::STANZA, Headers::default());
+    world.feed(
+        alice,
+        Input::Receive { id: "r1".into(), chat, from: BOB.into(), sent, kind: Kind::Text, content_type, body, headers, answer_by: None },
+    );
+    world.run();
+    assert_eq!((unread(&world, alice), trust(&mut world, alice, &of)), (vec![Reason::Malformed], Trust::Trusted));
+}
