@@ -381,7 +381,7 @@ fn the_history_is_kept_sealed_erased_and_brought_back() {
         .sees("Passphrase of the file")
         .keys("wrong<Enter>")
         .sees_not("Passphrase of");
-    tty.sees_not("messages came back");
+    tty.sees_not("messages came back").sees("does not open");
     tty.keys(&format!("/restore {file}<Enter>")).sees("Passphrase of the file").keys("correct horse<Enter>").sees("came back").sees("to be kept");
     tty.end();
 }
