@@ -354,7 +354,8 @@ fn a_room_has_a_picture_where_its_server_can() {
     let server = Ejabberd::start(&[("alice", "pw-alice"), ("bob", "pw-bob")], Friends::All).unwrap();
     let ((a, mut alice), (b, mut bob)) = (online(&server, "alice"), online(&server, "bob"));
     let room = room_of(&mut alice, &mut [("bob", &mut bob)]);
-    (alice.end(), bob.end());
+    alice.end();
+    bob.end();
     let bytes = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 3000]].concat();
     let at = |name: &str| a.path().join(name).to_str().unwrap().to_owned();
     let (png, text, large, saved) = (at("garden.png"), at("notes.txt"), at("large.png"), at("saved.png"));

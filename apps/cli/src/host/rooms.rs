@@ -28,9 +28,15 @@ const FROM_ONE_SERVER: usize = 20;
 impl Drive {
     /// The stream is there: every room is entered again. The connection keeps those that it knows; these are for one that is new.
     pub(super) fn enter_rooms(&mut self) {
-        for (room, known) in self.rooms.rooms.iter().filter(|(_, known)| !known.shut) {
-            let (nick, password, after) = (known.nick.clone(), known.password.clone(), self.newest(room));
-            self.link.room(RoomAsk::Join { room: room.clone(), nick, password, after });
+        let all: Vec<Address> = self.rooms.rooms.iter().filter(|(_, known)| !known.shut).map(|(room, _)| room.clone()).collect();
+        for room in all {
+            // one that was never entered may have turned out to be a person's
+            if self.no_room(&room).is_some() {
+                continue;
+            }
+            let Some(known) = self.rooms.rooms.get(&room) else { continue };
+            let (nick, password, after) = (known.nick.clone(), known.password.clone(), self.newest(&room));
+            self.link.room(RoomAsk::Join { room, nick, password, after });
         }
     }
     /// When the last message was said there that we have.

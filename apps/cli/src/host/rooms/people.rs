@@ -25,7 +25,8 @@ impl Drive {
         }
         let why = match () {
             () if *address == self.me => "the account itself",
-            () if self.contacts.has(address) => "one of the account's contacts",
+            // there are programs that put rooms there
+            () if self.contacts.has(address) => "one of the account's contacts (take it off that list first, if it is none of the people)",
             // what can't be looked up is no reason to write to others
             () if self.identities(address).map_or(true, |met| !met.is_empty()) => "a person whose keys are known",
             () if self.was_spoken_with(address) => "a person with whom messages were exchanged",
