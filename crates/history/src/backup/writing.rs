@@ -61,9 +61,12 @@ impl Writing {
         let sections = wanted.sections.iter().map(written).collect::<Result<Vec<_>, _>>()?;
         let seal = Seal::new(wanted.passphrase, wanted.cost, rng)?;
         let mut half = path.as_os_str().to_owned();
-        half.push(".part");
+        let mut name = [0; 8];
+        rng.fill_bytes(&mut name);
+        half.push(format!(".{:016x}.part", u64::from_be_bytes(name)));
         let io = |source| BackupError::Io { path: path.into(), source };
-        let file = empty(Path::new(&half)).map_err(io)?;
+        // never somebody else's file
+        let file = private().write(true).create_new(true).open(&half).map_err(io)?;
         let out = ZlibEncoder::new(Sealer::new(BufWriter::new(file), seal), flate2::Compression::default());
         let mut writing = Writing { path: path.into(), half: half.into(), out, rows: 0, left_out: 0 };
         let begin = || {
@@ -149,13 +152,6 @@ impl History {
             writing.write(&part)?;
         }
         writing.finish()
-    }
-}
-/// What an earlier attempt left, or somebody put there, is not written into.
-fn empty(half: &Path) -> io::Result<File> {
-    match std::fs::remove_file(half) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => private().write(true).create_new(true).open(half),
     }
 }
 /// `false`: it would not be read again.
