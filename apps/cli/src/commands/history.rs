@@ -134,6 +134,24 @@ mod tests {
         assert_eq!(said("alice@x", "garden@rooms.x", true), ["you", "you to garden@rooms.x"]);
     }
 
+    /// As `listen` has it; and what proves nothing is told as that.
+    #[test]
+    fn a_line_says_what_the_key_is_worth_and_what_proves_nothing() {
+        let entry = |more: serde_json::Value| -> Entry {
+            let mut all = serde_json::json!({"place": 7, "chat": "bob@x", "id": "m", "from": "bob@x", "outgoing": false, "time": 0, "text": "hi", "encrypted": true});
+            all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            serde_json::from_value(all).expect("an entry")
+        };
+        let of = |more: serde_json::Value| line(&entry(more), false);
+        use serde_json::json;
+        assert_eq!(of(json!({"device": 5, "trust": "undecided"})), "1970-01-01 00:00:00 bob@x (device 5, undecided): hi  #7");
+        assert_eq!(of(json!({"encrypted": false})), "1970-01-01 00:00:00 bob@x (not encrypted): hi  #7");
+        assert!(of(json!({"corrects": "m1", "beside": true})).contains("[corrects another message; that it answers or corrects was said in clear]"));
+        assert!(of(json!({"claimed": "bob@x"})).contains("hi  [bob@x is said to have taken it back; that is not proved]"));
+        assert!(of(json!({"state": "displayed", "unsure": true})).contains("[read (not proved)]"));
+        assert!(of(json!({"reactions": [{"emoji": "+", "from": ["a@x", "b@x"], "unsure": ["b@x"]}]})).contains("[+ a@x, b@x (not proved)]"));
+        assert!(of(json!({"chat": "r@x", "from": "r@x", "nick": "eve\u{202e}"})).contains(" r@x/eve\u{fffd}: hi"));
+    }
     #[test]
     fn messages_are_named_by_place_or_id() {
         assert_eq!(of("#1882455000000"), Of::Place(1_882_455_000_000));

@@ -393,3 +393,11 @@ fn a_room_is_spoken_to_as_a_room() {
     assert_eq!((stanza.attr("type"), stanza.attr("to"), stanza.attr("id")), (Some("groupchat"), Some("room@x.org"), Some("1")));
     assert!(mapping().transmit(&"1".into(), 0, &ChatId("a@b@c".into()), &Recipients::Room, Kind::Text, &wire).is_err());
 }
+/// All that is known of somebody whose address a room does not tell.
+#[test]
+fn a_room_tells_what_it_calls_whoever_wrote() {
+    let nick = |xml: &str| mapping().ids(&stanza(xml), &"room@rooms.x.org".into()).nick;
+    assert_eq!(nick("<message from='room@rooms.x.org/Eve/2' type='groupchat'><body>x</body></message>").as_deref(), Some("Eve/2"));
+    assert_eq!(nick("<message from='room@rooms.x.org' type='groupchat'><body>x</body></message>"), None);
+    assert_eq!(nick("<message from='bob@x.org/phone' type='chat'><body>x</body></message>"), None);
+}
