@@ -1,6 +1,6 @@
 //! What we write we read again, whatever it is; and whatever arrives, nothing panics.
 use aes_gcm::aead::AeadInOut as _;
-use aes_gcm::aead::consts::{U8, U12, U16, U60};
+use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::{AesGcm, KeyInit as _, aes::Aes128};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
