@@ -210,7 +210,8 @@ pub fn note(note: &Notification, accounts: bool) -> String {
                 Fate::Failed => "can't show",
             };
             let unsure = if r.unsure { " (that was said in clear or by a device that is not trusted: anybody could have)" } else { "" };
-            format!("{account}* {} {what} message {}{unsure}", clean(&r.from), clean(&r.id))
+            let which = r.words.as_deref().map_or_else(|| format!("message {}", clean(&r.id)), |words| format!("\u{201c}{}\u{201d}", clean(words)));
+            format!("{account}* {} {what} {which}{unsure}", clean(&r.from))
         }
         Notification::File(f) => {
             let what = format!("{} ({}, {} bytes)", clean(&f.name), clean(&f.content_type), f.size);

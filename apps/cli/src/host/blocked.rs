@@ -26,6 +26,10 @@ impl Blocked {
         let blocked = self.list.as_ref()?.iter().map(ToString::to_string).collect();
         Some(notes::value(&types::Blocked { blocked }))
     }
+    /// As far as the server has told.
+    pub fn contains(&self, who: &Address) -> bool {
+        self.list.as_ref().is_some_and(|list| list.contains(who))
+    }
     fn answer(&mut self, concerns: impl Fn(&Option<BlockChange>) -> bool, answer: &Result<Value, Failure>) {
         for (change, waiter) in std::mem::take(&mut self.waiting) {
             if concerns(&change) {
@@ -37,6 +41,11 @@ impl Blocked {
     }
 }
 impl Drive {
+    /// Why nothing leaves for somebody whom the account keeps away: the server lets nothing through in either direction.
+    pub(super) fn blocked_oneself(&self, who: &Address) -> Option<Failure> {
+        let sentence = || format!("nothing was sent to {who}: you have blocked them; `unblock` (`subrosa unblock {who}`) lets them write again");
+        self.blocked.contains(who).then(|| Failure::new("send.blocked", FaultName::Caller, sentence()))
+    }
     pub(super) fn block(&mut self, jid: &str, make: fn(Address) -> BlockChange, waiter: Waiter) {
         match crate::home::bare(jid) {
             Ok(jid) => {

@@ -72,6 +72,8 @@ type Said = (ChatId, Address, MessageId);
 pub struct Known {
     pub stanza_id: Option<String>,
     pub sent: Time,
+    /// It came out of the archive, not live.
+    pub archived: bool,
     /// In a room.
     pub nick: Option<String>,
 }

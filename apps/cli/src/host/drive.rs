@@ -180,7 +180,8 @@ impl Drive {
         let mut outputs = step.commit(&mut self.store).map_err(|e| Failure::coded(&e.source))?;
         let seen = outputs.reply(&seen).ok_or_else(engine_failed)?;
         self.rooms = RoomBook::new(outputs.reply(&rooms).ok_or_else(engine_failed)?);
-        self.born = outputs.reply(&born).ok_or_else(engine_failed)?;
+        // the clock may have been ahead then
+        self.born = outputs.reply(&born).ok_or_else(engine_failed)?.min(now());
         self.questions = Questions::new(outputs.reply(&allowed).ok_or_else(engine_failed)?);
         let owed = outputs.iter().filter(|(_, output)| output.is_owed());
         self.left = owed.clone().map(|(id, _)| *id).max().unwrap_or(OutputId(0));

@@ -11,6 +11,9 @@ use subrosa_engine::{ChatId, Content, Event, Input, Kind, MessageId, Omission, O
 use subrosa_history::{Entry, State};
 use subrosa_xmpp::{Bounce, content};
 
+/// Characters of [`first_words`].
+const WORDS: usize = 40;
+
 impl Drive {
     /// `in_clear`: messages that leave so.
     pub(super) fn event(&mut self, id: OutputId, event: Event, in_clear: &HashSet<MessageId>) {
@@ -66,6 +69,10 @@ impl Drive {
                 if why.reason == Reason::NoEncryption && to.as_deref() == Some(self.account.as_str()) {
                     failure.sentence = "nothing was sent: this account has no other device that could read it; log in on one first".into();
                 }
+                // the server said so only now, or its refusal to give their keys came first
+                if let Some(blocked) = to.as_deref().and_then(|to| self.blocked_oneself(&to.into())) {
+                    failure = Failure { details: failure.details, ..blocked };
+                }
                 if let Some(room) = to.filter(|to| self.rooms.is_alone(&to.as_str().into())) {
                     failure.sentence = format!(
                         "nothing was sent: nobody but you is in {room}; invite somebody first (`room_invite`, `subrosa room invite {room} JID`)"
@@ -82,9 +89,11 @@ impl Drive {
             Event::NotReceived { why, .. } if why.reason == Reason::Duplicate => self.chats.after(After::Done(id)),
             event => {
                 if let Event::NotReceived { id: message, chat, from, device, why } = &event {
-                    let sent = self.chats.known(chat, from, message).map_or_else(now, |known| known.sent);
+                    let known = self.chats.known(chat, from, message);
+                    let archived = known.as_ref().is_some_and(|known| known.archived);
+                    let sent = known.map_or_else(now, |known| known.sent);
                     // what an archive has of before: nobody could have encrypted it to this device
-                    if why.reason == Reason::NotForThisDevice && sent < self.born {
+                    if why.reason == Reason::NotForThisDevice && archived && sent < self.born {
                         return self.chats.after(After::Done(id));
                     }
                     let entry = Entry::unreadable(chat, from, message, why.reason, sent);
@@ -134,7 +143,8 @@ impl Drive {
         {
             let fate = if matches!(what, Content::Delivered { .. }) { Fate::Delivered } else { Fate::Displayed };
             let unsure = received.in_clear() || received.sender().is_some_and(|sender| matches!(sender.trust, Trust::Untrusted | Trust::Undecided));
-            let receipt = Receipt { account: self.account.clone(), from: received.from().to_string(), id: of.to_string(), fate, unsure };
+            let words = self.chats.history.find(&chat, of).ok().flatten().and_then(|message| message.text().map(first_words));
+            let receipt = Receipt { account: self.account.clone(), from: received.from().to_string(), id: of.to_string(), words, fate, unsure };
             self.chats.after(After::Tell(Notification::Receipt(receipt)));
         }
         // a receipt says that somebody is here: for contacts only, and never in clear
@@ -250,7 +260,7 @@ impl Drive {
                 }
                 After::Owe(id, _) if outcome.copies.contains(&id) && !self.hub.owes(id) => self.facts.push(Fact::Input(Input::Done(id))),
                 After::Owe(id, note) => self.hub.owe(id, note),
-                After::Tell(note) => drop(self.hub.tell(&note)),
+                After::Tell(note) => self.hub.tell(&note),
                 After::Handled(mark) => self.link.handled(mark),
                 After::Fact(fact) => self.facts.push(fact),
             }
@@ -280,4 +290,10 @@ impl Drive {
             }
         }
     }
+}
+/// Enough of a message to know it by.
+fn first_words(text: &str) -> String {
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let words: String = line.chars().take(WORDS).collect();
+    if words.len() < text.trim().len() { format!("{}\u{2026}", words.trim_end()) } else { words }
 }

@@ -103,7 +103,8 @@ impl Drive {
             }
             let input = if archived { self.archived(input) } else { input };
             if let Input::Receive { id, chat, from, sent, .. } = &input {
-                let came = Known { stanza_id: ids.archive.as_ref().map(|place| place.id.clone()), sent: *sent, nick: ids.nick.clone() };
+                let stanza_id = ids.archive.as_ref().map(|place| place.id.clone());
+                let came = Known { stanza_id, sent: *sent, archived, nick: ids.nick.clone() };
                 self.chats.came(chat, from, id, came);
             }
             if let (Input::Receive { id, chat, from, sent, .. }, Some(place)) = (&input, &ids.archive) {

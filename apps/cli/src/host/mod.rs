@@ -222,8 +222,7 @@ impl Backend for Arc<Host> {
                 });
                 reply
             }
-            // a large history takes its time, and tells of it
-            call @ (Call::Backup(_) | Call::Restore(_)) => self.job(|waiter| Job::Call(call, waiter)),
+            call if is_local(&call) => self.job(|waiter| Job::Call(call, waiter)),
             call => {
                 let answer = self.job(|waiter| Job::Call(call, waiter));
                 let (waiter, reply) = oneshot::channel();
@@ -262,6 +261,26 @@ pub fn new_id() -> String {
     crate::home::hex(&bytes)
 }
 
+/// Nobody else is asked: it takes as long as it takes, with a large history or while one is being written to the disk.
+fn is_local(call: &Call) -> bool {
+    use Call::*;
+    matches!(
+        call,
+        Backup(_)
+            | Restore(_)
+            | Search(_)
+            | History(_)
+            | Chats(_)
+            | Erase(_)
+            | MarkRead(_)
+            | Typing(_)
+            | Rooms(_)
+            | RoomLeaveOut(_)
+            | Trust(_)
+            | StaleDevices(_)
+            | GoOn(_)
+    )
+}
 fn check(call: &mut Call) -> Result<(), Failure> {
     let Some(send) = call.says() else { return Ok(()) };
     let text = send.text.unwrap_or("-");

@@ -35,6 +35,8 @@ pub fn of(account: &str, id: OutputId, event: Event, engine: Option<&str>) -> Op
             reason: why.reason.code().into(),
             status: engine.map(|_| why.status.code()),
         }),
+        // found there and trusted on joining, or decided about by a person before: nothing is to be done
+        Event::DeviceNew { device, trust: Trust::Trusted | Trust::Verified, .. } if device.owner.as_str() == account => return None,
         Event::DeviceNew { device, key, trust } => Notification::DeviceNew(DeviceSeen {
             account,
             seq,
@@ -217,6 +219,16 @@ mod tests {
             assert_eq!(trust_of(level(trust)), trust);
             assert_eq!(serde_json::to_value(level(trust)).expect("a value"), trust.code());
         }
+    }
+
+    #[test]
+    fn own_devices_are_told_of_where_they_await_approval() {
+        let told = |owner: &str, trust: Trust| {
+            let device = subrosa_engine::Device { owner: owner.into(), id: subrosa_engine::DeviceId::Number(7) };
+            of("a@x", OutputId(1), Event::DeviceNew { device, key: Fingerprint([7; 32]), trust }, None).is_some()
+        };
+        assert_eq!(Trust::ALL.into_iter().filter(|trust| told("a@x", *trust)).collect::<Vec<_>>(), [Trust::Untrusted, Trust::Undecided]);
+        assert!(Trust::ALL.into_iter().all(|trust| told("b@x", trust)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::rpc::Call;
 use crate::rpc::types::{Edit, MarkRead, Of, React, Reply, Retract, SendText, Typing};
 use serde_json::{Value, json};
 use subrosa_engine::{Address, ChatId, Content, ContentType, Headers, Input, MessageId, Plaintext, Recipients, Typing as TypingState};
-use subrosa_history::{Entry, Message, State};
+use subrosa_history::{Entry, Gone, Message, State};
 use subrosa_xmpp::content::{self, Ask};
 
 /// The longest quotation that goes with an answer, in characters: for programs that know no answers.
@@ -75,6 +75,9 @@ impl Drive {
         let id = id.ok_or_else(|| Failure::bug("a message without an id"))?;
         let to = crate::home::bare(to)?;
         let chat = ChatId(to.as_str().into());
+        if let Some(failure) = self.blocked_oneself(&chat.0) {
+            return Err(failure);
+        }
         let room = self.chats.is_room(&chat);
         if let Some(failure) = self.rooms.refusal(&chat.0).filter(|_| room || self.rooms.is_invited(&chat.0)) {
             return Err(failure);
@@ -157,6 +160,9 @@ impl Drive {
         let make = |drive: &mut Self, chat: &ChatId| {
             // XEP-0308 §3: by the author's own id, in rooms too
             let message = drive.about(chat, &edit.of, true)?;
+            if message.retraction.is_some_and(|retraction| retraction.gone != Gone::Claimed) {
+                return Err(Failure::usage("that message was taken back: there is nothing left to change; send a new one"));
+            }
             Ok(Content::Correction { of: message.id, text: edit.text })
         };
         self.say(edit.id, &edit.chat, make, waiter);

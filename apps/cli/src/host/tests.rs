@@ -27,6 +27,7 @@ mod people;
 mod rooms;
 mod safekeeping;
 mod talk;
+mod told;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

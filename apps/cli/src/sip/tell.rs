@@ -30,6 +30,7 @@ impl Phone {
                     account: self.account.clone(),
                     from: from.to_string(),
                     id: receipt.message_id,
+                    words: None,
                     fate,
                     unsure: false,
                 }))

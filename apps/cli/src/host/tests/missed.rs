@@ -237,3 +237,41 @@ async fn what_an_engine_without_devices_gives_twice_is_told_once() {
         assert!(again.contains(&"m4".to_owned()) && again.contains(&"m5".to_owned()), "{again:?}");
     }
 }
+
+/// Nobody could have encrypted what is older than the device to it; but clocks differ, and what comes live is news.
+#[tokio::test]
+async fn what_was_not_for_this_device_is_told_where_it_comes_live() {
+    let ((_dir, home), (_other, elsewhere)) = (place(), place());
+    let server = archiving();
+    let alice = Client::begin(&server, &home.prepare("alice@x").expect("room")).await;
+    let first = Client::begin(&server, &home.prepare("bob@x").expect("room")).await;
+    for id in ["m1", "m2"] {
+        alice.send("bob@x", "for the first one", id).await.expect("sends");
+    }
+    let said = server.archive.lock().expect("unpoisoned").replace(Vec::new()).expect("both");
+    let said = |id: &str| said.iter().find(|kept| kept.id.as_str() == id).expect("kept");
+    let mut bob = Client::begin(&server, &elsewhere.prepare("bob@x").expect("room")).await;
+    let came = |id: &str, Kept { part, sent, .. }: &Kept, archived: bool| {
+        let input = Input::Receive {
+            id: id.into(),
+            chat: ChatId("alice@x".into()),
+            from: "alice@x".into(),
+            sent: Time(sent.0 - 60_000),
+            kind: Kind::Text,
+            content_type: part.content_type.clone(),
+            body: part.body.clone(),
+            headers: Headers::default(),
+            answer_by: None,
+        };
+        Said::Came(Box::new(Came { inputs: vec![input], archived, ..Came::default() }))
+    };
+    bob.say(came("old", said("m1"), true));
+    bob.say(came("live", said("m2"), false));
+    let told = loop {
+        if let Notification::Undecryptable(told) = bob.next().await {
+            break told;
+        }
+    };
+    assert_eq!((told.id.as_str(), told.reason.as_str()), ("live", "not-for-this-device"));
+    drop(first);
+}

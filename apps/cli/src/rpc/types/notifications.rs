@@ -311,7 +311,7 @@ pub struct TypingSeen {
     pub composing: bool,
 }
 /// `receipt`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Which account's.
     pub account: String,
@@ -319,6 +319,9 @@ pub struct Receipt {
     pub from: String,
     /// The message's.
     pub id: String,
+    /// Its first words, where it is in the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
     /// What became of it.
     pub fate: Fate,
     /// It was said in clear, or by a device that is not trusted: anybody could have made it up.
