@@ -47,7 +47,7 @@ fn make_the_fixture() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("history.db");
     drop(filled(&path));
-    std::fs::copy(&path, fixture(2)).unwrap();
+    std::fs::copy(&path, fixture(3)).unwrap();
 }
 
 /// Made by `make_the_fixture` of the Subrosa of that form.
@@ -67,6 +67,9 @@ fn the_first_form() {
         assert_eq!(messages[9].retraction.as_ref().unwrap().gone, Gone::Retracted);
         assert_eq!((messages[10].state, &messages[10].reactions[0].emojis), (Some(State::Failed(Reason::NoDevice)), &vec!["👍".to_owned()]));
         assert_eq!(messages[11].body, subrosa_history::Body::Unreadable(Reason::Engine));
+        // nothing of it was read: all that is there but one's own and what is gone
+        assert_eq!(messages.iter().filter(|message| message.unread).count(), 11);
+        assert_eq!(history.chats().unwrap().into_iter().find(|chat| !chat.room).unwrap().unread, 10);
         assert_eq!(all(&history, &room())[0].retraction.as_ref().unwrap().gone, Gone::Moderated("spam".into()));
         assert_eq!(history.transfers().unwrap().len(), 1);
         for (words, lines) in [
