@@ -97,7 +97,11 @@ async fn a_limit_is_for_servers() {
     let mut settings = Settings::default();
     settings.send.timeout = 0;
     let host = Host::start(dir, lock, account, &settings, Choice::default(), Some(Default::default())).await.expect("starts");
-    let ask = |call| tokio::time::timeout(PATIENCE, host.begin(call));
+    let ask = |call| {
+        // it has something to do, for longer than the limit
+        let _ = host.jobs.send(Job::Beside(Box::new(|_| std::thread::sleep(Duration::from_millis(50)))));
+        tokio::time::timeout(PATIENCE, host.begin(call))
+    };
     let wanted = GetHistory { chat: "bob@x".into(), ..GetHistory::default() };
     for call in [Call::History(wanted), Call::Chats(Default::default()), Call::Rooms(Default::default()), Call::StaleDevices(Default::default())] {
         ask(call).await.expect("in time").expect("an answer").expect("answered here");
