@@ -46,7 +46,16 @@ impl Raw {
         let wire = Wire::Encrypted(Part { content_type: ContentType::STANZA, body: run.into() });
         self.handle.put(
             OutputId(self.sent),
-            Output::Transmit { id: id.into(), part: 0, chat, to, kind: subrosa_engine::Kind::Text, wire, headers: Default::default(), made: subrosa_engine::Time(0) },
+            Output::Transmit {
+                id: id.into(),
+                part: 0,
+                chat,
+                to,
+                kind: subrosa_engine::Kind::Text,
+                wire,
+                headers: Default::default(),
+                made: subrosa_engine::Time(0),
+            },
         );
     }
     async fn receives(&mut self, word: &str) -> String {

@@ -167,8 +167,7 @@ pub struct Waiting {
 }
 /// Those after `after`, in order.
 pub async fn waiting(c: &mut AnyConnection, account: i64, after: u64, limit: u32) -> sqlx::Result<Vec<Waiting>> {
-    let sql =
-        "SELECT seq, message, part, chat, recipient, kind, body, sent_ms FROM archive WHERE account = $1 AND state = 0 AND seq > $2 ORDER BY seq LIMIT $3";
+    let sql = "SELECT seq, message, part, chat, recipient, kind, body, sent_ms FROM archive WHERE account = $1 AND state = 0 AND seq > $2 ORDER BY seq LIMIT $3";
     let rows = sqlx::query(sql).bind(account).bind(to_sql(after)).bind(i64::from(limit)).fetch_all(c).await?;
     rows.iter()
         .map(|row| {
