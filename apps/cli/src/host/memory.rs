@@ -234,7 +234,7 @@ mod tests {
         let before = b"\x01\x01\x03r@y\x05alice\x01\x07hunter2\x01\x01\x00";
         let old = KeptRooms::decode(before).expect("of an earlier version");
         let expected = KeptRoom { name: String::new(), members: 0, shut: None, ..rooms.rooms[0].clone() };
-        assert_eq!(old.rooms, [expected.clone()]);
+        assert_eq!(old.rooms, std::slice::from_ref(&expected));
         let before = b"\x02\x01\x03r@y\x05alice\x01\x07hunter2\x01\x01\x06Garden\x07\x00";
         let old = KeptRooms::decode(before).expect("of an earlier version");
         assert_eq!(old.rooms, [KeptRoom { name: "Garden".into(), members: 7, ..expected }]);
