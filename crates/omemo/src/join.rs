@@ -430,6 +430,7 @@ pub(crate) fn catch_up(cx: &mut Context<'_>, running: bool) -> Result<(), Halt> 
 pub(crate) fn leave(cx: &mut Context<'_>) -> Result<(), Halt> {
     let Some(account) = cx.records.edit(records::account())? else { return Ok(()) };
     account.leaving = true;
+    cx.network.wake_at(cx.now); // for lists that were refused
     for version in Version::ALL {
         cx.records.put(records::publication(version), Publication { list: Stage::Refused, ..Publication::default() });
     }
@@ -443,7 +444,12 @@ fn go(cx: &mut Context<'_>) -> Result<(), Halt> {
         let Some(mut p) = cx.records.get(records::publication(version))?.cloned() else { continue };
         let before = p.clone();
         match off(cx, version, device)? {
-            Off::Unread => drop(cx.network.ask(Request::Fetch(list_node(&me, version)))),
+            Off::Unread => {
+                // one that was refused is asked for again at a wake-up
+                if cx.records.get(records::people(&me))?.is_none_or(|people| people.seen(version).is_none()) {
+                    cx.network.ask(Request::Fetch(list_node(&me, version)));
+                }
+            }
             read => {
                 // an empty list too: who is offline now is told of what a node holds later, never that it was deleted
                 if let Off::Asked(id) = read {
