@@ -312,7 +312,7 @@ fn what_could_not_be_printed_was_not_shown() {
     let proxy = format!("sip:{host}:5060;transport=tcp");
     let out = sip(&alice, ALICE, "xor", &["send", BOB, "into the void", "--proxy", &proxy]).output().unwrap();
     assert!(out.status.success(), "it was stored: {}", support::text(&out.stderr));
-    assert_eq!(listening.wait().unwrap().code(), Some(1));
+    assert_eq!(listening.wait().unwrap().code(), Some(141));
     let (mut b, _) = rpc(&bob, BOB, "xor", &[]);
     b.message("into the void");
 }
