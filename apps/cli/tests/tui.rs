@@ -283,7 +283,14 @@ fn clear_text_is_asked_about_before_anything_leaves_so() {
     // who asks not to be written to encrypted: from the notice, or by commands
     tty.keys("<Tab><Tab>").sees("Enter open").write_to("bob@localhost").keys("hello<Enter>").left("hello");
     bob.call("opt_out", json!({"chat": "alice@localhost"}));
-    tty.sees("notice").keys("<A-n>").sees("asks not to be sent encrypted").keys("Gc").sees("UNENCRYPTED?").keys("n").sees_not("UNENCRYPTED?").keys("<Esc>");
+    tty.sees("notice")
+        .keys("<A-n>")
+        .sees("asks not to be sent encrypted")
+        .keys("Gc")
+        .sees("UNENCRYPTED?")
+        .keys("n")
+        .sees_not("UNENCRYPTED?")
+        .keys("<Esc>");
     tty.sees_not("e encrypt on").keys("still secret<Enter>").sees("UNENCRYPTED?").keys("n").sees_not("UNENCRYPTED?");
     tty.keys("<C-u>/go-on<Enter>").sees("go on encrypted").keys("still secret<Enter>").left("still secret");
     assert!(!server.has_seen("still secret"));

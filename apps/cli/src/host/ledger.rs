@@ -4,7 +4,8 @@
 use crate::rpc::types::{DeviceNumber, DeviceResult, SendOutcome};
 use subrosa_engine::codec::{Reader, Writer};
 use subrosa_engine::{
-    Address, ChatId, Context, Decrypted, DeviceId, DeviceReport, Encrypted, Engine, Exclusion, Halt, Hook, Incoming, Outcome, Outgoing, Record, RowOf, Time,
+    Address, ChatId, Context, Decrypted, DeviceId, DeviceReport, Encrypted, Engine, Exclusion, Halt, Hook, Incoming, Outcome, Outgoing, Record,
+    RowOf, Time,
 };
 use zeroize::Zeroizing;
 

@@ -134,7 +134,9 @@ fn cause(to: &str, why: Reason) -> String {
         ),
         Reason::DeviceListUnavailable => "the server does not show their devices; check the address, or try again later".into(),
         Reason::OptedOut => {
-            format!("they ask not to be sent encrypted messages any more; `go_on` (`subrosa go-on {to}`) sends encrypted ones all the same, `allow_clear` (`subrosa allow-clear {to}`) lets them go in clear, where servers can read them")
+            format!(
+                "they ask not to be sent encrypted messages any more; `go_on` (`subrosa go-on {to}`) sends encrypted ones all the same, `allow_clear` (`subrosa allow-clear {to}`) lets them go in clear, where servers can read them"
+            )
         }
         other => other.sentence().into(),
     }
