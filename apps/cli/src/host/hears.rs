@@ -15,6 +15,7 @@ impl Drive {
                 match &input {
                     Input::Answer(request, _) => drop(self.asked.remove(request)),
                     Input::Online { resumed: false } => {
+                        self.asked.clear(); // what is still wanted is asked again, the rest never answered
                         self.forget_reading();
                         self.rooms.anew();
                         self.enter_rooms();
