@@ -2,9 +2,9 @@
 use crate::Omemo;
 use crate::directory::list_node;
 use crate::heal;
-use crate::join;
 use crate::records;
 use crate::wire::Version;
+use crate::{join, leave};
 use subrosa_engine::*;
 use subrosa_ratchet::Omemo2;
 
@@ -124,7 +124,7 @@ impl Omemo {
     /// Takes this device off the account (XEP-0384 §6): its place on both lists, its bundles. It is done when the server has answered;
     /// then its store may be erased.
     pub fn unpublish(&self, cx: &mut Context<'_>) -> Result<(), Halt> {
-        join::leave(cx)
+        leave::leave(cx)
     }
     /// Starts a new session with a device in the place of a broken one (XEP-0384 §6). When its bundle is there, an empty message says so;
     /// what is still on its way for the old one can be read.

@@ -50,6 +50,7 @@ mod heal;
 mod import;
 mod incoming;
 mod join;
+mod leave;
 mod memory;
 mod opt_out;
 mod outgoing;

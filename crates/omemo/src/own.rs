@@ -1,6 +1,6 @@
 //! What a person does with the devices of their own account: names this one, and takes others off that are not used any more. Only ever
 //! on a person's command: how long a device is silent says nothing about whether it is lost.
-use crate::{DeviceInfo, Omemo, atm, join, records};
+use crate::{DeviceInfo, Omemo, atm, join, leave, records};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Omemo {
         if !listed {
             return Ok(Err(RemoveError::NotListed(id)));
         }
-        if !join::remove(cx, id)? {
+        if !leave::remove(cx, id)? {
             return Ok(Err(RemoveError::NotRead));
         }
         let gone = |i: &Identity| i.current && records::number(&i.device) == Some(id) && i.trust.is_trusted();
