@@ -440,6 +440,9 @@ pub(crate) fn is_ready(cx: &mut Context<'_>) -> Result<bool, Halt> {
 }
 /// Whether others can find us in at least one version.
 pub(crate) fn is_published(cx: &mut Context<'_>) -> Result<bool, Halt> {
+    if cx.records.get(records::account())?.is_none_or(|account| account.leaving) {
+        return Ok(false);
+    }
     for version in Version::ALL {
         if cx.records.get(records::publication(version))?.is_some_and(Publication::published) {
             return Ok(true);

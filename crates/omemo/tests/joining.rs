@@ -379,6 +379,7 @@ fn leaving_takes_everything_off() {
     world.connect(laptop);
     world.run();
     assert_eq!(listed(&world, ALICE, Version::Omemo2), [stays], "it does not come back by itself");
+    assert!(!world.call(laptop, engine, |o, cx| o.is_published(cx)).unwrap());
     let id = world.send(laptop, BOB, "x");
     world.run();
     assert_eq!(not_sent(&world, laptop, &id), Some(Reason::ServerRefused));
