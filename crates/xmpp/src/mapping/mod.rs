@@ -238,8 +238,11 @@ impl Mapping {
     }
     /// When it was sent, as our server says.
     fn stamped(&self, stanza: &Element) -> Option<Time> {
+        stamp::by(stanza, |from| self.is_our_servers(from))
+    }
+    fn is_our_servers(&self, stamp: Option<&str>) -> bool {
         let domain = self.me.as_str().split_once('@').map(|(_, domain)| domain);
-        stamp::by(stanza, |from| from.is_some_and(|from| Some(from) == domain || crate::bare(from).is_ok_and(|from| from == self.me)))
+        stamp.is_some_and(|from| Some(from) == domain || crate::bare(from).is_ok_and(|from| from == self.me))
     }
     /// A message that our server gives again; `sent`: from the account, else to it.
     fn repeated(&mut self, stanza: &Element, from: &BareJid, sent: bool, at: Time) -> Option<Result<Input, Unreadable>> {
@@ -268,8 +271,11 @@ impl Mapping {
             Some(Err(why)) => return Some(Err(Unreadable { from, why, answer: None })),
             None => {
                 let mut body = Vec::new();
-                // since when it waited is compared with what is encrypted (XEP-0420 §4)
-                for child in stanza.children().filter(|c| !is_ours(c) || c.is("delay", ns::DELAY)) {
+                // since when it waited is compared with what is encrypted (XEP-0420 §4); what our server and rooms write, each time anew, is
+                // in `sent`, and would make two messages of one
+                let by_room = |by: &str| crate::bare(by).is_ok_and(|by| by == chat.0 && chat.0 != from);
+                let waited = |c: &Element| c.is("delay", ns::DELAY) && !self.is_our_servers(c.attr("from")) && !c.attr("from").is_some_and(by_room);
+                for child in stanza.children().filter(|c| !is_ours(c) || waited(c)) {
                     xml::write(child, &mut body).ok()?;
                 }
                 Made { kind: kind(stanza.children())?, content_type: ContentType::STANZA, body }
