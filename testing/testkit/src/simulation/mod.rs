@@ -49,6 +49,8 @@ use subrosa_engine::{Address, Device, Fingerprint, Time};
 
 /// Steps after which a world that should come to rest is said not to: some, and some for every two devices.
 const RESTLESS: (usize, usize) = (20_000, 250);
+/// And for every device and hour that passes: what a server refuses is tried again each hour.
+const HOURLY: usize = 24;
 
 /// Plays a plan to its end.
 ///
@@ -163,6 +165,7 @@ impl<X: Subject> Play<X> {
     /// Lets time pass.
     fn pass(&mut self, milliseconds: u64) -> Outcome {
         let end = Time(self.world.now().0.saturating_add(milliseconds));
+        let hours = usize::try_from(milliseconds / 3_600_000).unwrap_or(usize::MAX);
         let mut steps = 0;
         loop {
             let more = self.world.step(end);
@@ -171,7 +174,7 @@ impl<X: Subject> Play<X> {
                 return Ok(());
             }
             steps += 1;
-            self.is_enough(steps)?;
+            self.is_enough(steps, hours)?;
         }
     }
     /// Until nothing is under way; then those that are online must have done all that they have to. Nobody crashes meanwhile: who has
@@ -182,15 +185,16 @@ impl<X: Subject> Play<X> {
         while self.world.settle() {
             self.look()?;
             steps += 1;
-            self.is_enough(steps)?;
+            self.is_enough(steps, 0)?;
         }
         self.look()?;
         self.world.faults.crash = crash;
         self.judge.rest(|client| self.world.client(client).is_online())
     }
-    fn is_enough(&self, steps: usize) -> Outcome {
+    fn is_enough(&self, steps: usize, hours: usize) -> Outcome {
         let devices = self.judge.seats.len();
-        let most = RESTLESS.0.saturating_add(RESTLESS.1.saturating_mul(devices.saturating_mul(devices)));
+        let hourly = HOURLY.saturating_mul(devices).saturating_mul(hours);
+        let most = RESTLESS.0.saturating_add(RESTLESS.1.saturating_mul(devices.saturating_mul(devices))).saturating_add(hourly);
         if steps > most { Err(Rule::ComesToRest.broken("steps follow each other without end")) } else { Ok(()) }
     }
     /// Judges what happened since the last look.
