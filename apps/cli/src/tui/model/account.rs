@@ -7,6 +7,8 @@ use std::collections::HashMap;
 pub struct Account {
     pub jid: String,
     pub link: Link,
+    /// It was told how it stands: what was asked before is older, whenever its answer comes.
+    pub link_told: bool,
     /// Why it is not connected.
     pub link_reason: Option<String>,
     pub device: Option<u32>,
@@ -51,6 +53,7 @@ impl Account {
         Account {
             jid,
             link: Link::Connecting,
+            link_told: false,
             link_reason: None,
             device: None,
             fingerprint: None,

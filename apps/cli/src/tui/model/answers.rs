@@ -133,7 +133,10 @@ impl Screen {
     fn have_status(&mut self, status: Status) {
         for one in status.accounts {
             let Some(account) = self.known(&one.account) else { continue };
-            (account.link, account.device, account.fingerprint) = (one.connection, one.device, one.fingerprint);
+            (account.device, account.fingerprint) = (one.device, one.fingerprint);
+            if !account.link_told {
+                account.link = one.connection;
+            }
         }
     }
     fn have_page(&mut self, account: &str, chat: &str, way: Load, serial: u64, answer: Answer) {

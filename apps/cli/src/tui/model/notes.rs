@@ -124,7 +124,7 @@ impl Screen {
     fn connection(&mut self, jid: &str, state: State, reason: Option<String>) {
         let Some(account) = self.account_of(jid) else { return };
         let again = account.link != State::Online && state == State::Online;
-        (account.link, account.link_reason) = (state, reason.map(|why| text::line(&why)));
+        (account.link, account.link_told, account.link_reason) = (state, true, reason.map(|why| text::line(&why)));
         // another process may have had the account meanwhile: what it told is not known here
         if again {
             self.refresh(jid);

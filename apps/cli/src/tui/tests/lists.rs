@@ -200,6 +200,17 @@ fn accounts_are_switched_and_keep_their_places() {
 }
 
 #[test]
+fn how_it_stands_is_what_was_told_last_though_an_older_answer_comes_later() {
+    let mut desk = Desk::with_bob(1);
+    let lost = Notification::Connection(Connection { account: ME.into(), state: State::Connecting, reason: Some("gone".into()), code: None });
+    desk.note(lost);
+    desk.sees_not("online");
+    // asked before, when it was online
+    let answer = desk.fake.answer(&Call::Status(Scope::default()));
+    desk.event(Event::Answer(Tag::Status, answer));
+    desk.sees_not("online");
+}
+#[test]
 fn a_connection_that_comes_back_brings_what_was_missed() {
     let mut desk = Desk::with_bob(3);
     let link = |state| Notification::Connection(Connection { account: ME.into(), state, reason: Some("the server is gone".into()), code: None });
